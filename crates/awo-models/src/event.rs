@@ -1,0 +1,102 @@
+//! What happened to an order, numbered without gaps.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentWorkOrderStatus, CurrentStep, Epoch, FailureCode, StepName};
+
+/// Number of an event of one order: 1, 2, 3 … without gaps. At once the order's version, its `ETag` and its stream id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventSeq(pub u64);
+
+impl fmt::Display for EventSeq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number.
+    pub seq: EventSeq,
+    /// Epoch of the order after it.
+    pub epoch: Epoch,
+    /// When its writer says that it happened.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened. No field of an order changes without one of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The order was created.
+    Created,
+    /// A worker took it.
+    Claimed {
+        /// Who.
+        worker: Arc<str>,
+    },
+    /// An attempt began.
+    StepStarted(CurrentStep),
+    /// An attempt ended; its result is in the history.
+    StepFinished {
+        /// Place in the history, from 0.
+        index: usize,
+        /// The step.
+        step: StepName,
+        /// Number of the attempt.
+        attempt: u32,
+        /// Whether it succeeded.
+        success: bool,
+    },
+    /// Something was learnt about the order: its base commit, its issue.
+    Prepared,
+    /// Something went wrong that does not stop the order.
+    Warning {
+        /// Class of the trouble.
+        code: FailureCode,
+        /// The trouble, told to a person.
+        message: Arc<str>,
+    },
+    /// The order waits, for example for a limit to reset.
+    Waiting,
+    /// Somebody asked to cancel it.
+    CancelRequested,
+    /// Somebody asked to try again: a new round began.
+    Retried,
+    /// Its worker gave it back to the queue.
+    HandedOver,
+    /// It ended.
+    Ended {
+        /// How.
+        status: AgentWorkOrderStatus,
+    },
+}
+
+impl EventKind {
+    /// The word for it on the wire.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Claimed { .. } => "claimed",
+            Self::StepStarted(_) => "step_started",
+            Self::StepFinished { .. } => "step_finished",
+            Self::Prepared => "prepared",
+            Self::Warning { .. } => "warning",
+            Self::Waiting => "waiting",
+            Self::CancelRequested => "cancel_requested",
+            Self::Retried => "retried",
+            Self::HandedOver => "handed_over",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}

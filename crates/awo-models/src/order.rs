@@ -1,0 +1,327 @@
+//! The agent work order: what was asked for (never changes) and how it stands (changes with every event).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AgentWorkOrderStatus, CurrentStep, FailureCode, OrderId, Round, StepDefinition, StepExecutionResult, StepHistory,
+    StepName, Usage, WorkflowType, serde_nanos,
+};
+
+/// One request on one repository.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentWorkOrder {
+    /// Its id.
+    pub agent_work_order_id: OrderId,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// What was asked for: everything needed to run it again. Shared, so that a snapshot copies no text.
+    pub spec: Arc<OrderSpec>,
+    /// How it stands.
+    pub state: OrderState,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderSpec {
+    /// Address of the repository, as given and checked.
+    pub repository_url: Arc<str>,
+    /// What the person wants. Untrusted text.
+    pub user_request: Arc<str>,
+    /// Issue that the request is about, if the caller named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github_issue_number: Option<Arc<str>>,
+    /// Kind of checkout.
+    pub sandbox_type: SandboxType,
+    /// Built-in workflow that was chosen; `None` when commands were selected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_type: Option<WorkflowType>,
+    /// Commands that were selected instead of a workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected_commands: Option<Vec<StepName>>,
+    /// The steps to run, in order.
+    pub workflow: Vec<StepDefinition>,
+    /// Agent program that does the thinking.
+    pub agent: Arc<str>,
+    /// Model that the agent program is told to use; `None` leaves it to the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Arc<str>>,
+    /// Walls that were asked for.
+    pub isolation: Isolation,
+    /// Network that was asked for.
+    pub network: Network,
+    /// Branch to start from; `None` means the remote's default branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_branch: Option<Arc<str>>,
+    /// Limits of each step and of the order.
+    pub limits: Limits,
+    /// Who asked, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<Arc<str>>,
+    /// The caller's key against doubled requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A caller's key against doubled requests, with the digest of the request it came with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// The key, chosen by the caller.
+    pub key: Arc<str>,
+    /// Digest of the request's body.
+    pub body_digest: Arc<str>,
+}
+
+/// Limits of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Turns of an agent in one step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_turns: Option<u32>,
+    /// Cost of one step in billionths of a US dollar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cost_nanousd: Option<u64>,
+    /// Wall time of one step.
+    #[serde(rename = "step_timeout_nanoseconds", with = "serde_nanos")]
+    pub step_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_turns: None, max_cost_nanousd: None, step_timeout: Duration::from_hours(1) }
+    }
+}
+
+/// Kind of checkout an order works in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SandboxType {
+    /// A clone of its own.
+    GitBranch,
+    /// A cheap checkout for many orders in parallel.
+    GitWorktree,
+}
+
+impl SandboxType {
+    /// The spelling on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GitBranch => "git_branch",
+            Self::GitWorktree => "git_worktree",
+        }
+    }
+}
+
+/// Walls around an order's processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Isolation {
+    /// The strongest that works on the machine.
+    Auto,
+    /// None: the agent can do what the operator's account can do.
+    None,
+}
+
+impl Isolation {
+    /// The spelling on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Network of an order's processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Network {
+    /// The machine's own.
+    Host,
+}
+
+impl Network {
+    /// The spelling on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+        }
+    }
+}
+
+/// Text of an issue, frozen when it was fetched. Untrusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issue {
+    /// Its number.
+    pub number: Arc<str>,
+    /// Its title.
+    pub title: Arc<str>,
+    /// Its body.
+    pub body: Arc<str>,
+}
+
+/// How an order stands. Changed only by patches that ride on events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderState {
+    /// Its status.
+    pub status: AgentWorkOrderStatus,
+    /// The attempt in progress.
+    pub current_step: Option<CurrentStep>,
+    /// Steps of the workflow that stand as done.
+    pub steps_completed: usize,
+    /// Retries and follow-ups so far.
+    pub rounds: Vec<Round>,
+    /// Whether somebody asked to cancel it.
+    pub cancel_requested: bool,
+    /// Its branch, once it exists.
+    pub git_branch_name: Option<Arc<str>>,
+    /// Commit that the workspace began with.
+    pub base_commit: Option<Arc<str>>,
+    /// Commits on its branch beyond the base.
+    pub git_commit_count: u64,
+    /// Files that differ from the base.
+    pub git_files_changed: u64,
+    /// Lines added since the base.
+    pub git_lines_added: u64,
+    /// Lines removed since the base.
+    pub git_lines_removed: u64,
+    /// Last session of the agent program.
+    pub agent_session_id: Option<Arc<str>>,
+    /// Its pull request, once the forge answered with one.
+    pub github_pull_request_url: Option<Arc<str>>,
+    /// Issue that was fetched for it.
+    pub issue: Option<Arc<Issue>>,
+    /// Walls that are really around its processes.
+    pub isolation_effective: Option<Isolation>,
+    /// Why it failed, or which optional part did.
+    pub error_code: Option<FailureCode>,
+    /// The same, told to a person.
+    pub error_message: Option<Arc<str>>,
+    /// What it waits for.
+    pub waiting_for: Option<Arc<str>>,
+    /// Until when it waits.
+    pub waiting_until: Option<Timestamp>,
+    /// What its agents consumed so far.
+    pub usage: Usage,
+    /// When a worker first claimed it.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// Time of its last event.
+    pub updated_at: Timestamp,
+}
+
+impl OrderState {
+    /// The state of an order that was just created.
+    pub fn created(at: Timestamp) -> Self {
+        Self {
+            status: AgentWorkOrderStatus::Pending,
+            current_step: None,
+            steps_completed: 0,
+            rounds: Vec::new(),
+            cancel_requested: false,
+            git_branch_name: None,
+            base_commit: None,
+            git_commit_count: 0,
+            git_files_changed: 0,
+            git_lines_added: 0,
+            git_lines_removed: 0,
+            agent_session_id: None,
+            github_pull_request_url: None,
+            issue: None,
+            isolation_effective: None,
+            error_code: None,
+            error_message: None,
+            waiting_for: None,
+            waiting_until: None,
+            usage: Usage::default(),
+            started_at: None,
+            completed_at: None,
+            updated_at: at,
+        }
+    }
+}
+
+impl AgentWorkOrder {
+    /// A new pending order.
+    pub fn new(id: OrderId, created_at: Timestamp, spec: OrderSpec) -> Self {
+        Self { agent_work_order_id: id, created_at, spec: Arc::new(spec), state: OrderState::created(created_at) }
+    }
+
+    /// Name of the order's sandbox.
+    pub fn sandbox_identifier(&self) -> String {
+        format!("sandbox-{}", self.agent_work_order_id)
+    }
+
+    /// The definition of a step.
+    pub fn definition(&self, step: &StepName) -> Option<&StepDefinition> {
+        self.spec.workflow.iter().find(|d| d.step == *step)
+    }
+
+    /// Whether a result has been overtaken: by a later result of the same step, or by a later round that resumes at or
+    /// before its step. Derived, never written.
+    pub fn superseded(&self, history: &StepHistory, index: usize) -> bool {
+        let Some(result) = history.get(index) else { return false };
+        history.iter().skip(index + 1).any(|later| later.step == result.step) || self.reopened(&result.step, index)
+    }
+
+    /// Whether a round that began after the result at `index` resumes at or before this step.
+    fn reopened(&self, step: &StepName, index: usize) -> bool {
+        let place = self.spec.workflow.iter().position(|d| d.step == *step);
+        self.state.rounds.iter().any(|round| index < round.first_result && place >= Some(round.resumes_at))
+    }
+
+    /// The result that settles a step in the present round: a success, or a failure that is not tried again.
+    ///
+    /// A cut attempt settles nothing: the step runs again.
+    pub fn settled_by<'h>(
+        &self,
+        history: &'h StepHistory,
+        definition: &StepDefinition,
+    ) -> Option<&'h Arc<StepExecutionResult>> {
+        let settles = |(index, result): &(usize, &Arc<StepExecutionResult>)| {
+            result.step == definition.step
+                && result.error_code != Some(FailureCode::Interrupted)
+                && !self.reopened(&definition.step, *index)
+        };
+        let attempts = history.iter().enumerate().filter(settles);
+        let (count, last) = attempts.fold((0, None), |(count, _), (_, result)| (count + 1, Some(result)));
+        let tried_again = count < definition.retry.max_attempts
+            && last.is_some_and(|r| !r.success && r.error_code.is_some_and(FailureCode::is_retryable));
+        last.filter(|_| !tried_again)
+    }
+
+    /// Whether a step has a standing success.
+    pub fn is_done(&self, history: &StepHistory, definition: &StepDefinition) -> bool {
+        self.settled_by(history, definition).is_some_and(|result| result.success)
+    }
+
+    /// The first step that is not done: what is at work, or comes next, or has failed and would be tried again.
+    /// `None` when all that is required is done and the rest is settled.
+    pub fn next_step(&self, history: &StepHistory) -> Option<&StepDefinition> {
+        self.spec.workflow.iter().find(|definition| {
+            let settled = self.settled_by(history, definition);
+            !settled.is_some_and(|result| result.success || !definition.required)
+        })
+    }
+
+    /// Number of the next attempt of a step, from 1.
+    pub fn next_attempt(history: &StepHistory, step: &StepName) -> u32 {
+        let before = history.iter().filter(|r| r.step == *step).count();
+        u32::try_from(before).unwrap_or(u32::MAX - 1) + 1
+    }
+
+    /// Steps that stand as done.
+    pub fn count_done(&self, history: &StepHistory) -> usize {
+        self.spec.workflow.iter().filter(|d| self.is_done(history, d)).count()
+    }
+}
+
+#[cfg(test)]
+mod tests;

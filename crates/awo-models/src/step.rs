@@ -1,0 +1,96 @@
+//! The step in progress, and what one execution of a step left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentName, Evidence, FailureCode, StepName, Usage, serde_nanos};
+
+/// What one attempt of a step left: one entry of the step history, written once and never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepExecutionResult {
+    /// The step.
+    pub step: StepName,
+    /// The role that did it.
+    pub agent_name: AgentName,
+    /// Counts the attempts of this step over the order's whole life, from 1; never reset.
+    pub attempt: u32,
+    /// Whether the step did what it is for, by the engine's own evidence.
+    pub success: bool,
+    /// What the step gave: the agent's answer, or what the engine made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Arc<str>>,
+    /// Whether `output` is the beginning only; the whole is then an artifact.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub output_truncated: bool,
+    /// Class of the failure, if it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<FailureCode>,
+    /// The failure told to a person, if it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<Arc<str>>,
+    /// Wall time of the attempt.
+    #[serde(rename = "duration_nanoseconds", with = "serde_nanos")]
+    pub duration: Duration,
+    /// Session of the agent program, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<Arc<str>>,
+    /// When the attempt began.
+    pub started_at: Timestamp,
+    /// When the attempt ended.
+    pub timestamp: Timestamp,
+    /// What the engine saw of its effect.
+    #[serde(default, skip_serializing_if = "Evidence::is_empty")]
+    pub evidence: Evidence,
+    /// What the agent consumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Executions of the agent inside this attempt that were not good enough, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<Try>,
+    /// Names of artifacts kept for this attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<crate::ArtifactName>,
+}
+
+/// An execution of the agent that did not settle the attempt, for example an answer that was asked for again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Try {
+    /// Why it was not good enough.
+    pub error_code: FailureCode,
+    /// The same, told to a person.
+    pub error_message: Arc<str>,
+    /// Wall time it took.
+    #[serde(rename = "duration_nanoseconds", with = "serde_nanos")]
+    pub duration: Duration,
+}
+
+/// The attempt in progress. It is stored before its agent starts, as long as the store takes writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrentStep {
+    /// The step.
+    pub step: StepName,
+    /// The role that does it.
+    pub agent_name: AgentName,
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Session id that awo chose for the agent program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<Arc<str>>,
+    /// Commit and tree of the workspace before it, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<crate::WorkspaceSnapshot>,
+}
+
+/// A retry or follow-up: results before `first_result` whose step is at or after `resumes_at` no longer count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// Length of the history when the round began.
+    pub first_result: usize,
+    /// Index in the workflow of the step it begins with.
+    pub resumes_at: usize,
+}
