@@ -1,0 +1,184 @@
+//! The suite that certifies a backend: one function per clause of the contract.
+//!
+//! ```ignore
+//! // tests/it/main.rs of a backend
+//! awo_state::state_repository_conformance!(MyFixture::new());
+//! awo_state::artifact_store_conformance!(MyArtifactFixture::new());
+//! ```
+//!
+//! Every clause becomes a test with the clause's name; its failure names the broken promise. The expression is evaluated
+//! anew for each, so that every clause begins with an empty store.
+#![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "test code: a clause that does not hold panics")]
+
+mod artifacts;
+mod durable;
+mod history;
+mod lists;
+mod owners;
+mod races;
+mod records;
+
+#[doc(hidden)]
+pub mod kit;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use awo_models::OrderId;
+
+pub use artifacts::*;
+pub use durable::*;
+pub use history::*;
+pub use lists::*;
+pub use owners::*;
+pub use races::*;
+pub use records::*;
+
+use crate::{ArtifactStore, StateRepository};
+
+/// A store for one clause.
+#[async_trait]
+pub trait Fixture: Send + Sync {
+    /// A handle on this fixture's store, which is empty at first. Each call gives another handle on the same data.
+    async fn repository(&self) -> Arc<dyn StateRepository>;
+
+    /// Ends whatever holds the store and opens it again, as a restart does; `None` if the backend is not durable.
+    /// Clauses drop their handles before.
+    async fn reopen(&self) -> Option<Arc<dyn StateRepository>>;
+
+    /// Makes one stored order look as if a newer version had written it, and opens the store again; `None` if the
+    /// backend has no stored form. Clauses drop their handles before.
+    async fn reopen_with_newer_format(&self, id: OrderId) -> Option<Arc<dyn StateRepository>>;
+
+    /// Damages what is stored of one order, so that it cannot be read any more, and opens the store again; `None` if the
+    /// backend cannot have such damage, or cannot be made to. Clauses drop their handles before.
+    async fn reopen_with_damage(&self, id: OrderId) -> Option<Arc<dyn StateRepository>>;
+
+    /// What is stored for an order, byte for byte; empty if the backend has no stored form.
+    async fn stored_bytes(&self, id: OrderId) -> Vec<u8>;
+}
+
+/// An artifact store for one clause.
+#[async_trait]
+pub trait ArtifactFixture: Send + Sync {
+    /// A handle on this fixture's store, which is empty at first. Each call gives another handle on the same data.
+    async fn artifacts(&self) -> Arc<dyn ArtifactStore>;
+
+    /// Opens the store again, as a restart does; `None` if it is not durable.
+    async fn reopen(&self) -> Option<Arc<dyn ArtifactStore>>;
+}
+
+/// Runs a clause to its end on a runtime of its own.
+#[doc(hidden)]
+pub fn run(clause: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(clause);
+}
+
+/// Makes one `#[test]` per clause of [`StateRepository`]. Takes an expression that builds a
+/// [`Fixture`] for an empty store.
+#[macro_export]
+macro_rules! state_repository_conformance {
+    ($fixture:expr) => {
+        $crate::__state_repository_clauses!(__conformance_tests[$fixture]);
+    };
+}
+
+/// Makes one `#[test]` per clause of [`ArtifactStore`]. Takes an expression that builds an
+/// [`ArtifactFixture`] for an empty store.
+#[macro_export]
+macro_rules! artifact_store_conformance {
+    ($fixture:expr) => {
+        $crate::__artifact_store_clauses!(__conformance_tests[$fixture]);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_tests {
+    ([$fixture:expr] $($clause:ident)*) => { $(
+        #[test]
+        fn $clause() {
+            $crate::conformance::run(async {
+                let fixture = $fixture;
+                $crate::conformance::$clause(&fixture).await;
+            });
+        }
+    )* };
+}
+
+/// The clauses, named once; handed to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __state_repository_clauses {
+    ($then:ident [$($with:tt)*]) => {
+        $crate::$then! { [$($with)*]
+            acknowledged_saves_survive_reopen
+            save_replaces_by_extension
+            identical_save_is_idempotent
+            rebuilt_equal_history_is_accepted
+            shorter_save_conflicts_and_changes_nothing
+            diverging_history_conflicts
+            empty_history_saves
+            known_order_without_steps_is_empty
+            unknown_order_reads_none
+            save_for_unknown_order_is_not_found
+            lost_acknowledgement_then_larger_change_repeats_nothing
+            second_story_from_old_answer_conflicts
+            status_history_events_commit_together
+            events_are_gapless_across_owners_and_foreign_writes
+            events_after_n_are_n_plus_1
+            claim_raises_epoch_once
+            one_of_racing_claims_wins
+            stale_epoch_is_fenced
+            handed_over_owner_is_refused
+            terminal_refuses_all_but_repetition_and_retry
+            retry_supersedes_without_touching_results
+            interrupted_result_rides_on_the_claim
+            saved_result_clears_current
+            dropped_future_stores_all_or_nothing
+            same_idempotency_key_names_the_first_order
+            one_of_racing_creates_wins
+            readers_see_no_torn_state
+            orders_do_not_see_each_other
+            clones_share_data
+            newer_format_is_refused_untouched
+            list_is_newest_first_and_pages
+            list_names_damaged
+            delete_survives_reopen
+            deleted_is_unknown
+            large_history_round_trips
+            hostile_strings_round_trip
+        }
+    };
+}
+
+/// The clauses, named once; handed to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __artifact_store_clauses {
+    ($then:ident [$($with:tt)*]) => {
+        $crate::$then! { [$($with)*]
+            artifact_reads_as_it_was_put
+            artifact_is_replaced_whole
+            artifact_takes_a_file
+            artifacts_are_listed_sorted
+            artifacts_of_orders_are_apart
+        }
+    };
+}
+
+/// A clause with its name, for suites that run them in another way than as tests.
+#[doc(hidden)]
+pub type Clause = (&'static str, fn(&dyn Fixture));
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_table {
+    ([] $($clause:ident)*) => {
+        &[$((stringify!($clause), |fixture| $crate::conformance::run($crate::conformance::$clause(fixture)))),*]
+    };
+}
+
+/// All clauses of [`StateRepository`](crate::StateRepository).
+#[doc(hidden)]
+pub const CLAUSES: &[Clause] = __state_repository_clauses!(__conformance_table []);

@@ -1,0 +1,102 @@
+//! The few numbers a backend keeps per order, and the answer to a write.
+
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Epoch, EventSeq, StepHistory};
+use serde::{Deserialize, Serialize};
+
+use crate::{ClaimId, Result, StateError};
+
+/// What a backend checks under its lock: enough for [`merge`](crate::merge()), whatever the length of the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Status of the order.
+    pub status: AgentWorkOrderStatus,
+    /// Number of the last event: the order's version.
+    pub seq: EventSeq,
+    /// Epoch of the last claim.
+    pub epoch: Epoch,
+    /// Claim that raised the epoch.
+    pub claim: Option<ClaimId>,
+    /// Events that this claim brought along, itself included.
+    pub claim_events: u64,
+    /// Events that the owner recorded in this epoch, the claim's own not counted.
+    pub owner_events: u64,
+    /// Digest of the last of them.
+    pub last_owner_event: u64,
+    /// Results in the history.
+    pub steps: usize,
+    /// Digest of the history ([`StepHistory::digest`]).
+    pub history_digest: u64,
+    /// Whether somebody asked to cancel.
+    pub cancel_requested: bool,
+}
+
+impl Head {
+    /// The head of an order that was just created: one event, nothing else.
+    pub fn created() -> Self {
+        Self {
+            status: AgentWorkOrderStatus::Pending,
+            seq: EventSeq(1),
+            epoch: Epoch(0),
+            claim: None,
+            claim_events: 0,
+            owner_events: 0,
+            last_owner_event: 0,
+            steps: 0,
+            history_digest: 0,
+            cancel_requested: false,
+        }
+    }
+
+    /// The head of a new order, if it is one: a backend asks this before it stores it.
+    pub fn of_new(order: &AgentWorkOrder) -> Result<Self> {
+        if order.state.status == AgentWorkOrderStatus::Pending && !order.state.cancel_requested {
+            Ok(Self::created())
+        } else {
+            Err(StateError::Refused("a new order is pending and not asked to cancel"))
+        }
+    }
+
+    /// The answer to a write that left this head.
+    pub fn committed(&self) -> Committed {
+        Committed {
+            seq: self.seq,
+            epoch: self.epoch,
+            owner_events: self.owner_events,
+            steps: self.steps,
+            cancel_requested: self.cancel_requested,
+        }
+    }
+
+    /// Whether the order may be deleted by somebody who saw version `at`.
+    pub fn deletable(&self, at: EventSeq) -> Result<()> {
+        if !self.status.is_terminal() {
+            return Err(StateError::Refused("only an order that has ended can be deleted"));
+        }
+        if self.seq != at {
+            return Err(StateError::Conflict { at: self.seq, why: "the order has changed since" });
+        }
+        Ok(())
+    }
+
+    /// Whether an order and a history are those of this head; for backends that read them back from outside.
+    pub fn fits(&self, order: &AgentWorkOrder, history: &StepHistory) -> bool {
+        self.status == order.state.status
+            && self.steps == history.len()
+            && history.digest(history.len()) == Some(self.history_digest)
+    }
+}
+
+/// The answer to a write: where the order stands now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The order's version.
+    pub seq: EventSeq,
+    /// Epoch of its present owner.
+    pub epoch: Epoch,
+    /// Events of that owner that are stored, the claim's own not counted.
+    pub owner_events: u64,
+    /// Results that are stored.
+    pub steps: usize,
+    /// Whether somebody asked to cancel: every answer tells the owner.
+    pub cancel_requested: bool,
+}

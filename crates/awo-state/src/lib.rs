@@ -1,0 +1,44 @@
+//! Where orders live: the [`StateRepository`] contract, every rule of it once ([`merge()`]), its backends, and the suite
+//! that certifies a backend, ours or yours.
+//!
+//! *Invariant*: no wall clock (times are passed in), no process, no HTTP, nothing of the engine.
+//! *Boundary*: a backend decides nothing. It loads a [`Head`] under its lock, calls [`merge()`], stores the [`Delta`] in
+//! one atomic write and answers.
+//!
+//! Read in this order: [`StateRepository`], [`Change`] and [`Guard`], [`merge()`], then a backend.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `memory` | `InMemory`, for tests and for embedders that want no disk |
+//! | `file` | `FileRepository`, one append-only journal an order, durable when a save returns |
+//! | `conformance` | `conformance`, the suite |
+//! | `mock` | `MockStateRepository`, for tests of call order |
+
+mod artifacts;
+mod change;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod extension;
+#[cfg(feature = "file")]
+mod file;
+mod head;
+#[cfg(feature = "memory")]
+mod memory;
+mod merge;
+mod repository;
+
+pub use artifacts::{ArtifactContent, ArtifactStore};
+pub use change::{Change, ClaimId, Guard, Recorded};
+pub use error::{BoxError, Result, StateError};
+pub use extension::StateRepositoryExt;
+#[cfg(feature = "file")]
+pub use file::{Durability, FileArtifacts, FileOptions, FileRepository, Holder, OpenError};
+pub use head::{Committed, Head};
+#[cfg(feature = "memory")]
+pub use memory::{InMemory, InMemoryArtifacts};
+pub use merge::{Delta, merge};
+pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
+
+#[cfg(feature = "mock")]
+pub use {artifacts::MockArtifactStore, repository::MockStateRepository};

@@ -1,0 +1,27 @@
+//! The suite on each backend.
+
+mod memory {
+    awo_state::state_repository_conformance!(crate::fixtures::Memory::default());
+}
+
+mod file {
+    awo_state::state_repository_conformance!(crate::fixtures::Files::new());
+}
+
+/// With settings under which contents come and go and journals are made anew all the time.
+mod file_in_little_room {
+    awo_state::state_repository_conformance!(crate::fixtures::Files::with(awo_state::FileOptions {
+        keep_ended: 0,
+        compact_from: 0,
+        compact_percent: 0,
+        ..Default::default()
+    }));
+}
+
+mod memory_artifacts {
+    awo_state::artifact_store_conformance!(crate::fixtures::MemoryArtifacts::default());
+}
+
+mod file_artifacts {
+    awo_state::artifact_store_conformance!(crate::fixtures::ArtifactFiles(tempfile::tempdir().unwrap()));
+}

@@ -1,0 +1,145 @@
+//! Stores for the suite: in memory and in a directory that is removed afterwards.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use awo_models::OrderId;
+use awo_state::conformance::{ArtifactFixture, Fixture};
+use awo_state::{
+    ArtifactStore, FileArtifacts, FileOptions, FileRepository, InMemory, InMemoryArtifacts, StateRepository,
+};
+use tempfile::TempDir;
+
+#[derive(Debug, Default)]
+pub(crate) struct Memory(pub(crate) InMemory);
+
+#[async_trait]
+impl Fixture for Memory {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.0.clone())
+    }
+    async fn reopen(&self) -> Option<Arc<dyn StateRepository>> {
+        None
+    }
+    async fn reopen_with_damage(&self, _: OrderId) -> Option<Arc<dyn StateRepository>> {
+        None
+    }
+    async fn reopen_with_newer_format(&self, _: OrderId) -> Option<Arc<dyn StateRepository>> {
+        None
+    }
+    async fn stored_bytes(&self, _: OrderId) -> Vec<u8> {
+        Vec::new()
+    }
+}
+
+/// A data directory and the repository that is open on it.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) dir: TempDir,
+    open: Mutex<Option<FileRepository>>,
+    options: FileOptions,
+}
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        Self::with(FileOptions::default())
+    }
+
+    pub(crate) fn with(options: FileOptions) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let open = FileRepository::open_with(dir.path(), "test", options.clone()).unwrap();
+        Self { open: Mutex::new(Some(open)), dir, options }
+    }
+
+    pub(crate) fn handle(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.open.lock().unwrap().clone().unwrap())
+    }
+
+    /// Gives the directory free. Other handles must be gone; writes that were given up end first.
+    pub(crate) async fn close(&self) {
+        drop(self.open.lock().unwrap().take());
+        while FileRepository::holder(self.dir.path()).unwrap().is_some() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(crate) async fn open_again(&self) -> Arc<dyn StateRepository> {
+        self.close().await;
+        let again = FileRepository::open_with(self.dir.path(), "test", self.options.clone()).unwrap();
+        *self.open.lock().unwrap() = Some(again);
+        self.handle()
+    }
+
+    pub(crate) fn journal(&self, id: OrderId) -> PathBuf {
+        journal(self.dir.path(), id)
+    }
+}
+
+/// Where the journal of an order is.
+pub(crate) fn journal(dir: &Path, id: OrderId) -> PathBuf {
+    let text = id.to_string();
+    dir.join("orders").join(&text[text.len() - 2..]).join(format!("{text}.awoj"))
+}
+
+#[async_trait]
+impl Fixture for Files {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        self.handle()
+    }
+    async fn reopen(&self) -> Option<Arc<dyn StateRepository>> {
+        Some(self.open_again().await)
+    }
+    async fn reopen_with_damage(&self, id: OrderId) -> Option<Arc<dyn StateRepository>> {
+        self.close().await;
+        let path = self.journal(id);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        Some(self.open_again().await)
+    }
+    async fn reopen_with_newer_format(&self, id: OrderId) -> Option<Arc<dyn StateRepository>> {
+        self.close().await;
+        let path = self.journal(id);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (first, rest) = text.split_once('\n').unwrap();
+        let first = with_checksum(&first[9..].replace(r#"{"format":1,"#, r#"{"format":7,"#));
+        std::fs::write(&path, format!("{first}\n{rest}")).unwrap();
+        Some(self.open_again().await)
+    }
+    async fn stored_bytes(&self, id: OrderId) -> Vec<u8> {
+        std::fs::read(self.journal(id)).unwrap()
+    }
+}
+
+/// A line of a journal, made sound.
+pub(crate) fn with_checksum(rest: &str) -> String {
+    format!("{:08x} {rest}", crc32fast::hash(rest.as_bytes()))
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct MemoryArtifacts(InMemoryArtifacts);
+
+#[async_trait]
+impl ArtifactFixture for MemoryArtifacts {
+    async fn artifacts(&self) -> Arc<dyn ArtifactStore> {
+        Arc::new(self.0.clone())
+    }
+    async fn reopen(&self) -> Option<Arc<dyn ArtifactStore>> {
+        None
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct ArtifactFiles(pub(crate) TempDir);
+
+#[async_trait]
+impl ArtifactFixture for ArtifactFiles {
+    async fn artifacts(&self) -> Arc<dyn ArtifactStore> {
+        Arc::new(FileArtifacts::new(self.0.path()))
+    }
+    async fn reopen(&self) -> Option<Arc<dyn ArtifactStore>> {
+        Some(self.artifacts().await)
+    }
+}
