@@ -1,0 +1,113 @@
+//! What all parts of the engine share: the ports, the settings, and what runs here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use awo_models::{ArtifactName, OrderId};
+use awo_state::{ArtifactContent, ArtifactStore, StateError, StateRepository};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::hints::Hints;
+use crate::live::LiveOrders;
+use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider};
+use crate::recorder::describe;
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) repository: Arc<dyn StateRepository>,
+    pub(crate) artifacts: Arc<dyn ArtifactStore>,
+    pub(crate) agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
+    pub(crate) sandboxes: Arc<dyn SandboxProvider>,
+    pub(crate) forge: Arc<dyn Forge>,
+    pub(crate) prompts: Arc<dyn PromptSource>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Settings,
+    pub(crate) live: LiveOrders,
+    pub(crate) hints: Hints,
+    /// Fires when no new step may begin.
+    pub(crate) draining: CancellationToken,
+    /// Fires when nothing is waited for any more.
+    pub(crate) giving_up: CancellationToken,
+}
+
+impl Engine {
+    /// An answer of the repository, bounded: one that does not come is an outage.
+    pub(crate) async fn answered<T>(
+        &self,
+        asking: impl Future<Output = Result<T, StateError>>,
+    ) -> Result<T, StateError> {
+        let answer = tokio::time::timeout(self.settings.answer_time, asking).await;
+        answer.unwrap_or_else(|late| Err(StateError::Unavailable(late.into())))
+    }
+
+    /// A session id for the next attempt, if the agent's program takes one from us.
+    pub(crate) fn new_session_id(&self, agent: &str) -> Option<Arc<str>> {
+        let takes = self.agents.get(agent).is_some_and(|program| program.takes_session_id());
+        takes.then(|| uuid::Builder::from_random_bytes(self.clock.random()).into_uuid().to_string().into())
+    }
+}
+
+impl Engine {
+    /// Keeps an artifact if that can be done in time; whether it could. A step does not fail for it.
+    pub(crate) async fn keep(&self, id: OrderId, name: &ArtifactName, content: ArtifactContent) -> bool {
+        let keeping = tokio::time::timeout(self.settings.artifact_time, self.artifacts.put(id, name, content)).await;
+        let kept = keeping.unwrap_or_else(|late| Err(StateError::Unavailable(late.into())));
+        if let Err(failed) = &kept {
+            warn!(agent_work_order_id = %id, artifact = %name, reason = describe(failed), "artifact_not_kept");
+        }
+        kept.is_ok()
+    }
+}
+
+/// How the engine behaves. The default is what `awo serve` uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Name of this worker, shown with the orders it claims.
+    pub worker: Arc<str>,
+    /// Agent of orders that name none.
+    pub default_agent: Option<String>,
+    /// Orders that run at once.
+    pub max_running: usize,
+    /// Orders that may wait; beyond it, creating is refused.
+    pub max_queued: usize,
+    /// Wall time of one step, where neither the step nor the order says otherwise.
+    pub step_timeout: Duration,
+    /// How long a step waits for its save in all; then the work goes on without.
+    pub save_budget: Duration,
+    /// How long one try of a save may take.
+    pub save_try: Duration,
+    /// Pause after the first failed try; doubled up to `flush_pause`.
+    pub save_pause: Duration,
+    /// Pause between tries while the store keeps failing.
+    pub flush_pause: Duration,
+    /// Outputs of more bytes than this are kept as artifacts, their beginning in the history.
+    pub max_output_bytes: usize,
+    /// How long the repository may take to answer a question or a request of a front end.
+    pub answer_time: Duration,
+    /// How long an artifact may take to be kept; after that the step goes on without it.
+    pub artifact_time: Duration,
+    /// Whether the checkout of a completed order is kept.
+    pub keep_workspaces: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            worker: "awo".into(),
+            default_agent: None,
+            max_running: 8,
+            max_queued: 1_000,
+            step_timeout: Duration::from_hours(1),
+            save_budget: Duration::from_secs(2),
+            save_try: Duration::from_secs(1),
+            save_pause: Duration::from_millis(50),
+            flush_pause: Duration::from_millis(500),
+            max_output_bytes: 1024 * 1024,
+            answer_time: Duration::from_secs(10),
+            artifact_time: Duration::from_secs(30),
+            keep_workspaces: false,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What the handle answers when it cannot do what was asked.
+
+use awo_models::{AgentWorkOrderStatus, OrderId};
+use awo_state::StateError;
+
+/// A call of [`WorkOrders`](crate::WorkOrders) did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The request has fields that cannot be used; all of them are named.
+    #[error("{}", list(.0))]
+    Invalid(Vec<FieldError>),
+
+    /// There is no such order.
+    #[error("there is no agent work order {0}")]
+    NotFound(OrderId),
+
+    /// The order's status does not allow it.
+    #[error("agent work order {id} is {status}: {allowed}")]
+    NotAllowed {
+        /// The order.
+        id: OrderId,
+        /// Where it stands.
+        status: AgentWorkOrderStatus,
+        /// What can be done instead.
+        allowed: &'static str,
+    },
+
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key {key:?} was used for another request, which made {order}; use a new key")]
+    KeyReused {
+        /// The key.
+        key: String,
+        /// The order it made.
+        order: OrderId,
+    },
+
+    /// As many orders wait as may wait.
+    #[error("{limit} agent work orders wait already; try again when some have run")]
+    QueueFull {
+        /// The limit.
+        limit: usize,
+    },
+
+    /// This process ends and takes no new orders.
+    #[error("this server is shutting down; try again when it is back")]
+    ShuttingDown,
+
+    /// The store could not be read or written.
+    #[error(transparent)]
+    State(StateError),
+}
+
+impl From<StateError> for EngineError {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::NotFound(id) => Self::NotFound(id),
+            other => Self::State(other),
+        }
+    }
+}
+
+/// One field of a request that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// Name of the field on the wire.
+    pub field: &'static str,
+    /// What is wrong with it, and the cure.
+    pub message: String,
+}
+
+fn list(errors: &[FieldError]) -> String {
+    errors.iter().map(|e| format!("{}: {}", e.field, e.message)).collect::<Vec<_>>().join("; ")
+}

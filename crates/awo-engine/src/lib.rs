@@ -1,0 +1,57 @@
+//! The orchestrator of agent work orders: runs steps through ports and saves each the moment it ends.
+//!
+//! *Invariant*: the engine knows traits only. It starts no process, opens no file, speaks no HTTP, reads no environment
+//! variable and names no backend; all that stands behind [`ports`] and `StateRepository`.
+//! *Boundary*: front ends, ours included, use [`WorkOrders`] and nothing else.
+//!
+//! | what is decided | where |
+//! |---|---|
+//! | when what is saved: **the run loop** | `run.rs` |
+//! | what comes next in an order | `progress.rs` |
+//! | what a claim says, and how it gets stored | `claim.rs`, `claiming.rs` |
+//! | what happens when the store fails | `recorder.rs` |
+//! | what a goal asks, does and proves | `steps/goals.rs` |
+//! | what an answer means | `answers.rs` |
+//! | which steps there are | `workflows.rs` |
+//! | what may be asked for | `new_order.rs` |
+//! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
+
+mod answers;
+mod branch_name;
+mod claim;
+mod claiming;
+mod engine;
+mod error;
+mod hints;
+mod issue_reference;
+mod live;
+mod new_order;
+mod orchestrator;
+pub mod ports;
+mod progress;
+mod pull_request;
+mod queue;
+mod recorder;
+mod run;
+mod steps;
+mod work_orders;
+mod workflows;
+mod workspace;
+
+pub use awo_state::{
+    ArtifactContent, ArtifactStore, BoxError, OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
+};
+pub use engine::Settings;
+pub use error::{EngineError, FieldError};
+pub use hints::Hint;
+pub use live::Persistence;
+pub use new_order::NewOrder;
+pub use orchestrator::{Orchestrator, OrchestratorBuilder};
+pub use run::RunEnd;
+pub use work_orders::{Created, EngineHealth, ListedOrder, OrderList, OrderView, WorkOrders};
+pub use workflows::{COMMANDS, OPTIONAL_STEPS};
+
+/// The program in the README is compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

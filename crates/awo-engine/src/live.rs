@@ -1,0 +1,163 @@
+//! What this process knows of the orders that it runs and the store does not (yet).
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use awo_models::{Failure, FailureCode, OrderId};
+use tokio_util::sync::CancellationToken;
+
+/// Why an order's agent is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StopReason {
+    /// Somebody cancelled the order.
+    Cancelled,
+    /// This process ends; the order goes on elsewhere or later.
+    ShuttingDown,
+    /// This process may not run the order any more.
+    Lost,
+}
+
+impl StopReason {
+    pub(crate) fn failure_code(self) -> FailureCode {
+        match self {
+            Self::Cancelled => FailureCode::Cancelled,
+            Self::ShuttingDown | Self::Lost => FailureCode::Interrupted,
+        }
+    }
+}
+
+/// One order that runs here.
+#[derive(Debug, Default)]
+pub(crate) struct LiveOrder {
+    stop: CancellationToken,
+    reason: OnceLock<StopReason>,
+    degraded: AtomicBool,
+    finishing: AtomicBool,
+    pending_steps: AtomicUsize,
+}
+
+impl LiveOrder {
+    /// Stops the order's agent. The first reason counts.
+    pub(crate) fn stop(&self, reason: StopReason) {
+        let _ = self.reason.set(reason);
+        self.stop.cancel();
+    }
+
+    pub(crate) fn stopped(&self) -> Option<StopReason> {
+        self.reason.get().copied()
+    }
+
+    /// Work of the engine itself, given up the moment the order is stopped. Whatever it had begun is dropped, which ends
+    /// its processes.
+    pub(crate) async fn unless_stopped<T>(
+        &self,
+        working: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {
+                let code = self.stopped().map_or(FailureCode::Internal, StopReason::failure_code);
+                Err(Failure::new(code, "stopped before its effect"))
+            }
+            done = working => done,
+        }
+    }
+
+    pub(crate) fn token(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Says whether saves are acknowledged, and how many results wait for it. True if that changes the state.
+    pub(crate) fn set_persistence(&self, degraded: bool, pending_steps: usize) -> bool {
+        self.pending_steps.store(pending_steps, Ordering::Relaxed);
+        self.degraded.swap(degraded, Ordering::Relaxed) != degraded
+    }
+
+    pub(crate) fn set_finishing(&self) {
+        self.finishing.store(true, Ordering::Relaxed);
+    }
+
+    fn view(&self) -> Persistence {
+        Persistence {
+            degraded: self.degraded.load(Ordering::Relaxed),
+            pending_steps: self.pending_steps.load(Ordering::Relaxed),
+            finishing: self.finishing.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// How far what happened to an order is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Persistence {
+    /// Whether the store does not take the order's saves at present. The work goes on.
+    pub degraded: bool,
+    /// Finished steps that are not stored yet.
+    pub pending_steps: usize,
+    /// Whether all steps have ended and only the final save is outstanding.
+    pub finishing: bool,
+}
+
+/// The orders that run in this process.
+#[derive(Debug, Default)]
+pub(crate) struct LiveOrders {
+    by_id: Mutex<HashMap<OrderId, Arc<LiveOrder>>>,
+}
+
+impl LiveOrders {
+    fn all(&self) -> MutexGuard<'_, HashMap<OrderId, Arc<LiveOrder>>> {
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters an order; `None` if it runs here already. It leaves when the guard is dropped.
+    pub(crate) fn enter(&self, id: OrderId) -> Option<LiveGuard<'_>> {
+        let mut all = self.all();
+        if all.contains_key(&id) {
+            return None;
+        }
+        let order = Arc::new(LiveOrder::default());
+        all.insert(id, Arc::clone(&order));
+        drop(all);
+        Some(LiveGuard { orders: self, id, order })
+    }
+
+    pub(crate) fn stop(&self, id: OrderId, reason: StopReason) {
+        let order = self.all().get(&id).cloned();
+        if let Some(order) = order {
+            order.stop(reason);
+        }
+    }
+
+    pub(crate) fn stop_all(&self, reason: StopReason) {
+        let orders: Vec<_> = self.all().values().cloned().collect();
+        for order in orders {
+            order.stop(reason);
+        }
+    }
+
+    pub(crate) fn persistence(&self, id: OrderId) -> Persistence {
+        self.all().get(&id).map(|order| order.view()).unwrap_or_default()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.all().len()
+    }
+
+    pub(crate) fn any_degraded(&self) -> bool {
+        self.all().values().any(|order| order.view().degraded)
+    }
+}
+
+/// Keeps an order entered.
+#[derive(Debug)]
+pub(crate) struct LiveGuard<'l> {
+    orders: &'l LiveOrders,
+    id: OrderId,
+    pub(crate) order: Arc<LiveOrder>,
+}
+
+impl Drop for LiveGuard<'_> {
+    fn drop(&mut self) {
+        self.orders.all().remove(&self.id);
+    }
+}

@@ -1,0 +1,273 @@
+//! Puts the engine together and runs it: queue, places, recovery, shutdown.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
+use awo_state::{ArtifactStore, OrderQuery, StateError, StateRepository};
+use futures::FutureExt as _;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::claiming::fail_order;
+use crate::engine::{Engine, Settings};
+use crate::hints::Hints;
+use crate::live::{LiveOrders, StopReason};
+use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SystemClock};
+use crate::queue::{QueueReceiver, QueueSender, queue};
+use crate::recorder::describe;
+use crate::run::{RunEnd, run_order};
+use crate::work_orders::WorkOrders;
+
+/// Hints that a slow receiver may be behind before it has to read again.
+const HINTS_KEPT: usize = 1024;
+
+/// Takes the ports; agents and settings are added by name.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use awo_testkit::{PlainPrompts, World};
+/// use awo_engine::{NewOrder, OrchestratorBuilder, RunEnd, Settings};
+/// use awo_models::AgentWorkOrderStatus::Completed;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let World { repository, artifacts, sandboxes, forge, agent, .. } = World::new();
+/// let orchestrator =
+///     OrchestratorBuilder::new(repository, Arc::new(artifacts), sandboxes, forge, Arc::new(PlainPrompts))
+///         .with_agent("mine", agent)
+///         .with_settings(Settings { worker: "worker-1".into(), ..Settings::default() })
+///         .build();
+/// let request = NewOrder::new("https://example.org/owner/repo.git", "Add a greeting");
+/// let created = orchestrator.work_orders().create(request).await?;
+/// let end = orchestrator.run_order(created.view.order.agent_work_order_id).await?;
+/// assert_eq!(end, RunEnd::Ended(Completed));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct OrchestratorBuilder {
+    repository: Arc<dyn StateRepository>,
+    artifacts: Arc<dyn ArtifactStore>,
+    sandboxes: Arc<dyn SandboxProvider>,
+    forge: Arc<dyn Forge>,
+    prompts: Arc<dyn PromptSource>,
+    agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+}
+
+impl OrchestratorBuilder {
+    /// The ports that every orchestrator needs.
+    pub fn new(
+        repository: Arc<dyn StateRepository>,
+        artifacts: Arc<dyn ArtifactStore>,
+        sandboxes: Arc<dyn SandboxProvider>,
+        forge: Arc<dyn Forge>,
+        prompts: Arc<dyn PromptSource>,
+    ) -> Self {
+        Self {
+            repository,
+            artifacts,
+            sandboxes,
+            forge,
+            prompts,
+            agents: BTreeMap::new(),
+            clock: Arc::new(SystemClock::default()),
+            settings: Settings::default(),
+        }
+    }
+
+    /// Adds an agent under the name that orders ask for it by.
+    pub fn with_agent(mut self, name: &str, agent: Arc<dyn AgentExecutor>) -> Self {
+        self.agents.insert(name.to_owned(), agent);
+        self
+    }
+
+    /// Takes time and chance from another place.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets how the engine behaves.
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Puts it together. Nothing runs yet.
+    pub fn build(self) -> Orchestrator {
+        let (queue, waiting) = queue(self.settings.max_queued);
+        let engine = Engine {
+            repository: self.repository,
+            artifacts: self.artifacts,
+            agents: self.agents,
+            sandboxes: self.sandboxes,
+            forge: self.forge,
+            prompts: self.prompts,
+            clock: self.clock,
+            settings: self.settings,
+            live: LiveOrders::default(),
+            hints: Hints::new(HINTS_KEPT),
+            draining: CancellationToken::new(),
+            giving_up: CancellationToken::new(),
+        };
+        Orchestrator { engine: Arc::new(engine), queue, waiting: Mutex::new(Some(waiting)), tasks: TaskTracker::new() }
+    }
+}
+
+/// Runs orders: as many at once as it may, the others wait in line.
+///
+/// Dropping it stops nothing; call [`Orchestrator::drain`].
+#[derive(Debug)]
+pub struct Orchestrator {
+    engine: Arc<Engine>,
+    queue: QueueSender,
+    waiting: Mutex<Option<QueueReceiver>>,
+    tasks: TaskTracker,
+}
+
+impl Orchestrator {
+    /// The handle for front ends.
+    pub fn work_orders(&self) -> WorkOrders {
+        WorkOrders { engine: Arc::clone(&self.engine), queue: self.queue.clone() }
+    }
+
+    /// Runs one order to its end on the caller's task, whatever the queue. An error means that this process may not, or
+    /// cannot, go on with it; what is stored is then untouched.
+    pub async fn run_order(&self, id: OrderId) -> Result<RunEnd, StateError> {
+        run_order(&self.engine, id).await
+    }
+
+    /// Runs one order on a task of its own, whatever the queue. [`Orchestrator::drain`] waits for it.
+    /// The handle ends when nothing runs the order here any more.
+    pub fn spawn_order(&self, id: OrderId) -> JoinHandle<()> {
+        let engine = Arc::clone(&self.engine);
+        self.tasks.spawn(async move { run_and_log(&engine, id).await })
+    }
+
+    /// Starts to take orders from the queue, beginning with those that an earlier life left. Does nothing the second
+    /// time.
+    pub fn start(&self) {
+        let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        let (engine, queue) = (Arc::clone(&self.engine), self.queue.clone());
+        self.tasks.spawn(async move {
+            let draining = engine.draining.clone();
+            tokio::select! {
+                () = draining.cancelled() => {}
+                () = recover(&engine, &queue) => {}
+            }
+        });
+        self.tasks.spawn(dispatch(Arc::clone(&self.engine), waiting, self.tasks.clone()));
+    }
+
+    /// Ends this worker: no new step begins. An agent that is still at work after `finishing` is stopped and its order
+    /// goes back to the queue; `stopping` later nothing is waited for any more. True if nothing was left behind.
+    pub async fn drain(&self, finishing: Duration, stopping: Duration) -> bool {
+        self.engine.draining.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(finishing, self.tasks.wait()).await.is_ok() {
+            return true;
+        }
+        self.engine.live.stop_all(StopReason::ShuttingDown);
+        if tokio::time::timeout(stopping, self.tasks.wait()).await.is_ok() {
+            return true;
+        }
+        self.engine.giving_up.cancel();
+        tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await.is_ok()
+    }
+}
+
+/// Takes orders in line, each when there is a place for it.
+async fn dispatch(engine: Arc<Engine>, mut waiting: QueueReceiver, tasks: TaskTracker) {
+    let places = Arc::new(Semaphore::new(engine.settings.max_running.max(1)));
+    let draining = engine.draining.clone();
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await.ok()?;
+            Some((place, waiting.next().await?))
+        };
+        let (place, id) = tokio::select! {
+            biased;
+            () = draining.cancelled() => return,
+            next = next => match next {
+                Some(next) => next,
+                None => return,
+            },
+        };
+        let engine = Arc::clone(&engine);
+        tasks.spawn(async move {
+            run_and_log(&engine, id).await;
+            drop(place);
+        });
+    }
+}
+
+/// Runs an order. A panic outside its steps, and a save that is refused although nobody fenced us, are defects of ours:
+/// the order is claimed anew once, and failed if it happens again.
+async fn run_and_log(engine: &Engine, id: OrderId) {
+    let mut stopped = run_caught(engine, id).await.err();
+    if let Some(defect) = stopped.take_if(|stopped| is_defect(stopped)) {
+        error!(agent_work_order_id = %id, reason = describe(&defect), "workflow_claimed_anew");
+        stopped = run_caught(engine, id).await.err();
+        if let Some(defect) = stopped.take_if(|stopped| is_defect(stopped)) {
+            let failure = Failure::new(FailureCode::Internal, format!("it was stopped twice: {}", describe(&defect)));
+            stopped = fail_order(engine, id, &failure).await.err();
+        }
+    }
+    if let Some(stopped) = stopped {
+        error!(agent_work_order_id = %id, reason = describe(&stopped), "workflow_not_run_to_its_end");
+    }
+}
+
+fn is_defect(stopped: &StateError) -> bool {
+    matches!(stopped, StateError::Conflict { .. } | StateError::Refused(_) | StateError::Transition(_))
+}
+
+async fn run_caught(engine: &Engine, id: OrderId) -> Result<RunEnd, StateError> {
+    let ran = AssertUnwindSafe(run_order(engine, id)).catch_unwind().await;
+    ran.unwrap_or(Err(StateError::Refused("awo panicked while it ran the order")))
+}
+
+/// Queues every order that has not ended: an earlier life left it. Oldest first; tries until the store can be read.
+async fn recover(engine: &Engine, queue: &QueueSender) {
+    let mut found = Vec::new();
+    let mut query = OrderQuery {
+        status: vec![AgentWorkOrderStatus::Pending, AgentWorkOrderStatus::Running],
+        ..OrderQuery::default()
+    };
+    loop {
+        match engine.answered(engine.repository.list(&query)).await {
+            Ok(page) => {
+                found.extend(page.items.iter().map(|row| row.order.agent_work_order_id));
+                for damaged in page.damaged {
+                    warn!(agent_work_order_id = %damaged, "agent_work_order_damaged: it is kept and not run");
+                }
+                match page.next {
+                    Some(next) => query.after = Some(next),
+                    None => break,
+                }
+            }
+            Err(failed) => {
+                warn!(reason = describe(&failed), "orders_not_listed: trying again");
+                tokio::time::sleep(engine.settings.flush_pause).await;
+            }
+        }
+    }
+    if !found.is_empty() {
+        info!(orders = found.len(), "agent_work_orders_recovered");
+    }
+    for id in found.into_iter().rev() {
+        if !queue.push(id).await {
+            return;
+        }
+    }
+}

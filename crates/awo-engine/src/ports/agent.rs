@@ -1,0 +1,111 @@
+//! The port to the program that does the thinking.
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use awo_models::{AgentName, Failure, OrderId, StepName, Usage};
+use tokio_util::sync::CancellationToken;
+
+/// Runs an agent program (claude, …) once.
+///
+/// # Contract
+/// - *Ends in time*: returns within `timeout` and the grace the program is given to stop, whatever the program does.
+/// - *Truth*: `answer` is `Ok` only if the program ended by itself, without error, with a final answer.
+/// - *Leaves nothing*: when it returns, no process of the program's group runs any more.
+///
+/// # Cancellation
+/// When `cancel` fires the program is asked to stop, then made to; the answer is then a failure with code `cancelled`.
+/// Dropping the future kills the program's process group too, without the grace.
+///
+/// ```
+/// use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest};
+/// use awo_models::{Failure, FailureCode};
+/// use tokio_util::sync::CancellationToken;
+///
+/// /// Agrees with everything, and changes nothing.
+/// #[derive(Debug)]
+/// struct Yes;
+///
+/// #[async_trait::async_trait]
+/// impl AgentExecutor for Yes {
+///     fn takes_session_id(&self) -> bool {
+///         false
+///     }
+///
+///     async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport {
+///         if cancel.is_cancelled() {
+///             return AgentReport::failed(Failure::new(FailureCode::Cancelled, "cancelled before it began"));
+///         }
+///         let answer = Ok(format!("yes, {}", request.step).into());
+///         AgentReport { answer, session_id: None, usage: None, files: Vec::new() }
+///     }
+/// }
+/// ```
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait AgentExecutor: Debug + Send + Sync {
+    /// Whether the program takes a session id that awo chose; it is then stored before the program starts.
+    fn takes_session_id(&self) -> bool;
+
+    /// Runs the program to its end.
+    async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport;
+}
+
+/// One execution of an agent program.
+#[derive(Debug, Clone)]
+pub struct AgentRequest {
+    /// The order it is for.
+    pub order: OrderId,
+    /// The step it is for.
+    pub step: StepName,
+    /// The role it plays.
+    pub agent_name: AgentName,
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    /// What it is told. Untrusted parts are delimited and named as data.
+    pub prompt: String,
+    /// Checkout it works in.
+    pub working_dir: PathBuf,
+    /// Model to use; `None` leaves it to the program.
+    pub model: Option<Arc<str>>,
+    /// Session id to use, if the program takes one.
+    pub session_id: Option<Arc<str>>,
+    /// Turns it may take.
+    pub max_turns: Option<u32>,
+    /// Money it may spend, in billionths of a US dollar.
+    pub max_cost_nanousd: Option<u64>,
+    /// Wall time it may take.
+    pub timeout: Duration,
+}
+
+/// How an execution went.
+#[derive(Debug, Clone)]
+pub struct AgentReport {
+    /// The final answer, or why there is none.
+    pub answer: Result<Arc<str>, Failure>,
+    /// Session of the program, where it has one.
+    pub session_id: Option<Arc<str>>,
+    /// What it consumed, where it says so.
+    pub usage: Option<Usage>,
+    /// Files the execution left for the order's artifacts (transcript, error output). The engine takes them away.
+    pub files: Vec<AgentFile>,
+}
+
+impl AgentReport {
+    /// A report of an execution that never began or left nothing.
+    pub fn failed(failure: Failure) -> Self {
+        Self { answer: Err(failure), session_id: None, usage: None, files: Vec::new() }
+    }
+}
+
+/// A file that an execution left.
+#[derive(Debug, Clone)]
+pub struct AgentFile {
+    /// What it is, as the end of an artifact's name: `transcript.jsonl`, `stderr.txt`.
+    pub kind: String,
+    /// Where it is.
+    pub path: PathBuf,
+}

@@ -1,0 +1,57 @@
+//! The port to GitHub and its like.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use awo_models::{Failure, Issue, PullRequestEvidence};
+
+/// Issues and pull requests of a repository.
+///
+/// # Contract
+/// - *Found or opened*: opening a pull request for a head branch that has one (in any state) answers with that one.
+/// - *Bounded*: every call has a deadline of its own.
+///
+/// ```
+/// use awo_engine::ports::{Forge, PullRequestDraft};
+/// use awo_models::{Failure, FailureCode, Issue, PullRequestEvidence};
+///
+/// /// Branches are pushed, and that is all.
+/// #[derive(Debug)]
+/// struct NoForge;
+///
+/// #[async_trait::async_trait]
+/// impl Forge for NoForge {
+///     async fn issue(&self, _: &str, number: &str) -> Result<Issue, Failure> {
+///         Err(Failure::new(FailureCode::ForgeFailed, format!("there is no forge to fetch issue {number:?} from")))
+///     }
+///
+///     async fn open_pull_request(&self, _: &PullRequestDraft) -> Result<PullRequestEvidence, Failure> {
+///         Ok(PullRequestEvidence::NoForge)
+///     }
+/// }
+/// ```
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Forge: Debug + Send + Sync {
+    /// Fetches an issue.
+    async fn issue(&self, repository_url: &str, number: &str) -> Result<Issue, Failure>;
+
+    /// Finds or opens the pull request of a pushed branch; [`PullRequestEvidence::NoForge`] where none is connected.
+    async fn open_pull_request(&self, draft: &PullRequestDraft) -> Result<PullRequestEvidence, Failure>;
+}
+
+/// A pull request to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequestDraft {
+    /// Address of the repository.
+    pub repository_url: Arc<str>,
+    /// Branch with the work, already pushed.
+    pub head_branch: Arc<str>,
+    /// Branch it is for.
+    pub base_branch: String,
+    /// One line.
+    pub title: String,
+    /// Markdown.
+    pub body: String,
+}

@@ -1,0 +1,141 @@
+//! The port to isolated checkouts: the only way the engine touches a repository.
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use awo_models::{BranchPush, DiffStat, Failure, Isolation, OrderId, SandboxType, WorkspaceSnapshot};
+
+/// Makes, finds and removes the checkouts of orders.
+///
+/// # Contract
+/// - *One per order*: `prepare` makes a fresh checkout (and clears away a half-made one of the same order); `reopen`
+///   finds the one that an earlier life of this program made, unchanged.
+/// - *Text only*: `check_address` starts nothing and resolves no name.
+/// - *Bounded*: every call has a deadline of its own.
+///
+/// ```
+/// use std::sync::Arc;
+/// use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest};
+/// use awo_models::{Failure, OrderId};
+///
+/// /// Lets orders work on the repositories of one host only.
+/// #[derive(Debug)]
+/// struct OneHost(Arc<dyn SandboxProvider>);
+///
+/// #[async_trait::async_trait]
+/// impl SandboxProvider for OneHost {
+///     fn check_address(&self, address: &str) -> Result<(), String> {
+///         match address.strip_prefix("https://git.example/") {
+///             Some(_) => self.0.check_address(address),
+///             None => Err("is not on git.example".into()),
+///         }
+///     }
+///     async fn prepare(&self, request: &SandboxRequest) -> Result<Arc<dyn Sandbox>, Failure> {
+///         self.0.prepare(request).await
+///     }
+///     async fn reopen(&self, request: &SandboxRequest) -> Result<Option<Arc<dyn Sandbox>>, Failure> {
+///         self.0.reopen(request).await
+///     }
+///     async fn end_processes(&self, order: OrderId) -> Result<usize, Failure> {
+///         self.0.end_processes(order).await
+///     }
+///     async fn remove(&self, order: OrderId) -> Result<(), Failure> {
+///         self.0.remove(order).await
+///     }
+/// }
+/// ```
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait SandboxProvider: Debug + Send + Sync {
+    /// Whether an address may be used, judged as text. The error names the cure and never echoes secrets.
+    fn check_address(&self, address: &str) -> Result<(), String>;
+
+    /// Makes the checkout.
+    async fn prepare(&self, request: &SandboxRequest) -> Result<Arc<dyn Sandbox>, Failure>;
+
+    /// Finds the checkout again; `None` if there is none that is whole.
+    async fn reopen(&self, request: &SandboxRequest) -> Result<Option<Arc<dyn Sandbox>>, Failure>;
+
+    /// Ends whatever an earlier life of this program left running for the order; how many process groups that were.
+    async fn end_processes(&self, order: OrderId) -> Result<usize, Failure>;
+
+    /// Removes the checkout. No error if there is none.
+    async fn remove(&self, order: OrderId) -> Result<(), Failure>;
+}
+
+/// What a checkout is made of.
+#[derive(Debug, Clone)]
+pub struct SandboxRequest {
+    /// The order it is for.
+    pub order: OrderId,
+    /// Address of the repository; passed by `check_address` when the order was created.
+    pub repository_url: Arc<str>,
+    /// Kind of checkout.
+    pub sandbox_type: SandboxType,
+    /// Branch to start from; `None` means the remote's default branch.
+    pub base_branch: Option<Arc<str>>,
+    /// Walls that were asked for.
+    pub isolation: Isolation,
+}
+
+/// One order's checkout.
+///
+/// # Contract
+/// - After an agent was in it, nothing with the operator's rights or secrets runs in it.
+/// - *Bounded*: every call has a deadline of its own.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Sandbox: Debug + Send + Sync {
+    /// The directory that agents work in.
+    fn working_dir(&self) -> &Path;
+
+    /// Walls that are really there.
+    fn isolation(&self) -> Isolation;
+
+    /// The branch it started from, resolved: target of the pull request.
+    fn base_branch(&self) -> &str;
+
+    /// The commit it started from.
+    fn base_commit(&self) -> &str;
+
+    /// The state of all files now, untracked ones included.
+    async fn snapshot(&self) -> Result<WorkspaceSnapshot, Failure>;
+
+    /// What changed between two states: commits between the heads, files and lines between the trees.
+    async fn compare(&self, from: &WorkspaceSnapshot, to: &WorkspaceSnapshot) -> Result<DiffStat, Failure>;
+
+    /// Unified diff between two states, as git prints it.
+    async fn patch(&self, from: &WorkspaceSnapshot, to: &WorkspaceSnapshot) -> Result<Vec<u8>, Failure>;
+
+    /// Makes the checkout what it was in a snapshot: commit, branch and files. What came since is gone, ignored files
+    /// apart. Fails, and says so, if the snapshot cannot be had any more.
+    async fn restore(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure>;
+
+    /// What is at a path, looked at without following links out of the checkout. The path is relative to its root.
+    async fn inspect(&self, path: &str) -> Result<FileKind, Failure>;
+
+    /// Makes and checks out a branch at `HEAD`, keeping uncommitted changes. One of that name that is at `HEAD` already
+    /// is used; other taken names (here or on the remote) get a suffix. The answer is the name it has.
+    async fn create_branch(&self, name: &str) -> Result<Arc<str>, Failure>;
+
+    /// Commits everything that differs; `false` if nothing did.
+    async fn commit(&self, message: &str) -> Result<bool, Failure>;
+
+    /// Pushes the branch with the operator's rights, from outside the checkout. Pushing what is already there is Ok.
+    async fn push(&self, branch: &str) -> Result<BranchPush, Failure>;
+}
+
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file of so many bytes.
+    File(u64),
+    /// Nothing.
+    Missing,
+    /// Something outside the checkout, or reached over a link.
+    Outside,
+    /// Something else: a directory, a device.
+    Other,
+}

@@ -1,0 +1,224 @@
+//! The owner's pen: what has happened to an order here, and getting it stored.
+//!
+//! The rule of a failing store is here, and only here: a save has a budget, then the work goes on; what was not
+//! acknowledged stays in the change and is sent again, while the next step runs and with the next save.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use awo_models::{AgentWorkOrder, CurrentStep, EventKind, OrderPatch, StepExecutionResult, StepHistory};
+use awo_state::{Change, Committed, StateError};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::{debug, error, info};
+
+use crate::engine::Engine;
+use crate::live::{LiveOrder, StopReason};
+
+/// This process may not, or cannot, go on with the order; the order is untouched for its next owner.
+pub(crate) type Stopped = StateError;
+
+/// History and unacknowledged words of one order.
+#[derive(Debug)]
+pub(crate) struct Recorder<'e> {
+    engine: &'e Engine,
+    live: &'e LiveOrder,
+    order: Arc<AgentWorkOrder>,
+    history: StepHistory,
+    change: Change,
+    stored_steps: usize,
+    degraded: bool,
+}
+
+impl<'e> Recorder<'e> {
+    /// The pen of somebody whose claim was acknowledged; `order` and `history` are as the claim left them.
+    pub(crate) fn new(
+        engine: &'e Engine,
+        live: &'e LiveOrder,
+        order: AgentWorkOrder,
+        history: StepHistory,
+        claimed: Committed,
+    ) -> Self {
+        let recorder = Self {
+            engine,
+            live,
+            order: Arc::new(order),
+            history,
+            change: Change::after(claimed),
+            stored_steps: claimed.steps,
+            degraded: false,
+        };
+        recorder.heard(claimed);
+        recorder
+    }
+
+    /// The order as it is here, stored or not.
+    pub(crate) fn order(&self) -> &Arc<AgentWorkOrder> {
+        &self.order
+    }
+
+    /// The history as it is here, stored or not.
+    pub(crate) fn history(&self) -> &StepHistory {
+        &self.history
+    }
+
+    /// Notes an event and the fields it changes.
+    pub(crate) fn record(&mut self, kind: EventKind, patch: OrderPatch) {
+        patch.apply(&mut Arc::make_mut(&mut self.order).state);
+        self.change.record(kind, self.engine.clock.now(), patch);
+    }
+
+    /// Notes that an attempt begins.
+    pub(crate) fn started(&mut self, current: CurrentStep) {
+        let patch = OrderPatch { current_step: Some(Some(current.clone())), ..OrderPatch::default() };
+        self.record(EventKind::StepStarted(current), patch);
+    }
+
+    /// Notes the result of an attempt.
+    pub(crate) fn finished(&mut self, result: StepExecutionResult, patch: OrderPatch) {
+        let event = EventKind::StepFinished {
+            index: self.history.len(),
+            step: result.step.clone(),
+            attempt: result.attempt,
+            success: result.success,
+        };
+        self.history.push(result);
+        let done = self.order.count_done(&self.history);
+        let patch = OrderPatch { current_step: Some(None), steps_completed: Some(done), ..patch };
+        self.record(event, patch);
+    }
+
+    /// Saves within the budget. Afterwards the work goes on, whether it was stored or not.
+    pub(crate) async fn save(&mut self) -> Result<(), Stopped> {
+        let settings = &self.engine.settings;
+        // A store that is known to fail gets the time of one try: the flusher goes on with it.
+        let budget = if self.degraded { settings.save_try } else { settings.save_budget };
+        let deadline = Instant::now() + budget;
+        let mut pause = settings.save_pause;
+        loop {
+            match timeout_at(deadline, self.send()).await {
+                Ok(Sent::Stored) => return Ok(()),
+                Ok(Sent::Stop(stop)) => return Err(stop),
+                Ok(Sent::Outage(reason)) if Instant::now() + pause >= deadline => {
+                    self.set_degraded(Some(&reason));
+                    return Ok(());
+                }
+                Ok(Sent::Outage(_)) => sleep(pause).await,
+                Err(_) => {
+                    self.set_degraded(Some("no answer in time"));
+                    return Ok(());
+                }
+            }
+            pause = (pause * 2).min(settings.flush_pause);
+        }
+    }
+
+    /// Saves, as often as it takes. Ends early only when `give_up` does, with the outage as the reason.
+    pub(crate) async fn save_until_stored(&mut self, give_up: impl Future<Output = ()>) -> Result<(), Stopped> {
+        self.save().await?;
+        let mut give_up = pin!(give_up);
+        while self.degraded {
+            tokio::select! {
+                biased;
+                () = &mut give_up => {
+                    error!(
+                        agent_work_order_id = %self.order.agent_work_order_id,
+                        pending_steps = self.history.len() - self.stored_steps,
+                        "unsaved results are lost: the store failed until the end of this process"
+                    );
+                    return Err(StateError::Unavailable("the store failed until the end of this process".into()));
+                }
+                flushed = self.flush() => flushed?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `work`, and while the store fails sends what is unsaved again and again beside it, one at a time.
+    ///
+    /// If the store says meanwhile that the order is somebody else's, the agent is stopped and awaited.
+    pub(crate) async fn flushing<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+        let mut work = pin!(work);
+        while self.degraded {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                flushed = self.flush() => if let Err(stop) = flushed {
+                    self.live.stop(StopReason::Lost);
+                    work.await;
+                    return Err(stop);
+                }
+            }
+        }
+        Ok(work.await)
+    }
+
+    /// One more try after a pause. May be dropped at any point: the change stays as it is.
+    async fn flush(&mut self) -> Result<(), Stopped> {
+        sleep(self.engine.settings.flush_pause).await;
+        match self.send().await {
+            Sent::Stored | Sent::Outage(_) => Ok(()),
+            Sent::Stop(stop) => Err(stop),
+        }
+    }
+
+    /// One bounded try.
+    async fn send(&mut self) -> Sent {
+        let id = self.order.agent_work_order_id;
+        let saving = self.engine.repository.save_step_history(id, &self.history, &self.change);
+        match timeout(self.engine.settings.save_try, saving).await {
+            Ok(Ok(heard)) => {
+                self.change.settle(heard);
+                self.stored_steps = heard.steps;
+                self.set_degraded(None);
+                let id = self.order.agent_work_order_id;
+                debug!(agent_work_order_id = %id, step_count = heard.steps, version = %heard.seq, "step_history_saved");
+                self.heard(heard);
+                Sent::Stored
+            }
+            Ok(Err(failed)) if failed.is_outage() => Sent::Outage(describe(&failed)),
+            Ok(Err(refused)) => Sent::Stop(refused),
+            Err(_) => Sent::Outage(format!("no answer within {:?}", self.engine.settings.save_try)),
+        }
+    }
+
+    fn heard(&self, heard: Committed) {
+        let id = self.order.agent_work_order_id;
+        self.engine.hints.send(id, heard.seq);
+        if heard.cancel_requested {
+            self.live.stop(StopReason::Cancelled);
+        }
+    }
+
+    /// One log line per change of state.
+    fn set_degraded(&mut self, reason: Option<&str>) {
+        let id = self.order.agent_work_order_id;
+        self.degraded = reason.is_some();
+        let pending_steps = self.history.len() - self.stored_steps;
+        let changed = self.live.set_persistence(self.degraded, pending_steps);
+        match reason {
+            Some(reason) if changed => {
+                error!(agent_work_order_id = %id, pending_steps, reason, "step_history_save_failed: the work goes on");
+            }
+            None if changed => info!(agent_work_order_id = %id, "step_history_saved_again: nothing is missing"),
+            _ => {}
+        }
+    }
+}
+
+enum Sent {
+    Stored,
+    Outage(String),
+    Stop(Stopped),
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn describe(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}

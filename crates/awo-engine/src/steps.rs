@@ -1,0 +1,212 @@
+//! Executes one attempt of a step: the agent's part, the engine's part, and the evidence; the result is built once.
+
+mod context;
+mod goals;
+mod preparation;
+mod report;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use awo_models::{
+    AgentWorkOrder, AgentWorkOrderStatus, ArtifactName, EventKind, Failure, FailureCode, OrderPatch, StepDefinition,
+    StepExecutionResult, StepHistory, Usage,
+};
+use awo_state::ArtifactContent;
+use futures::FutureExt as _;
+use tracing::{info, warn};
+
+use crate::engine::Engine;
+use crate::live::LiveOrder;
+use crate::ports::Sandbox;
+use crate::workspace::Workspace;
+use report::AttemptReport;
+
+/// What an attempt left: its result, the fields it proves, and what was learnt on the way.
+#[derive(Debug)]
+pub(crate) struct StepOutcome {
+    pub(crate) events: Vec<(EventKind, OrderPatch)>,
+    pub(crate) result: StepExecutionResult,
+    pub(crate) patch: OrderPatch,
+}
+
+/// Executes the steps of one order, one after the other, in one checkout.
+#[derive(Debug)]
+pub(crate) struct StepRunner<'e> {
+    engine: &'e Engine,
+    live: &'e LiveOrder,
+    workspace: Workspace,
+}
+
+impl<'e> StepRunner<'e> {
+    pub(crate) fn new(engine: &'e Engine, live: &'e LiveOrder, workspace: Workspace) -> Self {
+        Self { engine, live, workspace }
+    }
+
+    /// Executes one attempt. Always comes back with a result: trouble of every kind, a panic included, is one.
+    pub(crate) async fn execute(
+        &mut self,
+        order: &AgentWorkOrder,
+        history: &StepHistory,
+        definition: &StepDefinition,
+    ) -> StepOutcome {
+        let engine = self.engine;
+        let attempt = AgentWorkOrder::next_attempt(history, &definition.step);
+        let id = order.agent_work_order_id;
+        let begun = (engine.clock.now(), engine.clock.monotonic());
+        info!(agent_work_order_id = %id, step = %definition.step, attempt, "step_started");
+
+        let mut report = AttemptReport::new(order.state.current_step.as_ref());
+        let mut events = Vec::new();
+        let attempted = self.attempt(order, history, definition, attempt, &mut report, &mut events);
+        let ended = AssertUnwindSafe(attempted).catch_unwind().await;
+        let ended = ended.unwrap_or_else(|_| Err(Failure::new(FailureCode::Internal, "awo panicked in this step")));
+        let ended = match (ended, self.live.stopped()) {
+            // An agent that was stopped reports it in its own way; why it was stopped, only we know.
+            (Err(failure), Some(reason)) => {
+                Err(Failure::new(reason.failure_code(), stopped_message(reason, &failure.message)))
+            }
+            (ended, _) => ended,
+        };
+        let duration = engine.clock.monotonic().saturating_sub(begun.1);
+        let mut result = report.result(definition, attempt, begun.0, engine.clock.now(), duration, ended);
+        self.spill_output(order, history.len(), &mut result).await;
+        info!(
+            agent_work_order_id = %id,
+            step = %result.step,
+            success = result.success,
+            duration_seconds = duration.as_secs_f64(),
+            error = result.error_message.as_deref(),
+            "step_completed"
+        );
+        let patch = proven_fields(order, &result);
+        StepOutcome { events, result, patch }
+    }
+
+    async fn attempt(
+        &mut self,
+        order: &AgentWorkOrder,
+        history: &StepHistory,
+        definition: &StepDefinition,
+        attempt: u32,
+        report: &mut AttemptReport,
+        events: &mut Vec<(EventKind, OrderPatch)>,
+    ) -> Result<String, Failure> {
+        if let Some(reason) = self.live.stopped() {
+            return Err(Failure::new(reason.failure_code(), "stopped before its agent began"));
+        }
+        let prepared;
+        let sandbox = self.sandbox(order, events).await?;
+        // The order with what was just learnt about it (base commit, issue).
+        let order = if events.is_empty() {
+            order
+        } else {
+            let mut learnt = order.clone();
+            for (_, patch) in events.iter() {
+                patch.apply(&mut learnt.state);
+            }
+            prepared = learnt;
+            &prepared
+        };
+        let context = context::Context {
+            engine: self.engine,
+            live: self.live,
+            order,
+            history,
+            definition,
+            attempt,
+            sandbox: &*sandbox,
+        };
+        goals::pursue(&context, report).await
+    }
+
+    /// The checkout, made on first use.
+    async fn sandbox(
+        &mut self,
+        order: &AgentWorkOrder,
+        events: &mut Vec<(EventKind, OrderPatch)>,
+    ) -> Result<Arc<dyn Sandbox>, Failure> {
+        if let Workspace::Found(sandbox) = &self.workspace {
+            return Ok(Arc::clone(sandbox));
+        }
+        let sandbox = self.live.unless_stopped(preparation::prepare(self.engine, order, events)).await?;
+        self.workspace = Workspace::Found(Arc::clone(&sandbox));
+        Ok(sandbox)
+    }
+
+    /// Keeps a very long output as an artifact, and its beginning in the history.
+    async fn spill_output(&self, order: &AgentWorkOrder, index: usize, result: &mut StepExecutionResult) {
+        let limit = self.engine.settings.max_output_bytes;
+        let Some(output) = result.output.as_ref().filter(|output| output.len() > limit) else {
+            return;
+        };
+        let whole = output.as_bytes().to_vec();
+        let beginning: Arc<str> = output[..output.floor_char_boundary(limit)].into();
+        if let Some(name) = artifact_name(index, &result.step, result.attempt, "output.txt") {
+            let id = order.agent_work_order_id;
+            if self.engine.keep(id, &name, ArtifactContent::Bytes(whole)).await {
+                result.artifacts.push(name);
+            }
+        }
+        result.output = Some(beginning);
+        result.output_truncated = true;
+    }
+
+    /// Removes the checkout of a completed order whose branch is pushed. That of any other is kept.
+    pub(crate) async fn clean_up(&self, order: &AgentWorkOrder) {
+        let pushed = order.state.status == AgentWorkOrderStatus::Completed && order.state.error_code.is_none();
+        if self.engine.settings.keep_workspaces || !pushed || order.state.git_commit_count == 0 {
+            return;
+        }
+        let id = order.agent_work_order_id;
+        if let Err(failure) = self.engine.sandboxes.remove(id).await {
+            warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_removed");
+        }
+    }
+}
+
+/// Name of an artifact of an attempt: place in the history, step, attempt, kind.
+pub(crate) fn artifact_name(
+    index: usize,
+    step: &awo_models::StepName,
+    attempt: u32,
+    kind: &str,
+) -> Option<ArtifactName> {
+    ArtifactName::new(&format!("{:02}-{step}-{attempt}.{kind}", index + 1)).ok()
+}
+
+fn stopped_message(reason: crate::live::StopReason, message: &str) -> String {
+    use crate::live::StopReason::{Cancelled, Lost, ShuttingDown};
+    let why = match reason {
+        Cancelled => "cancelled on request",
+        ShuttingDown => "stopped because the worker ends",
+        Lost => "stopped because another worker has the order",
+    };
+    format!("{why} ({message})")
+}
+
+/// The fields of the order that a result proves.
+fn proven_fields(order: &AgentWorkOrder, result: &StepExecutionResult) -> OrderPatch {
+    let mut patch = OrderPatch::default();
+    if let Some(used) = &result.usage {
+        let mut usage: Usage = order.state.usage.clone();
+        usage.add(used);
+        patch.usage = Some(usage);
+    }
+    if result.session_id.is_some() {
+        patch.agent_session_id = Some(result.session_id.clone());
+    }
+    if let Some(branch) = &result.evidence.branch {
+        patch.git_branch_name = Some(Some(Arc::clone(branch)));
+    }
+    if let Some(awo_models::PullRequestEvidence::Opened { url }) = &result.evidence.pull_request {
+        patch.github_pull_request_url = Some(Some(Arc::clone(url)));
+    }
+    if let Some(total) = &result.evidence.total {
+        patch.git_commit_count = Some(total.commits);
+        patch.git_files_changed = Some(total.files_changed);
+        patch.git_lines_added = Some(total.lines_added);
+        patch.git_lines_removed = Some(total.lines_removed);
+    }
+    patch
+}

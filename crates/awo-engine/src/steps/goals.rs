@@ -1,0 +1,360 @@
+//! What each goal asks of the agent, what the engine does for it, and what proves it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use awo_models::{ChangeSummary, Failure, FailureCode, PullRequestEvidence, StepGoal, Try, WorkspaceSnapshot};
+use awo_state::ArtifactContent;
+
+use super::artifact_name;
+use super::context::Context;
+use super::report::AttemptReport;
+use crate::answers;
+use crate::branch_name::branch_name;
+use crate::ports::{AgentReport, AgentRequest, FileKind, PullRequestDraft};
+use crate::pull_request::pull_request_body;
+
+/// Times an agent may answer in one attempt: the second time it is told what was wrong with the first.
+const ANSWERS: u32 = 2;
+
+/// Time an executor gets beyond the step's limit to end its program; after that the attempt fails without it.
+const EXECUTOR_GRACE: Duration = Duration::from_mins(1);
+
+/// Paths of a change that stay in the history.
+const PATHS_KEPT: usize = 100;
+
+/// Pursues the goal of a step. The answer is the step's output.
+pub(super) async fn pursue(context: &Context<'_>, report: &mut AttemptReport) -> Result<String, Failure> {
+    let before = match report.evidence.before.clone() {
+        Some(before) => before,
+        None => context.live.unless_stopped(context.sandbox.snapshot()).await?,
+    };
+    report.evidence.before = Some(before.clone());
+    let worked = work(context, &before, report).await;
+    // What the workspace is like now is evidence of a failure, too.
+    let looked = context.live.unless_stopped(look(context, &before, report)).await;
+    let output = worked?;
+    looked?;
+    prove(context, report)?;
+    Ok(output)
+}
+
+/// The agent's part, and what the engine does with its words.
+async fn work(
+    context: &Context<'_>,
+    before: &WorkspaceSnapshot,
+    report: &mut AttemptReport,
+) -> Result<String, Failure> {
+    let prompt = context.live.unless_stopped(prompt(context, before)).await?;
+    let mut reminder = String::new();
+    for answer_number in 1..=ANSWERS {
+        let begun = context.engine.clock.monotonic();
+        let answer = ask(context, format!("{prompt}{reminder}"), answer_number, report).await?;
+        // Nothing of it happens once the order is stopped: no commit, no push, no pull request.
+        let used = context.live.unless_stopped(use_answer(context, &answer, before, report));
+        let reason = match used.await? {
+            Ok(output) => return Ok(output),
+            Err(reason) => reason,
+        };
+        if answer_number == ANSWERS {
+            return Err(Failure::new(FailureCode::OutputInvalid, format!("the agent was asked twice: {reason}")));
+        }
+        report.tries.push(Try {
+            error_code: FailureCode::OutputInvalid,
+            error_message: reason.as_str().into(),
+            duration: context.engine.clock.monotonic().saturating_sub(begun),
+        });
+        reminder = format!("\n\nYour last answer could not be used: {reason}.\n");
+    }
+    unreachable!("the last answer returns")
+}
+
+async fn prompt(context: &Context<'_>, before: &WorkspaceSnapshot) -> Result<String, Failure> {
+    let inputs = context.inputs(before).await?;
+    let class = context.issue_class().unwrap_or_else(|| "feature".into());
+    let name = context.definition.prompt.replace("{issue_class}", &class);
+    let rendered = context.engine.prompts.render(&name, &inputs);
+    rendered.map_err(|broken| Failure::new(FailureCode::Internal, broken.to_string()))
+}
+
+/// Runs the agent once, and keeps what it left.
+async fn ask(
+    context: &Context<'_>,
+    prompt: String,
+    answer_number: u32,
+    report: &mut AttemptReport,
+) -> Result<Arc<str>, Failure> {
+    let (order, definition) = (context.order, context.definition);
+    let agent = context.engine.agents.get(&*order.spec.agent).ok_or_else(|| {
+        Failure::new(FailureCode::AgentMissing, format!("this worker has no agent `{}`", order.spec.agent))
+    })?;
+    let timeout = definition.timeout.unwrap_or(order.spec.limits.step_timeout);
+    // A session id is used once: the second execution of an attempt lets the program choose.
+    let chosen = order.state.current_step.as_ref().filter(|_| answer_number == 1).and_then(|c| c.session_id.clone());
+    let request = AgentRequest {
+        order: order.agent_work_order_id,
+        step: definition.step.clone(),
+        agent_name: definition.agent_name.clone(),
+        attempt: context.attempt,
+        prompt,
+        working_dir: context.sandbox.working_dir().to_owned(),
+        model: order.spec.model.clone(),
+        session_id: chosen,
+        max_turns: order.spec.limits.max_turns,
+        max_cost_nanousd: order.spec.limits.max_cost_nanousd,
+        timeout,
+    };
+    let executing = agent.execute(request, context.live.token().child_token());
+    let executed = tokio::time::timeout(timeout + EXECUTOR_GRACE, executing).await;
+    let executed = executed.unwrap_or_else(|_| {
+        let message = format!("the agent did not end within {} s and its grace", timeout.as_secs());
+        AgentReport::failed(Failure::new(FailureCode::AgentTimeout, message))
+    });
+    report.add_usage(executed.usage.as_ref());
+    report.session_id = executed.session_id.clone().or(report.session_id.take());
+    keep_files(context, executed.files, answer_number, report).await;
+    if let Ok(answer) = &executed.answer {
+        report.answer = Some(Arc::clone(answer));
+    }
+    executed.answer
+}
+
+async fn keep_files(
+    context: &Context<'_>,
+    files: Vec<crate::ports::AgentFile>,
+    answer_number: u32,
+    report: &mut AttemptReport,
+) {
+    let id = context.order.agent_work_order_id;
+    for file in files {
+        let kind = if answer_number == 1 { file.kind } else { format!("{answer_number}.{}", file.kind) };
+        let Some(name) = artifact_name(context.history.len(), &context.definition.step, context.attempt, &kind) else {
+            continue;
+        };
+        if context.engine.keep(id, &name, ArtifactContent::File(file.path)).await {
+            report.artifacts.push(name);
+        }
+    }
+}
+
+/// Understands the answer and does the engine's part. The inner error is a reason to ask again.
+async fn use_answer(
+    context: &Context<'_>,
+    answer: &str,
+    before: &WorkspaceSnapshot,
+    report: &mut AttemptReport,
+) -> Result<Result<String, String>, Failure> {
+    let evidence = &mut report.evidence;
+    Ok(match context.definition.goal {
+        StepGoal::IssueClass => answers::issue_class(answer).map(|class| {
+            evidence.issue_class = Some(class.into());
+            format!("/{class}")
+        }),
+        StepGoal::PlanFile => match written_plan(context, answer, before).await? {
+            Ok(path) => {
+                evidence.plan_file = Some(path.as_str().into());
+                answers::report(answer)
+            }
+            Err(reason) => Err(reason),
+        },
+        StepGoal::PlanPath => match named_plan(context, answer).await? {
+            Ok(path) => {
+                evidence.plan_file = Some(path.as_str().into());
+                Ok(path)
+            }
+            Err(reason) => Err(reason),
+        },
+        StepGoal::Branch => match answers::branch_words(answer) {
+            Ok(words) => {
+                let class = context.issue_class();
+                let number = context.issue_number();
+                let id = context.order.agent_work_order_id;
+                let name = branch_name(class.as_deref(), number.as_deref(), id, &words);
+                let made = context.sandbox.create_branch(&name).await?;
+                evidence.branch = Some(Arc::clone(&made));
+                Ok(made.to_string())
+            }
+            Err(reason) => Err(reason),
+        },
+        StepGoal::Changes | StepGoal::Report => answers::report(answer),
+        StepGoal::Commit => match answers::commit_message(answer) {
+            Ok(message) => {
+                on_branch(context).await?;
+                context.sandbox.commit(&message).await?;
+                nothing_left(context).await?;
+                Ok(message)
+            }
+            Err(reason) => Err(reason),
+        },
+        StepGoal::PullRequest => match answers::pull_request_text(answer) {
+            Ok((title, body)) => Ok(open_pull_request(context, &title, &body, report).await?),
+            Err(reason) => Err(reason),
+        },
+        other => unreachable!("goal {other:?} is declared but not pursued"),
+    })
+}
+
+/// The plan that was written in this step: a Markdown file that is new or changed. The one the answer names, else the
+/// only one.
+async fn written_plan(
+    context: &Context<'_>,
+    answer: &str,
+    before: &WorkspaceSnapshot,
+) -> Result<Result<String, String>, Failure> {
+    let now = context.sandbox.snapshot().await?;
+    let changed = context.sandbox.compare(before, &now).await?.files;
+    let plans: Vec<&Arc<str>> = changed.iter().filter(|path| is_markdown(path)).collect();
+    let named = answers::mentioned_paths(answer);
+    let chosen = plans.iter().find(|path| named.iter().any(|n| n.as_str() == &****path)).or(match plans.as_slice() {
+        [only] => Some(only),
+        _ => None,
+    });
+    let Some(path) = chosen else {
+        return Ok(Err("no new or changed Markdown file was found that you named; write the plan to specs/<name>.md \
+                       and answer with its path"
+            .into()));
+    };
+    Ok(is_plan(context, path).await?.map(|()| path.to_string()))
+}
+
+/// The plan that the answer names: the one that was written, or another Markdown file that this order has changed.
+async fn named_plan(context: &Context<'_>, answer: &str) -> Result<Result<String, String>, Failure> {
+    let named = answers::mentioned_paths(answer);
+    let written = context.plan_file().filter(|plan| named.iter().any(|path| **path == **plan));
+    let now = context.sandbox.snapshot().await?;
+    let changed = context.total_changes(&now).await?.files;
+    let mut reason = "the answer names no Markdown file; answer with the path of the plan only".to_owned();
+    for path in written.iter().map(ToString::to_string).chain(named) {
+        match is_plan(context, &path).await? {
+            Ok(()) if changed.iter().any(|file| **file == *path) => return Ok(Ok(path)),
+            Ok(()) => reason = format!("the file {path} is not a plan of this order: it is neither new nor changed"),
+            Err(why) => reason = why,
+        }
+    }
+    Ok(Err(reason))
+}
+
+async fn is_plan(context: &Context<'_>, path: &str) -> Result<Result<(), String>, Failure> {
+    Ok(match context.sandbox.inspect(path).await? {
+        FileKind::File(0) => Err(format!("the file {path} is empty")),
+        FileKind::File(_) => Ok(()),
+        FileKind::Missing => Err(format!("there is no file {path} in the workspace")),
+        FileKind::Outside => Err(format!("the path {path} leads out of the workspace")),
+        FileKind::Other => Err(format!("{path} is not a file")),
+    })
+}
+
+fn is_markdown(path: &str) -> bool {
+    std::path::Path::new(path).extension().is_some_and(|e| e.eq_ignore_ascii_case("md"))
+}
+
+/// The workspace must be on the order's own branch before anything is committed or pushed.
+async fn on_branch(context: &Context<'_>) -> Result<WorkspaceSnapshot, Failure> {
+    let now = context.sandbox.snapshot().await?;
+    if let Some(expected) = &context.order.state.git_branch_name
+        && now.branch.as_ref() != Some(expected)
+    {
+        let found = now.branch.as_deref().unwrap_or("no branch");
+        let message = format!("the workspace is on {found}, not on the order's branch {expected}");
+        return Err(Failure::new(FailureCode::EvidenceMissing, message));
+    }
+    Ok(now)
+}
+
+/// After a commit the tree is clean: what is committed is what is there.
+async fn nothing_left(context: &Context<'_>) -> Result<(), Failure> {
+    let now = context.sandbox.snapshot().await?;
+    let committed = WorkspaceSnapshot { tree: Arc::clone(&now.head), ..now.clone() };
+    let left = context.sandbox.compare(&committed, &now).await?.files;
+    match left.first() {
+        None => Ok(()),
+        Some(path) => {
+            let message = format!("{} changed files are not in the commit, {path} among them", left.len());
+            Err(Failure::new(FailureCode::EvidenceMissing, message))
+        }
+    }
+}
+
+async fn open_pull_request(
+    context: &Context<'_>,
+    title: &str,
+    body: &str,
+    report: &mut AttemptReport,
+) -> Result<String, Failure> {
+    let now = on_branch(context).await?;
+    let order = context.order;
+    let branch =
+        order.state.git_branch_name.clone().ok_or_else(|| {
+            Failure::new(FailureCode::EvidenceMissing, "the order has no branch that could be pushed")
+        })?;
+    let changes = context.total_changes(&now).await?;
+    let body = pull_request_body(order, context.history, body, &changes);
+    let draft = PullRequestDraft {
+        repository_url: Arc::clone(&order.spec.repository_url),
+        head_branch: Arc::clone(&branch),
+        base_branch: context.sandbox.base_branch().to_owned(),
+        title: title.to_owned(),
+        body,
+    };
+    let patch = context.sandbox.patch(&context.base(), &now).await?;
+    keep(context, "pull-request.md", format!("# {}\n\n{}", draft.title, draft.body).into_bytes(), report).await;
+    keep(context, "changes.patch", patch, report).await;
+
+    let push = context.sandbox.push(&branch).await?;
+    if push.commit != now.head {
+        let message = format!("the remote has {branch} at {}, the workspace at {}", push.commit, now.head);
+        return Err(Failure::new(FailureCode::ForgeFailed, message));
+    }
+    report.evidence.push = Some(push);
+    let opened = context.engine.forge.open_pull_request(&draft).await?;
+    let output = match &opened {
+        PullRequestEvidence::Opened { url } => url.to_string(),
+        PullRequestEvidence::NoForge => {
+            format!(
+                "branch {branch} is pushed; no forge is connected, so text and patch of the pull request are artifacts"
+            )
+        }
+    };
+    report.evidence.pull_request = Some(opened);
+    Ok(output)
+}
+
+async fn keep(context: &Context<'_>, kind: &str, bytes: Vec<u8>, report: &mut AttemptReport) {
+    let id = context.order.agent_work_order_id;
+    let Some(name) = artifact_name(context.history.len(), &context.definition.step, context.attempt, kind) else {
+        return;
+    };
+    if context.engine.keep(id, &name, ArtifactContent::Bytes(bytes)).await {
+        report.artifacts.push(name);
+    }
+}
+
+/// Looks at the workspace after the step.
+async fn look(context: &Context<'_>, before: &WorkspaceSnapshot, report: &mut AttemptReport) -> Result<(), Failure> {
+    let after = context.sandbox.snapshot().await?;
+    let changes = context.sandbox.compare(before, &after).await?;
+    let total = context.total_changes(&after).await?;
+    report.evidence.changes = Some(ChangeSummary::of(&changes, PATHS_KEPT));
+    report.evidence.total = Some(ChangeSummary::of(&total, 0));
+    report.evidence.after = Some(after);
+    Ok(())
+}
+
+/// Whether what was seen proves the goal.
+fn prove(context: &Context<'_>, report: &AttemptReport) -> Result<(), Failure> {
+    let evidence = &report.evidence;
+    let missing =
+        |what: &str| Err(Failure::new(FailureCode::EvidenceMissing, format!("the agent reported success, but {what}")));
+    let (Some(before), Some(after)) = (&evidence.before, &evidence.after) else {
+        return missing("the workspace could not be looked at");
+    };
+    match context.definition.goal {
+        StepGoal::Changes if before.tree == after.tree && before.head == after.head => missing("no file changed"),
+        StepGoal::Branch if after.branch != evidence.branch => missing("its branch is not checked out"),
+        StepGoal::Commit => match &evidence.total {
+            Some(total) if total.commits > 0 => Ok(()),
+            _ => missing("there is nothing to commit"),
+        },
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,49 @@
+//! What happens once, before an order's first step: the checkout, and the issue that the request speaks of.
+
+use std::sync::Arc;
+
+use awo_models::{AgentWorkOrder, EventKind, Failure, OrderPatch};
+use tracing::warn;
+
+use crate::engine::Engine;
+use crate::issue_reference::issue_reference;
+use crate::ports::Sandbox;
+use crate::workspace::sandbox_request;
+
+/// Makes the checkout and fetches the issue. A failed fetch is a warning; the order goes on without.
+pub(super) async fn prepare(
+    engine: &Engine,
+    order: &AgentWorkOrder,
+    events: &mut Vec<(EventKind, OrderPatch)>,
+) -> Result<Arc<dyn Sandbox>, Failure> {
+    let sandbox = engine.sandboxes.prepare(&sandbox_request(order)).await?;
+    let learnt = OrderPatch {
+        base_commit: Some(Some(sandbox.base_commit().into())),
+        isolation_effective: Some(Some(sandbox.isolation())),
+        ..OrderPatch::default()
+    };
+    events.push((EventKind::Prepared, learnt));
+    if let Some(number) = issue_number(order) {
+        match engine.forge.issue(&order.spec.repository_url, &number).await {
+            Ok(issue) => {
+                let patch = OrderPatch { issue: Some(Some(Arc::new(issue))), ..OrderPatch::default() };
+                events.push((EventKind::Prepared, patch));
+            }
+            Err(failure) => {
+                let message =
+                    format!("issue {number} could not be fetched; the order goes on without: {}", failure.message);
+                warn!(agent_work_order_id = %order.agent_work_order_id, reason = %failure, "issue_not_fetched");
+                events
+                    .push((EventKind::Warning { code: failure.code, message: message.into() }, OrderPatch::default()));
+            }
+        }
+    }
+    Ok(sandbox)
+}
+
+/// The issue that the order is about: the one the caller named, else the first one in the request.
+pub(super) fn issue_number(order: &AgentWorkOrder) -> Option<String> {
+    let spec = &order.spec;
+    let named = spec.github_issue_number.as_ref().map(ToString::to_string);
+    named.or_else(|| issue_reference(&spec.user_request, &spec.repository_url))
+}

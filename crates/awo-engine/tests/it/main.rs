@@ -1,0 +1,11 @@
+//! Tests of the engine against its ports.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cancel;
+mod create;
+mod outages;
+mod recovery;
+mod retry;
+mod save_order;
+mod timelines;

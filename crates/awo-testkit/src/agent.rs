@@ -1,0 +1,134 @@
+//! An agent inside the process that plays what the test says.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest};
+use awo_models::{Failure, FailureCode};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::{FakeSandboxes, Timeline};
+
+/// What the agent does in one execution.
+#[derive(Debug, Clone, Default)]
+pub struct Play {
+    /// Files it writes.
+    pub writes: Vec<(String, String)>,
+    /// What it answers, or how it fails; `None` means what is right for the step.
+    pub answer: Option<Result<String, Failure>>,
+    /// Whether it panics.
+    pub panics: bool,
+    /// Whether it works until it is cancelled.
+    pub hangs: bool,
+    /// Whether it works until it is cancelled, and then answers as if nothing had happened.
+    pub answers_when_stopped: bool,
+}
+
+impl Play {
+    /// Answers this.
+    pub fn answers(text: &str) -> Self {
+        Self { answer: Some(Ok(text.into())), ..Self::default() }
+    }
+
+    /// Fails like this.
+    pub fn fails(code: FailureCode) -> Self {
+        Self { answer: Some(Err(Failure::new(code, "the play says so"))), ..Self::default() }
+    }
+
+    /// Works until it is cancelled.
+    pub fn hangs() -> Self {
+        Self { hangs: true, ..Self::default() }
+    }
+
+    /// Panics.
+    pub fn panics() -> Self {
+        Self { panics: true, ..Self::default() }
+    }
+}
+
+/// Plays what was put up for a step, in order; without that, what is right for the step.
+#[derive(Debug)]
+pub struct FakeAgent {
+    timeline: Timeline,
+    sandboxes: Arc<FakeSandboxes>,
+    plays: Mutex<HashMap<String, VecDeque<Play>>>,
+    gate: Option<Arc<Semaphore>>,
+    /// What it was asked, in order.
+    pub requests: Mutex<Vec<AgentRequest>>,
+}
+
+impl FakeAgent {
+    pub(crate) fn new(timeline: Timeline, sandboxes: Arc<FakeSandboxes>, gate: Option<Arc<Semaphore>>) -> Self {
+        Self { timeline, sandboxes, plays: Mutex::default(), gate, requests: Mutex::default() }
+    }
+
+    /// Puts a play up for the next execution of a step that has none yet.
+    pub fn put(&self, step: &str, play: Play) {
+        let mut plays = self.plays.lock().unwrap_or_else(PoisonError::into_inner);
+        plays.entry(step.to_owned()).or_default().push_back(play);
+    }
+
+    fn next(&self, step: &str) -> Play {
+        let mut plays = self.plays.lock().unwrap_or_else(PoisonError::into_inner);
+        plays.get_mut(step).and_then(VecDeque::pop_front).unwrap_or_default()
+    }
+}
+
+/// What is right for a step of the built-in workflows: files, and an answer.
+fn right(step: &str) -> (Vec<(&'static str, &'static str)>, &'static str) {
+    match step {
+        "classify" => (vec![], "/feature"),
+        "plan" | "planning" => (vec![("specs/plan.md", "# Plan\n")], "I wrote specs/plan.md"),
+        "find_plan" => (vec![], "specs/plan.md"),
+        "generate_branch" | "create-branch" => (vec![], "add-greeting"),
+        "implement" | "execute" => (vec![("src/greeting.txt", "Good day\n")], "Implementation complete"),
+        "commit" => (vec![], "feat: add greeting"),
+        "create_pr" | "create-pr" => (vec![], "Add greeting\n\nIt greets."),
+        _ => (vec![], "looks good"),
+    }
+}
+
+#[async_trait]
+impl AgentExecutor for FakeAgent {
+    fn takes_session_id(&self) -> bool {
+        true
+    }
+
+    async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport {
+        let step = request.step.to_string();
+        self.timeline.note(format!("agent: {step}"));
+        let (order, session_id) = (request.order, request.session_id.clone());
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        if let Some(gate) = &self.gate {
+            tokio::select! {
+                opened = gate.acquire() => opened.expect("the gate stays").forget(),
+                () = cancel.cancelled() => return stopped(),
+            }
+        }
+        let play = self.next(&step);
+        assert!(!play.panics, "the play panics");
+        for (path, content) in &play.writes {
+            self.sandboxes.write(order, path, content);
+        }
+        if play.hangs {
+            cancel.cancelled().await;
+            return stopped();
+        }
+        if play.answers_when_stopped {
+            cancel.cancelled().await;
+        }
+        let (files, answer) = right(&step);
+        let right_files = files.into_iter().filter(|_| play.answer.is_none());
+        for (path, content) in right_files {
+            self.sandboxes.write(order, path, content);
+        }
+        let answer = play.answer.unwrap_or_else(|| Ok(answer.to_owned())).map(Arc::from);
+        AgentReport { answer, session_id, usage: None, files: Vec::new() }
+    }
+}
+
+fn stopped() -> AgentReport {
+    AgentReport::failed(Failure::new(FailureCode::Cancelled, "stopped"))
+}

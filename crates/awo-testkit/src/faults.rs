@@ -1,0 +1,148 @@
+//! A repository that writes down what it is asked, and fails when it is told.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use awo_engine::StateRepository;
+use awo_models::{AgentWorkOrder, Event, EventSeq, OrderId, StepHistory};
+use awo_state::{Change, Committed, OrderQuery, OrderSnapshot, Page, Result, StateError};
+
+use crate::Timeline;
+
+/// How a save goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It goes right.
+    None,
+    /// It fails before anything is stored.
+    Before,
+    /// It is stored, and the answer is lost.
+    After,
+    /// It never answers, and is not stored.
+    Hang,
+    /// Another worker has the order.
+    Fenced,
+    /// It is refused as not fitting.
+    Conflict,
+}
+
+/// Wraps a repository. Each call of `save_step_history` takes the next fault; when none is left, `afterwards` holds.
+#[derive(Debug)]
+pub struct ObservedRepository {
+    inner: Arc<dyn StateRepository>,
+    timeline: Timeline,
+    faults: Mutex<(VecDeque<Fault>, Fault)>,
+    read_fails: Mutex<bool>,
+    create_delay: Mutex<std::time::Duration>,
+}
+
+impl ObservedRepository {
+    /// Wraps a repository that does not fail until it is told.
+    pub fn new(inner: Arc<dyn StateRepository>, timeline: Timeline) -> Self {
+        Self {
+            inner,
+            timeline,
+            faults: Mutex::new((VecDeque::new(), Fault::None)),
+            read_fails: Mutex::default(),
+            create_delay: Mutex::default(),
+        }
+    }
+
+    /// Sets the faults of the next saves, and of all saves after them.
+    pub fn fail_saves(&self, next: impl IntoIterator<Item = Fault>, afterwards: Fault) {
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = (next.into_iter().collect(), afterwards);
+    }
+
+    /// Makes reads fail, or not.
+    pub fn fail_reads(&self, fails: bool) {
+        *self.read_fails.lock().unwrap_or_else(PoisonError::into_inner) = fails;
+    }
+
+    /// Makes every create take so long.
+    pub fn delay_creates(&self, by: std::time::Duration) {
+        *self.create_delay.lock().unwrap_or_else(PoisonError::into_inner) = by;
+    }
+
+    fn read(&self) -> Result<()> {
+        let fails = *self.read_fails.lock().unwrap_or_else(PoisonError::into_inner);
+        if fails { Err(unavailable()) } else { Ok(()) }
+    }
+
+    fn next_fault(&self) -> Fault {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let afterwards = faults.1;
+        faults.0.pop_front().unwrap_or(afterwards)
+    }
+}
+
+fn unavailable() -> StateError {
+    StateError::Unavailable("the test says so".into())
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl StateRepository for ObservedRepository {
+    async fn create(&self, order: AgentWorkOrder) -> Result<Committed> {
+        let delay = *self.create_delay.lock().unwrap_or_else(PoisonError::into_inner);
+        tokio::time::sleep(delay).await;
+        self.inner.create(order).await
+    }
+
+    async fn get(&self, id: OrderId) -> Result<Option<OrderSnapshot>> {
+        self.read()?;
+        self.inner.get(id).await
+    }
+
+    async fn list(&self, query: &OrderQuery) -> Result<Page> {
+        self.read()?;
+        self.inner.list(query).await
+    }
+
+    async fn update(&self, id: OrderId, change: &Change) -> Result<Committed> {
+        self.timeline.note(format!("store: update {}", told(change)));
+        self.inner.update(id, change).await
+    }
+
+    async fn save_step_history(&self, id: OrderId, history: &StepHistory, change: &Change) -> Result<Committed> {
+        let fault = self.next_fault();
+        let mark = if fault == Fault::None { String::new() } else { format!(" ({fault:?})") };
+        self.timeline.note(format!("store: save {} {}{mark}", history.len(), told(change)));
+        match fault {
+            Fault::None => self.inner.save_step_history(id, history, change).await,
+            Fault::Before => Err(unavailable()),
+            Fault::After => {
+                self.inner.save_step_history(id, history, change).await?;
+                Err(unavailable())
+            }
+            Fault::Hang => std::future::pending().await,
+            Fault::Conflict => Err(StateError::Conflict { at: EventSeq(0), why: "the test says so" }),
+            Fault::Fenced => Err(StateError::Fenced { current: awo_models::Epoch(99) }),
+        }
+    }
+
+    async fn events(&self, id: OrderId, after: EventSeq, limit: usize) -> Result<Vec<Arc<Event>>> {
+        self.read()?;
+        self.inner.events(id, after, limit).await
+    }
+
+    async fn delete(&self, id: OrderId, at: EventSeq) -> Result<()> {
+        self.inner.delete(id, at).await
+    }
+}
+
+/// The events of a change, in short.
+fn told(change: &Change) -> String {
+    let words: Vec<_> = change
+        .recorded()
+        .iter()
+        .map(|recorded| match &recorded.kind {
+            awo_models::EventKind::StepStarted(current) => format!("+{}", current.step),
+            awo_models::EventKind::StepFinished { step, success: true, .. } => format!("{step}✔"),
+            awo_models::EventKind::StepFinished { step, .. } => format!("{step}✘"),
+            awo_models::EventKind::Ended { status } => status.to_string(),
+            other => other.as_str().to_owned(),
+        })
+        .collect();
+    format!("[{}]", words.join(" "))
+}
