@@ -1,0 +1,17 @@
+//! The git program: how it is started, with which environment, and how its failures are told.
+//!
+//! *Invariant*: arguments are arrays, never a shell's text; the environment is complete and starts empty; every run has
+//! a deadline, bounded output and a process group of its own that does not outlive it.
+
+mod command;
+mod environment;
+mod error;
+mod run;
+mod version;
+
+pub use error::GitError;
+pub use version::{GitVersion, git_version};
+
+pub(crate) use command::{Git, GitOutput, find_git};
+pub(crate) use environment::{HOST_SETTINGS, WORKSPACE_SETTINGS, host_environment, workspace_environment};
+pub(crate) use run::Limit;

@@ -1,0 +1,153 @@
+//! Builder of one run of git.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use awo_models::OrderId;
+use tokio::process::Command;
+
+use super::error::{self, GitError};
+use super::run::{self, Limit};
+use crate::{ProcessRecords, find_program};
+
+/// Output of commands that print little.
+const SMALL: usize = 64 * 1024;
+
+/// Where git is, as an absolute path. What cannot be found stays as it is, and every run of it is refused.
+pub(crate) fn find_git(program: &Path, search_path: &OsStr) -> PathBuf {
+    find_program(program, Some(search_path)).unwrap_or_else(|| program.to_owned())
+}
+
+/// The git program in one environment and directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Git {
+    /// The program, as an absolute path: see [`find_git`].
+    pub(crate) program: PathBuf,
+    /// The whole environment of its processes.
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Settings that win over every configuration file (`key=value`).
+    pub(crate) settings: &'static [&'static str],
+    /// Where it runs.
+    pub(crate) directory: PathBuf,
+    /// How long one run may take.
+    pub(crate) deadline: Duration,
+    /// Where its processes are recorded.
+    pub(crate) records: Option<(Arc<ProcessRecords>, OrderId)>,
+}
+
+impl Git {
+    /// Begins a command.
+    pub(crate) fn command(&self, name: &'static str) -> GitCommand<'_> {
+        GitCommand {
+            git: self,
+            name,
+            arguments: Vec::new(),
+            variables: Vec::new(),
+            input: None,
+            limit: Limit::Refuse(SMALL),
+            accepted: &[0],
+        }
+    }
+}
+
+/// One run of git, not yet started.
+#[derive(Debug)]
+#[must_use = "nothing happens until it is run"]
+pub(crate) struct GitCommand<'a> {
+    git: &'a Git,
+    name: &'static str,
+    arguments: Vec<OsString>,
+    variables: Vec<(&'static str, OsString)>,
+    input: Option<File>,
+    limit: Limit,
+    accepted: &'static [i32],
+}
+
+impl GitCommand<'_> {
+    /// Adds an argument. Whatever a caller supplied comes after `--` or was checked not to begin with a dash.
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub(crate) fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable for this run.
+    pub(crate) fn env(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Self {
+        self.variables.push((name, value.as_ref().to_owned()));
+        self
+    }
+
+    /// Gives it a file to read; without one its input is closed.
+    pub(crate) fn input(mut self, file: File) -> Self {
+        self.input = Some(file);
+        self
+    }
+
+    /// How much it may print.
+    pub(crate) fn limit(mut self, limit: Limit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Exit codes that are answers, not failures.
+    pub(crate) fn accept(mut self, codes: &'static [i32]) -> Self {
+        self.accepted = codes;
+        self
+    }
+
+    /// Runs it to its end. Dropping the future kills its process group.
+    pub(crate) async fn run(self) -> Result<GitOutput, GitError> {
+        if !self.git.program.is_absolute() {
+            // The operating system would look for it again, from the checkout.
+            return Err(GitError::Missing { program: self.git.program.clone() });
+        }
+        let mut command = Command::new(&self.git.program);
+        for setting in self.git.settings {
+            command.args(["-c", setting]);
+        }
+        command
+            .arg(self.name)
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.git.environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.variables)
+            .current_dir(&self.git.directory)
+            .stdin(self.input.map_or_else(Stdio::null, Stdio::from));
+        let output = run::run(command, self.name, self.git, self.limit).await?;
+        if self.accepted.contains(&output.code) { Ok(output) } else { Err(GitError::failed(self.name, &output)) }
+    }
+}
+
+/// What a run of git left.
+#[derive(Debug)]
+pub(crate) struct GitOutput {
+    /// Its exit code; 128 and the signal's number if a signal ended it.
+    pub(crate) code: i32,
+    /// What it printed.
+    pub(crate) stdout: Vec<u8>,
+    /// Whether it would have printed more.
+    pub(crate) cut: bool,
+    /// The end of what it complained about.
+    pub(crate) stderr: Vec<u8>,
+}
+
+impl GitOutput {
+    /// What it printed as one trimmed text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim().to_owned()
+    }
+
+    /// What it complained about as one line, without secrets.
+    pub(crate) fn complaint(&self) -> String {
+        error::complaint(&self.stderr)
+    }
+}

@@ -1,0 +1,106 @@
+//! The two environments git runs in.
+//!
+//! *Host* git has the operator's credentials and touches only the bare clone, which no agent works in. *Workspace* git
+//! works where an agent was: whatever it can be tricked into executing finds neither secrets nor the operator's home.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::process::search_path as absolute_only;
+
+type Variables = Vec<(OsString, OsString)>;
+
+/// Settings of host git: hooks are off, and objects that come in are checked.
+pub(crate) const HOST_SETTINGS: &[&str] = &[
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "transfer.fsckObjects=true",
+    "fetch.fsckObjects=true",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "submodule.recurse=false",
+];
+
+/// Settings of workspace git. First what would start programs, as far as it can be named (filters and drivers cannot:
+/// the agent names them), then what would let files hide.
+pub(crate) const WORKSPACE_SETTINGS: &[&str] = &[
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.editor=true",
+    "core.pager=cat",
+    "core.attributesFile=/dev/null",
+    "commit.gpgSign=false",
+    "gpg.program=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "submodule.recurse=false",
+    "core.excludesFile=/dev/null",
+    "core.untrackedCache=false",
+    "core.splitIndex=false",
+    "core.ignoreStat=false",
+    "core.trustctime=true",
+    "core.checkStat=default",
+    "core.fileMode=true",
+    "core.symlinks=true",
+    "core.sparseCheckout=false",
+    "core.autocrlf=false",
+    "core.safecrlf=false",
+    "advice.addEmbeddedRepo=false",
+    "transfer.fsckObjects=true",
+];
+
+/// Variables that would make host git work in another repository than the one it was started for.
+const MISLEADING: &[&str] = &[
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+];
+
+/// Environment of host git: what the operator gives it, within fixed bounds.
+pub(crate) fn host_environment(search_path: &OsStr, home: &Path, operators: &[(OsString, OsString)]) -> Variables {
+    let mut variables = vec![
+        pair("PATH", absolute_only(search_path)),
+        pair("HOME", home),
+        pair("GIT_ASKPASS", ""),
+        // Without a terminal to ask at, a question is a hang.
+        pair("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
+    ];
+    variables.extend(operators.iter().filter(|(name, _)| !MISLEADING.iter().any(|it| name == it)).cloned());
+    variables.extend([
+        pair("LANG", "C"),
+        pair("LC_ALL", "C"),
+        pair("GIT_TERMINAL_PROMPT", "0"),
+        pair("GIT_ALLOW_PROTOCOL", "file:https:ssh"),
+        pair("GIT_LFS_SKIP_SMUDGE", "1"),
+    ]);
+    variables
+}
+
+/// Environment of git in an agent's checkout.
+pub(crate) fn workspace_environment(search_path: &OsStr, home: &Path) -> Variables {
+    vec![
+        pair("PATH", absolute_only(search_path)),
+        pair("HOME", home),
+        pair("LANG", "C"),
+        pair("LC_ALL", "C"),
+        pair("GIT_ASKPASS", ""),
+        pair("GIT_TERMINAL_PROMPT", "0"),
+        pair("GIT_CONFIG_NOSYSTEM", "1"),
+        pair("GIT_CONFIG_GLOBAL", "/dev/null"),
+        pair("GIT_ATTR_NOSYSTEM", "1"),
+        pair("GIT_ALLOW_PROTOCOL", "file"),
+        pair("GIT_LFS_SKIP_SMUDGE", "1"),
+        pair("GIT_EDITOR", "true"),
+        // History as it is, not as the agent says it should be read.
+        pair("GIT_NO_REPLACE_OBJECTS", "1"),
+        pair("GIT_GRAFT_FILE", "/dev/null"),
+    ]
+}
+
+fn pair(name: &str, value: impl AsRef<OsStr>) -> (OsString, OsString) {
+    (name.into(), value.as_ref().to_owned())
+}

@@ -1,0 +1,233 @@
+//! Checkouts of orders made with git: `SandboxProvider` and what it needs to know.
+//!
+//! *Invariant*: the operator's rights and secrets are used on the bare clone only (`mirror.git`), where no agent works.
+//! What an agent committed comes out of its checkout as a pack of objects that is checked when it is taken in.
+
+mod branch_names;
+mod changes;
+mod exporting;
+mod inspecting;
+mod layout;
+mod preparing;
+mod sandbox;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest};
+use awo_models::{Failure, FailureCode, OrderId};
+
+use crate::git::{Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
+use crate::{AddressPolicy, ProcessRecords, Redirects, RepositoryAddress};
+use layout::Layout;
+use sandbox::GitSandbox;
+
+/// What the checkouts are made with.
+#[derive(Debug, Clone)]
+pub struct WorkspaceSettings {
+    /// Directory that holds one directory per order.
+    pub root: PathBuf,
+    /// Addresses that callers may use.
+    pub policy: AddressPolicy,
+    /// Where awo's own git goes instead.
+    pub redirects: Redirects,
+    /// Where running processes are recorded.
+    pub records: Arc<ProcessRecords>,
+    /// The git program: a name looked up in `search_path`, or a path.
+    pub git: PathBuf,
+    /// `PATH` of every git process; only its absolute directories count.
+    pub search_path: OsString,
+    /// Variables with the operator's rights (`HOME`, `SSH_AUTH_SOCK`, proxies …). No process in a checkout gets them.
+    pub host_environment: Vec<(OsString, OsString)>,
+    /// Author and committer of awo's commits.
+    pub author: Author,
+    /// How long one run of git on this machine may take.
+    pub local_deadline: Duration,
+    /// How long one run of git over the network may take.
+    pub network_deadline: Duration,
+    /// Longest patch; more is left out.
+    pub max_patch_bytes: usize,
+    /// Largest pack of new objects that is taken out of a checkout.
+    pub max_export_bytes: u64,
+}
+
+/// Who commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// Name.
+    pub name: String,
+    /// Mail address.
+    pub email: String,
+}
+
+impl WorkspaceSettings {
+    /// Settings with the defaults: https and ssh only, no operator's variables.
+    pub fn new(root: PathBuf, records: Arc<ProcessRecords>, author: Author) -> Self {
+        Self {
+            root,
+            policy: AddressPolicy::default(),
+            redirects: Redirects::default(),
+            records,
+            git: PathBuf::from("git"),
+            search_path: "/usr/local/bin:/usr/bin:/bin".into(),
+            host_environment: Vec::new(),
+            author,
+            local_deadline: Duration::from_mins(5),
+            network_deadline: Duration::from_mins(15),
+            max_patch_bytes: 8 << 20,
+            max_export_bytes: 1 << 30,
+        }
+    }
+}
+
+/// Makes, finds and removes checkouts with the git program.
+///
+/// One directory per order under the root: `mirror.git` (bare clone, used by awo alone), `repo` (the agent's checkout,
+/// with a git directory of its own and no remote) and `workspace.json`, written last, which makes the checkout whole.
+#[derive(Debug)]
+pub struct GitSandboxes {
+    settings: Arc<WorkspaceSettings>,
+}
+
+impl GitSandboxes {
+    /// A provider with the given settings. Looks for git, once; touches nothing yet.
+    pub fn new(settings: WorkspaceSettings) -> Self {
+        let root = std::path::absolute(&settings.root).unwrap_or(settings.root);
+        let git = find_git(&settings.git, &settings.search_path);
+        Self { settings: Arc::new(WorkspaceSettings { root, git, ..settings }) }
+    }
+
+    fn layout(&self, order: OrderId) -> Layout {
+        Layout::new(&self.settings.root, order)
+    }
+
+    /// Where git goes for an address, policy and redirects applied.
+    fn remote(&self, address: &str) -> Result<RepositoryAddress, Failure> {
+        RepositoryAddress::parse(address, &self.settings.policy)
+            .and_then(|address| self.settings.redirects.apply(&address))
+            .map_err(|error| Failure::new(FailureCode::WorkspaceFailed, error.to_string()))
+    }
+}
+
+#[async_trait]
+impl SandboxProvider for GitSandboxes {
+    fn check_address(&self, address: &str) -> Result<(), String> {
+        RepositoryAddress::parse(address, &self.settings.policy).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    async fn prepare(&self, request: &SandboxRequest) -> Result<Arc<dyn Sandbox>, Failure> {
+        let remote = self.remote(&request.repository_url)?;
+        let layout = self.layout(request.order);
+        layout.clear().await?;
+        let tools = Tools::new(&self.settings, &layout, request.order);
+        let made = preparing::prepare(&tools, &layout, &remote, request.base_branch.as_deref()).await;
+        match made {
+            Ok(origin) => Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin))),
+            Err(failure) => {
+                // What is half made helps nobody; if it cannot be removed now, the next `prepare` will.
+                let _ = layout.clear().await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn reopen(&self, request: &SandboxRequest) -> Result<Option<Arc<dyn Sandbox>>, Failure> {
+        let layout = self.layout(request.order);
+        let Some(origin) = layout.origin().await? else {
+            return Ok(None);
+        };
+        let remote = self.remote(&request.repository_url)?;
+        let tools = Tools::new(&self.settings, &layout, request.order);
+        Ok(Some(Arc::new(GitSandbox::new(layout, tools, remote, origin))))
+    }
+
+    async fn end_processes(&self, order: OrderId) -> Result<usize, Failure> {
+        self.settings.records.end_all(order).await.map_err(|error| {
+            Failure::new(
+                FailureCode::WorkspaceFailed,
+                format!("cannot end what an earlier run of {order} left running: {error}; end it by hand"),
+            )
+        })
+    }
+
+    async fn remove(&self, order: OrderId) -> Result<(), Failure> {
+        self.layout(order).clear().await
+    }
+}
+
+/// Git in its two environments, for one order.
+#[derive(Debug)]
+struct Tools {
+    settings: Arc<WorkspaceSettings>,
+    /// With the operator's rights; for the bare clone and the remote only.
+    host: Git,
+    /// Without; for the checkout.
+    inside: Git,
+}
+
+impl Tools {
+    fn new(settings: &Arc<WorkspaceSettings>, layout: &Layout, order: OrderId) -> Self {
+        let records = Some((Arc::clone(&settings.records), order));
+        let nowhere = PathBuf::from("/nonexistent");
+        let mut host = host_environment(&settings.search_path, &nowhere, &settings.host_environment);
+        let mut inside = workspace_environment(&settings.search_path, &layout.home);
+        for environment in [&mut host, &mut inside] {
+            // awo's directory may lie in somebody's repository; git must not find that one.
+            environment.push(("GIT_CEILING_DIRECTORIES".into(), settings.root.clone().into()));
+        }
+        let git = |environment, settings_of, deadline| Git {
+            program: settings.git.clone(),
+            environment,
+            settings: settings_of,
+            directory: layout.order.clone(),
+            deadline,
+            records: records.clone(),
+        };
+        Self {
+            host: git(host, HOST_SETTINGS, settings.network_deadline),
+            inside: git(inside, WORKSPACE_SETTINGS, settings.local_deadline),
+            settings: Arc::clone(settings),
+        }
+    }
+
+    /// Host git in the bare clone.
+    fn mirror(&self, layout: &Layout) -> Git {
+        let mut git = self.host.clone();
+        git.environment.push(("GIT_DIR".into(), layout.mirror.clone().into()));
+        git
+    }
+
+    /// Workspace git in the checkout, wherever its configuration says that its files are.
+    fn checkout(&self, layout: &Layout) -> Git {
+        let mut git = self.inside.clone();
+        git.directory.clone_from(&layout.repo);
+        git.environment.extend([
+            ("GIT_DIR".into(), layout.repo.join(".git").into()),
+            ("GIT_WORK_TREE".into(), layout.repo.clone().into()),
+        ]);
+        git
+    }
+}
+
+/// A failure of the checkout: what was tried, why not, and all causes.
+fn failed(tried: impl std::fmt::Display, error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::new(FailureCode::WorkspaceFailed, format!("cannot {tried}: {}", with_causes(error)))
+}
+
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Runs file work aside, so that a slow disk holds nobody up.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}

@@ -1,0 +1,10 @@
+//! Tests of the adapters with real programs.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod claude;
+mod process;
+mod prompts;
+mod scripted;
+mod workspace;
+mod workspace_hostile;
