@@ -1,0 +1,32 @@
+//! Small helpers that build answers.
+
+use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+
+use crate::problem::Problem;
+use crate::version_tag::VersionTag;
+
+/// A value as JSON.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(text) => {
+            let mut response = (status, text).into_response();
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+        Err(defect) => Problem::internal(format!("cannot write the answer: {defect}")).into_response(),
+    }
+}
+
+/// The answer to somebody who has this version already.
+pub(crate) fn not_modified(tag: &VersionTag) -> Response {
+    tagged(StatusCode::NOT_MODIFIED.into_response(), tag)
+}
+
+/// An answer with its version.
+pub(crate) fn tagged(mut response: Response, tag: &VersionTag) -> Response {
+    response.headers_mut().insert(ETAG, tag.header());
+    response
+}

@@ -1,0 +1,100 @@
+//! What the routes need: the handle to the orders, and how the interface behaves. Built by the caller; nothing is read
+//! from the environment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use awo_engine::WorkOrders;
+use tokio_util::sync::CancellationToken;
+
+use crate::hosts::{AllowedHosts, InvalidHost};
+
+/// Everything the routes need. Cheap to clone.
+///
+/// ```
+/// # fn main() -> Result<(), awo_http::InvalidHost> {
+/// # let orchestrator = awo_testkit::World::new().orchestrator();
+/// use awo_http::Api;
+/// let api = Api::new(orchestrator.work_orders(), "1.0.0").with_port(8888).with_allowed_host("awo.example")?;
+/// let service: axum::Router = awo_http::router(api);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Api {
+    pub(crate) work_orders: WorkOrders,
+    pub(crate) version: Arc<str>,
+    pub(crate) lenient: bool,
+    pub(crate) hosts: AllowedHosts,
+    pub(crate) limits: Limits,
+    /// Fires when answers that are held back must be given at once.
+    pub(crate) closing: CancellationToken,
+}
+
+/// What one client may take of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a connection may take to send a request's first byte and its header, also between two requests.
+    pub header_timeout: Duration,
+    /// How long a request's body may take.
+    pub body_timeout: Duration,
+    /// Connections at once; more of them wait to be accepted.
+    pub max_connections: usize,
+    /// Bytes of a request's body.
+    pub max_body_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(30),
+            max_connections: 512,
+            max_body_bytes: 1024 * 1024,
+        }
+    }
+}
+
+impl Api {
+    /// The interface to these orders; `version` is shown by `/health`.
+    pub fn new(work_orders: WorkOrders, version: &str) -> Self {
+        Self {
+            work_orders,
+            version: version.into(),
+            lenient: false,
+            hosts: AllowedHosts::default(),
+            limits: Limits::default(),
+            closing: CancellationToken::new(),
+        }
+    }
+
+    /// Whether unknown fields of a request are ignored instead of refused.
+    pub fn with_lenient(mut self, lenient: bool) -> Self {
+        self.lenient = lenient;
+        self
+    }
+
+    /// The port that clients on this machine reach the server at. [`serve`](crate::serve()) sets it.
+    pub fn with_port(mut self, port: u16) -> Self {
+        self.hosts.port = port;
+        self
+    }
+
+    /// Lets clients reach the server by another name than this machine's own: `awo.example` or `awo.example:8443`.
+    pub fn with_allowed_host(mut self, host: &str) -> Result<Self, InvalidHost> {
+        self.hosts.add(host)?;
+        Ok(self)
+    }
+
+    /// Sets what one client may take.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// A token that ends long polls at once when it fires. [`serve`](crate::serve()) sets it.
+    pub fn with_closing(mut self, closing: CancellationToken) -> Self {
+        self.closing = closing;
+        self
+    }
+}

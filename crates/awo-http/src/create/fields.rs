@@ -1,0 +1,100 @@
+//! The table of the fields of a request: their names, what may be in them, and what is not built yet.
+
+use awo_engine::{COMMANDS, OPTIONAL_STEPS};
+
+/// One field.
+#[derive(Debug)]
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) required: bool,
+    pub(super) kind: Kind,
+    pub(super) doc: &'static str,
+}
+
+/// What may be in a field.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// Text.
+    Text,
+    /// Text, or a whole number that is read as text.
+    TextOrNumber,
+    /// One of some words; `later` are known and not built yet.
+    Word { available: &'static [&'static str], later: &'static [&'static str], default: Option<&'static str> },
+    /// A list of some words.
+    Words(&'static [&'static str]),
+    /// A whole number from 0.
+    Whole,
+    /// A number above 0.
+    Positive,
+    /// A switch that works in one position only so far.
+    OnlyTrue,
+    /// An object with fields of its own.
+    Object(&'static [Field]),
+}
+
+const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Field {
+    Field { name, required: false, kind, doc }
+}
+
+/// The fields of `POST /`.
+pub(super) const FIELDS: &[Field] = &[
+    Field {
+        name: "repository_url",
+        required: true,
+        kind: Kind::Text,
+        doc: "Address of the repository, without a password or token.",
+    },
+    Field { name: "user_request", required: true, kind: Kind::Text, doc: "What is wanted, in a person's words." },
+    optional(
+        "sandbox_type",
+        Kind::Word {
+            available: &["git_branch", "git_worktree"],
+            later: &["e2b", "dagger"],
+            default: Some("git_worktree"),
+        },
+        "Kind of checkout.",
+    ),
+    optional(
+        "workflow_type",
+        Kind::Word { available: &["agent_workflow_plan"], later: &[], default: Some("agent_workflow_plan") },
+        "Built-in workflow. Not together with `selected_commands`.",
+    ),
+    optional("selected_commands", Kind::Words(&COMMANDS), "Commands to run, in order, instead of a workflow."),
+    optional("optional_steps", Kind::Words(&OPTIONAL_STEPS), "Optional steps of the workflow that are wanted."),
+    optional("github_issue_number", Kind::TextOrNumber, "Issue that the request is about."),
+    optional("agent", Kind::Text, "Agent program; the server's default if absent."),
+    optional("model", Kind::Text, "Model for it; left to the program if absent."),
+    optional(
+        "isolation",
+        Kind::Word {
+            available: &["auto", "none"],
+            later: &["bubblewrap", "container", "landlock"],
+            default: Some("auto"),
+        },
+        "Walls around the order's processes.",
+    ),
+    optional(
+        "network",
+        Kind::Word { available: &["host"], later: &["off", "proxy"], default: Some("host") },
+        "Network of the order's processes.",
+    ),
+    optional("base_branch", Kind::Text, "Branch to start from; the remote's default branch if absent."),
+    optional("limits", Kind::Object(LIMITS), "Limits of each step."),
+    optional("start", Kind::OnlyTrue, "Whether the order is queued at once."),
+];
+
+const LIMITS: &[Field] = &[
+    optional("max_turns", Kind::Whole, "Turns of the agent."),
+    optional("max_cost_usd", Kind::Positive, "Cost in US dollars."),
+    optional("step_timeout_seconds", Kind::Positive, "Wall time in seconds."),
+];
+
+/// Whether a number is one that [`Kind::Whole`] takes.
+pub(super) fn whole(value: &serde_json::Value) -> Option<u32> {
+    value.as_u64().and_then(|number| u32::try_from(number).ok())
+}
+
+/// Whether a number is one that [`Kind::Positive`] takes; beyond a thousand million nothing here means anything.
+pub(super) fn positive(value: &serde_json::Value) -> Option<f64> {
+    value.as_f64().filter(|number| *number > 0.0 && *number <= 1e9)
+}

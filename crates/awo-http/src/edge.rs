@@ -1,0 +1,143 @@
+//! The edge of the interface: what happens around every request, whatever its route. Gives it an id, turns away who may
+//! not call, catches panics, renders problems and writes the log line.
+
+use std::any::Any;
+use std::hash::{BuildHasher as _, RandomState};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, ETAG, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use futures::FutureExt as _;
+use tracing::{debug, error, warn};
+
+use crate::hosts::AllowedHosts;
+use crate::problem::Problem;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the edge needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Edge {
+    hosts: Arc<AllowedHosts>,
+    ids: Arc<RequestIds>,
+}
+
+impl Edge {
+    pub(crate) fn new(hosts: AllowedHosts) -> Self {
+        Self { hosts: Arc::new(hosts), ids: Arc::new(RequestIds::default()) }
+    }
+}
+
+/// Ids that no other request of this process has, nor of the one before it.
+#[derive(Debug)]
+struct RequestIds {
+    process: u64,
+    next: AtomicU64,
+}
+
+impl Default for RequestIds {
+    fn default() -> Self {
+        // Unique is enough: nobody gains anything by guessing a request id.
+        Self { process: RandomState::new().hash_one(std::process::id()), next: AtomicU64::new(1) }
+    }
+}
+
+impl RequestIds {
+    fn next(&self) -> String {
+        format!("req-{:016x}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Around every request.
+pub(crate) async fn edge(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    let request_id = edge.ids.next();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let answered = match edge.hosts.check(request.uri(), request.headers()) {
+        Ok(()) => {
+            let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            answered.unwrap_or_else(|panic| Problem::internal(panic_message(&*panic)).into_response())
+        }
+        Err(problem) => problem.into_response(),
+    };
+    let response = finish(answered, &path, &request_id);
+    debug!(%request_id, %method, path, status = response.status().as_u16(), "request_answered");
+    response
+}
+
+/// Renders a problem, logs its cause, and adds the headers that every answer has.
+fn finish(mut answered: Response, path: &str, request_id: &str) -> Response {
+    let bare = (answered.status() == StatusCode::METHOD_NOT_ALLOWED).then(|| answered.status().into());
+    let problem = answered.extensions_mut().remove::<Problem>().or(bare);
+    let mut response = match &problem {
+        None => answered,
+        Some(problem) => {
+            log(problem, path, request_id);
+            let mut rendered = problem.render(path, request_id);
+            if let Some(allow) = answered.headers_mut().remove(ALLOW) {
+                rendered.headers_mut().insert(ALLOW, allow);
+            }
+            rendered
+        }
+    };
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let caching = if headers.contains_key(ETAG) { "no-cache" } else { "no-store" };
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(caching));
+    response
+}
+
+/// One line for what the client is not told.
+fn log(problem: &Problem, path: &str, request_id: &str) {
+    let (kind, cause) = (problem.kind.slug(), problem.cause.as_deref());
+    match cause {
+        Some(cause) if problem.kind.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            warn!(request_id, path, problem = kind, cause, "request_failed");
+        }
+        Some(cause) => error!(request_id, path, problem = kind, cause, "request_failed"),
+        None => {}
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("without a message"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use serde_json::Value;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_a_problem_that_does_not_tell_why() {
+        async fn broken() {
+            panic!("the secret is swordfish");
+        }
+        let router = Router::new()
+            .route("/broken", get(broken))
+            .layer(from_fn_with_state(Edge::new(AllowedHosts::default()), edge));
+        let request = Request::get("/broken").header("host", "localhost").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let id = response.headers()[REQUEST_ID].to_str().unwrap().to_owned();
+        let body = to_bytes(response.into_body(), 4096).await.unwrap();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["type"], "urn:awo:problem:internal");
+        assert_eq!(problem["request_id"], id);
+        assert!(!problem.to_string().contains("swordfish"), "{problem}");
+    }
+}

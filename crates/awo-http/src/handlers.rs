@@ -1,0 +1,15 @@
+//! The handlers: extract, call one method of `WorkOrders`, map to a view. Each one's name is its operation id.
+
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod orders;
+pub(crate) mod steps;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+
+use crate::api::Api;
+
+/// What every handler is given.
+pub(crate) type ApiState = State<Arc<Api>>;

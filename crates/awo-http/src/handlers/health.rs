@@ -1,0 +1,165 @@
+//! What the server says about itself.
+
+use std::sync::LazyLock;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
+
+use super::ApiState;
+use crate::answer;
+use crate::api::Api;
+use crate::paths::ORDERS;
+use crate::problem::{Problem, ProblemType};
+
+/// Name of the service, as the original has it.
+const SERVICE: &str = "agent-work-orders";
+
+/// Seconds after which a client may ask again whether the server is ready.
+const READY_PAUSE: u32 = 5;
+
+/// How the server is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health<'a> {
+    /// `healthy`, or `degraded` while saves are not acknowledged or no new orders are taken.
+    #[schema(example = "healthy")]
+    status: &'static str,
+    /// Always `agent-work-orders`.
+    service: &'static str,
+    /// Version of the program.
+    version: &'a str,
+    /// Orders that run here.
+    running: usize,
+    /// Orders that wait here.
+    queued: usize,
+    /// Whether new orders are taken.
+    accepting: bool,
+    /// `degraded` while the store does not take the saves of some order.
+    #[schema(example = "ok")]
+    persistence: &'static str,
+    /// Names of the agents.
+    agents: Vec<String>,
+}
+
+/// That the process answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Live {
+    /// Always `live`.
+    status: &'static str,
+}
+
+/// That new orders are taken and stored.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Ready {
+    /// Always `ready`.
+    status: &'static str,
+}
+
+/// What this service is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ServiceInformation<'a> {
+    /// Always `agent-work-orders`.
+    service: &'static str,
+    /// Version of the program.
+    version: &'a str,
+    /// In one sentence.
+    description: &'static str,
+    /// Path of the orders.
+    api: &'static str,
+    /// Path of the health.
+    health: &'static str,
+    /// Path of the description of all routes.
+    openapi: &'static str,
+}
+
+fn health(api: &Api) -> Health<'_> {
+    let engine = api.work_orders.health();
+    let healthy = engine.accepting && !engine.degraded;
+    Health {
+        status: if healthy { "healthy" } else { "degraded" },
+        service: SERVICE,
+        version: &api.version,
+        running: engine.running,
+        queued: engine.queued,
+        accepting: engine.accepting,
+        persistence: if engine.degraded { "degraded" } else { "ok" },
+        agents: engine.agents,
+    }
+}
+
+/// Get the health
+///
+/// Looks at nothing outside the process, so it answers at once; 200 when healthy and when degraded.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "server",
+    responses((status = 200, description = "How the server is", body = Health<'static>))
+)]
+pub(crate) async fn get_health(State(api): ApiState) -> Response {
+    answer::json(StatusCode::OK, &health(&api))
+}
+
+/// Get whether the process answers
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    tag = "server",
+    responses((status = 200, description = "It does", body = Live))
+)]
+pub(crate) async fn get_liveness() -> Response {
+    answer::json(StatusCode::OK, &Live { status: "live" })
+}
+
+/// Get whether new orders are taken and stored
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    tag = "server",
+    responses((status = 200, description = "They are", body = Ready))
+)]
+pub(crate) async fn get_readiness(State(api): ApiState) -> Result<Response, Problem> {
+    let engine = api.work_orders.health();
+    let reason = match (engine.accepting, engine.degraded) {
+        (true, false) => return Ok(answer::json(StatusCode::OK, &Ready { status: "ready" })),
+        (false, _) => "the server is shutting down and takes no new orders",
+        (true, true) => "the store does not take the saves of some order at present; the orders that run go on",
+    };
+    Err(Problem::new(ProblemType::NotReady, reason).retry_after(READY_PAUSE))
+}
+
+/// Get what this service is
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "server",
+    responses((status = 200, description = "What it is", body = ServiceInformation<'static>))
+)]
+pub(crate) async fn get_service(State(api): ApiState) -> Response {
+    answer::json(
+        StatusCode::OK,
+        &ServiceInformation {
+            service: SERVICE,
+            version: &api.version,
+            description: "Runs coding agents through a workflow of small steps; every step is saved the moment it ends",
+            api: ORDERS,
+            health: "/health",
+            openapi: "/openapi.json",
+        },
+    )
+}
+
+/// Get the description of all routes
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "server",
+    responses((status = 200, description = "The description (OpenAPI 3.1)", body = Value))
+)]
+pub(crate) async fn get_openapi() -> Response {
+    static DESCRIPTION: LazyLock<OpenApi> = LazyLock::new(crate::routes::openapi);
+    answer::json(StatusCode::OK, &*DESCRIPTION)
+}

@@ -1,0 +1,37 @@
+//! The HTTP interface of agent work orders: routes, wire types, problems, and who may call.
+//!
+//! *Invariant*: no business rules, no store, no processes, no configuration; everything is asked of
+//! [`WorkOrders`](awo_engine::WorkOrders).
+//! *Boundary*: what goes over the wire is a type of this crate, described by [`openapi()`], locked by snapshots.
+//!
+//! | what is decided | where |
+//! |---|---|
+//! | which routes there are | `routes.rs` |
+//! | who may call | `hosts.rs` |
+//! | what happens around every request | `edge.rs` |
+//! | what a request for an order may say | `create/fields.rs` |
+//! | what orders and steps look like | `views/` |
+//! | which problems there are | `problem/types.rs` |
+//! | what a connection may take | `serve.rs` |
+
+mod answer;
+mod api;
+mod body;
+mod create;
+mod edge;
+mod handlers;
+mod hosts;
+mod nearest;
+mod openapi;
+mod paths;
+mod problem;
+mod query;
+mod routes;
+mod serve;
+mod version_tag;
+mod views;
+
+pub use api::{Api, Limits};
+pub use hosts::InvalidHost;
+pub use routes::{openapi, router};
+pub use serve::serve;

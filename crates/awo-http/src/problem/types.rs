@@ -1,0 +1,83 @@
+//! The table of problem types. Names and statuses are stable: clients may match on them.
+
+use axum::http::StatusCode;
+
+macro_rules! problem_types {
+    ($($variant:ident = $status:ident, $slug:literal, $title:literal;)*) => {
+        /// Class of a problem.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum ProblemType {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl ProblemType {
+            /// All of them.
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Last part of its stable name.
+            pub(crate) fn slug(self) -> &'static str {
+                match self { $(Self::$variant => $slug,)* }
+            }
+
+            /// The class in words.
+            pub(crate) fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// Its HTTP status.
+            pub(crate) fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+        }
+    };
+}
+
+problem_types! {
+    MalformedJson = BAD_REQUEST, "malformed-json", "The body is not JSON";
+    OriginRefused = FORBIDDEN, "origin-refused", "Another web site made the request";
+    OrderNotFound = NOT_FOUND, "order-not-found", "There is no such agent work order";
+    OutputNotFound = NOT_FOUND, "output-not-found", "There is no such output";
+    PathNotFound = NOT_FOUND, "path-not-found", "There is no such path";
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method";
+    NotAcceptable = NOT_ACCEPTABLE, "not-acceptable", "The answer has no such media type";
+    BodyTimeout = REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time";
+    NotAllowed = CONFLICT, "not-allowed", "The order's status does not allow it";
+    IdempotencyKeyReused = CONFLICT, "idempotency-key-reused", "The idempotency key belongs to another request";
+    BodyTooLarge = PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is not sent as JSON";
+    HostRefused = MISDIRECTED_REQUEST, "host-refused", "The server does not answer to this name";
+    InvalidRequest = UNPROCESSABLE_ENTITY, "invalid-request", "The request cannot be used";
+    QueueFull = TOO_MANY_REQUESTS, "queue-full", "As many orders wait as may wait";
+    Internal = INTERNAL_SERVER_ERROR, "internal", "A defect of awo";
+    OrderDamaged = INTERNAL_SERVER_ERROR, "order-damaged", "The stored data of the order is damaged";
+    OrderTooNew = INTERNAL_SERVER_ERROR, "order-too-new", "A newer version of awo stored the order";
+    StoreUnavailable = SERVICE_UNAVAILABLE, "store-unavailable", "The store does not answer";
+    ShuttingDown = SERVICE_UNAVAILABLE, "shutting-down", "The server is shutting down";
+    NotReady = SERVICE_UNAVAILABLE, "not-ready", "The server is not ready";
+}
+
+impl ProblemType {
+    /// Its stable name.
+    pub(crate) fn urn(self) -> String {
+        format!("urn:awo:problem:{}", self.slug())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_type_has_a_name_of_its_own_and_a_line_in_the_docs() {
+        let docs = include_str!("../../../../docs/http-api.md");
+        let names: BTreeSet<_> = ProblemType::ALL.iter().map(|kind| kind.slug()).collect();
+        assert_eq!(names.len(), ProblemType::ALL.len());
+        for kind in ProblemType::ALL {
+            let line = format!("| {} | `{}` |", kind.status().as_u16(), kind.urn());
+            assert!(docs.contains(&line), "docs/http-api.md has no line that begins with {line}");
+        }
+    }
+}

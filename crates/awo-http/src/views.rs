@@ -1,0 +1,17 @@
+//! Wire types: what orders, steps and events look like outside. They borrow; nothing is copied before it is written.
+//!
+//! Every field is always there; `null` stands for what is not known or not there.
+
+mod event;
+mod evidence;
+mod order;
+mod step;
+
+pub(crate) use event::EventView;
+pub(crate) use order::{CreatedOrderView, OrderView};
+pub(crate) use step::StepHistoryView;
+
+/// `ok`, or `degraded` while the store does not take an order's saves.
+fn persistence_word(persistence: awo_engine::Persistence) -> &'static str {
+    if persistence.degraded { "degraded" } else { "ok" }
+}

@@ -1,0 +1,114 @@
+//! An event on the wire.
+
+use awo_models::{CurrentStep, Event, EventKind, OrderId, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One thing that happened to an order.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub(crate) struct EventView<'a> {
+    /// The order.
+    agent_work_order_id: String,
+    /// Its number: 1, 2, 3 … without gaps. What `after` counts.
+    sequence: u64,
+    /// What happened, in one word.
+    #[schema(example = "step_finished")]
+    kind: &'static str,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+    /// Claims of the order by then.
+    epoch: u64,
+    /// What belongs to the kind; an empty object for most.
+    data: EventData<'a>,
+}
+
+/// What belongs to a kind of event.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum EventData<'a> {
+    /// Of `claimed`.
+    Claimed {
+        /// The worker.
+        worker: &'a str,
+    },
+    /// Of `step_started`.
+    StepStarted {
+        /// The step.
+        step: &'a str,
+        /// The role that does it.
+        agent_name: &'a str,
+        /// Number of the attempt, from 1.
+        attempt: u32,
+        /// When it began.
+        #[schema(value_type = String, format = DateTime)]
+        started_at: Timestamp,
+        /// Session of the agent program, where awo chose it.
+        session_id: Option<&'a str>,
+    },
+    /// Of `step_finished`.
+    StepFinished {
+        /// Place of its result in the history, from 1: the `n` of `/steps/{n}/output`.
+        result_number: usize,
+        /// The step.
+        step: &'a str,
+        /// Number of the attempt, from 1.
+        attempt: u32,
+        /// Whether it succeeded.
+        success: bool,
+    },
+    /// Of `warning`.
+    Warning {
+        /// Class of the trouble.
+        error_code: &'static str,
+        /// The trouble, told to a person.
+        message: &'a str,
+    },
+    /// Of `ended`.
+    Ended {
+        /// How the order ended.
+        status: &'static str,
+    },
+    /// Of every other kind.
+    Nothing {},
+}
+
+impl<'a> EventView<'a> {
+    pub(crate) fn new(id: OrderId, event: &'a Event) -> Self {
+        Self {
+            agent_work_order_id: id.to_string(),
+            sequence: event.seq.0,
+            kind: event.kind.as_str(),
+            timestamp: event.at,
+            epoch: event.epoch.0,
+            data: EventData::of(&event.kind),
+        }
+    }
+}
+
+impl<'a> EventData<'a> {
+    fn of(kind: &'a EventKind) -> Self {
+        match kind {
+            EventKind::Claimed { worker } => Self::Claimed { worker },
+            EventKind::StepStarted(CurrentStep { step, agent_name, attempt, started_at, session_id, .. }) => {
+                Self::StepStarted {
+                    step: step.as_str(),
+                    agent_name: agent_name.as_str(),
+                    attempt: *attempt,
+                    started_at: *started_at,
+                    session_id: session_id.as_deref(),
+                }
+            }
+            EventKind::StepFinished { index, step, attempt, success } => Self::StepFinished {
+                result_number: index + 1,
+                step: step.as_str(),
+                attempt: *attempt,
+                success: *success,
+            },
+            EventKind::Warning { code, message } => Self::Warning { error_code: code.as_str(), message },
+            EventKind::Ended { status } => Self::Ended { status: status.as_str() },
+            _ => Self::Nothing {},
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! An order on the wire: the same shape in a list and alone.
+
+use awo_engine::Persistence;
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventSeq, StepGoal, Timestamp, Usage};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::persistence_word;
+use crate::paths::Base;
+
+/// An agent work order.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AgentWorkOrder)]
+pub(crate) struct OrderView<'a> {
+    /// Its id: `wo-` and 32 hex digits.
+    agent_work_order_id: String,
+    /// Address of the repository.
+    repository_url: &'a str,
+    /// Name of its sandbox.
+    sandbox_identifier: String,
+    /// Its branch, once it exists.
+    git_branch_name: Option<&'a str>,
+    /// Last session of the agent program.
+    agent_session_id: Option<&'a str>,
+    /// Built-in workflow; null when commands were selected.
+    #[schema(example = "agent_workflow_plan")]
+    workflow_type: Option<&'static str>,
+    /// Kind of checkout.
+    #[schema(example = "git_worktree")]
+    sandbox_type: &'static str,
+    /// Issue that the request is about, if the caller named one.
+    github_issue_number: Option<&'a str>,
+    /// One of pending, running, completed, failed, cancelled.
+    #[schema(example = "running")]
+    status: &'static str,
+    /// `planning` while a step that plans is still to be done, then `implementing`; `completed`; null while pending.
+    #[schema(example = "planning")]
+    current_phase: Option<&'static str>,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it last changed.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// Its pull request, once the forge answered with one.
+    github_pull_request_url: Option<&'a str>,
+    /// Commits on its branch beyond the base.
+    git_commit_count: u64,
+    /// Files that differ from the base.
+    git_files_changed: u64,
+    /// Lines added since the base.
+    git_lines_added: u64,
+    /// Lines removed since the base.
+    git_lines_removed: u64,
+    /// Why it failed, or which optional part did, told to a person.
+    error_message: Option<&'a str>,
+    /// The same as a stable code.
+    error_code: Option<&'static str>,
+    /// What was asked for.
+    user_request: &'a str,
+    /// Commands that were selected instead of a workflow.
+    #[schema(value_type = Option<Vec<String>>)]
+    selected_commands: Option<Vec<&'a str>>,
+    /// The attempt in progress.
+    current_step: Option<CurrentStepView<'a>>,
+    /// Steps of its workflow.
+    total_steps: usize,
+    /// Steps that stand as done.
+    steps_completed: usize,
+    /// When a worker first took it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    completed_at: Option<Timestamp>,
+    /// What its agents cost, as they report it.
+    cost_usd: Option<f64>,
+    /// Tokens its agents used, as they report it.
+    tokens: Option<TokensView>,
+    /// Agent program that does the thinking.
+    agent: &'a str,
+    /// Model that the program is told to use; null leaves it to the program.
+    model: Option<&'a str>,
+    /// Branch it starts from; null means the remote's default branch.
+    base_branch: Option<&'a str>,
+    /// Walls around its processes.
+    isolation: IsolationView,
+    /// `degraded` while the store does not take its saves; the work goes on.
+    #[schema(example = "ok")]
+    persistence: &'static str,
+    /// Finished steps that are not stored yet, and so not shown.
+    pending_steps: usize,
+    /// Whether all steps have ended and only the final save is outstanding.
+    finishing: bool,
+    /// Whether somebody asked to cancel it.
+    cancel_requested: bool,
+    /// What it waits for.
+    waiting_for: Option<&'a str>,
+    /// Until when it waits.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    waiting_until: Option<Timestamp>,
+    /// Number of its last event; also what `after` and the `ETag` count.
+    version: u64,
+    /// Where more is.
+    links: LinksView,
+}
+
+/// An order that was just created.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CreatedAgentWorkOrder)]
+pub(crate) struct CreatedOrderView<'a> {
+    #[serde(flatten)]
+    pub(crate) order: OrderView<'a>,
+    /// What happened, told to a person.
+    pub(crate) message: &'static str,
+}
+
+/// The attempt in progress.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CurrentStep)]
+pub(crate) struct CurrentStepView<'a> {
+    /// The step.
+    #[schema(example = "implement")]
+    step: &'a str,
+    /// The role that does it.
+    #[schema(example = "implementor")]
+    agent_name: &'a str,
+    /// Number of the attempt, from 1.
+    attempt: u32,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Timestamp,
+    /// Its place in the workflow, from 1; null if the workflow does not have it any more.
+    step_number: Option<usize>,
+    /// Session of the agent program, where awo chose it.
+    session_id: Option<&'a str>,
+}
+
+/// Tokens that agents used. null is unknown, which is not zero.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Tokens)]
+pub(crate) struct TokensView {
+    /// Read by the model, cache excluded.
+    input: Option<u64>,
+    /// Written by the model.
+    output: Option<u64>,
+    /// Read from the provider's cache.
+    cache_read: Option<u64>,
+    /// Written to the provider's cache.
+    cache_write: Option<u64>,
+}
+
+/// Walls around an order's processes.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IsolationState)]
+pub(crate) struct IsolationView {
+    /// What was asked for.
+    #[schema(example = "auto")]
+    requested: &'static str,
+    /// What is really there; null before the sandbox is made.
+    effective: Option<&'static str>,
+}
+
+/// Where more of an order is, under the prefix that was asked.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderLinks)]
+pub(crate) struct LinksView {
+    /// The order.
+    #[serde(rename = "self")]
+    order: String,
+    /// Its steps.
+    steps: String,
+    /// Its events.
+    events: String,
+}
+
+impl<'a> OrderView<'a> {
+    pub(crate) fn new(order: &'a AgentWorkOrder, seq: EventSeq, persistence: Persistence, base: Base) -> Self {
+        let (spec, state) = (&*order.spec, &order.state);
+        let id = order.agent_work_order_id.to_string();
+        let place = format!("{}/{id}", base.0);
+        Self {
+            repository_url: &spec.repository_url,
+            sandbox_identifier: order.sandbox_identifier(),
+            git_branch_name: state.git_branch_name.as_deref(),
+            agent_session_id: state.agent_session_id.as_deref(),
+            workflow_type: spec.workflow_type.map(awo_models::WorkflowType::as_str),
+            sandbox_type: spec.sandbox_type.as_str(),
+            github_issue_number: spec.github_issue_number.as_deref(),
+            status: state.status.as_str(),
+            current_phase: phase(order),
+            created_at: order.created_at,
+            updated_at: state.updated_at,
+            github_pull_request_url: state.github_pull_request_url.as_deref(),
+            git_commit_count: state.git_commit_count,
+            git_files_changed: state.git_files_changed,
+            git_lines_added: state.git_lines_added,
+            git_lines_removed: state.git_lines_removed,
+            error_message: state.error_message.as_deref(),
+            error_code: state.error_code.map(awo_models::FailureCode::as_str),
+            user_request: &spec.user_request,
+            selected_commands: spec
+                .selected_commands
+                .as_ref()
+                .map(|all| all.iter().map(awo_models::StepName::as_str).collect()),
+            current_step: CurrentStepView::of(order),
+            total_steps: spec.workflow.len(),
+            steps_completed: state.steps_completed,
+            started_at: state.started_at,
+            completed_at: state.completed_at,
+            cost_usd: state.usage.cost_usd(),
+            tokens: TokensView::of(&state.usage),
+            agent: &spec.agent,
+            model: spec.model.as_deref(),
+            base_branch: spec.base_branch.as_deref(),
+            isolation: IsolationView {
+                requested: spec.isolation.as_str(),
+                effective: state.isolation_effective.map(awo_models::Isolation::as_str),
+            },
+            persistence: persistence_word(persistence),
+            pending_steps: persistence.pending_steps,
+            finishing: persistence.finishing,
+            cancel_requested: state.cancel_requested,
+            waiting_for: state.waiting_for.as_deref(),
+            waiting_until: state.waiting_until,
+            version: seq.0,
+            links: LinksView { steps: format!("{place}/steps"), events: format!("{place}/events"), order: place },
+            agent_work_order_id: id,
+        }
+    }
+
+    /// Path of the order.
+    pub(crate) fn path(&self) -> &str {
+        &self.links.order
+    }
+}
+
+impl<'a> CurrentStepView<'a> {
+    pub(super) fn of(order: &'a AgentWorkOrder) -> Option<Self> {
+        let CurrentStep { step, agent_name, attempt, started_at, session_id, .. } =
+            order.state.current_step.as_ref()?;
+        Some(Self {
+            step: step.as_str(),
+            agent_name: agent_name.as_str(),
+            attempt: *attempt,
+            started_at: *started_at,
+            step_number: order.spec.workflow.iter().position(|d| d.step == *step).map(|place| place + 1),
+            session_id: session_id.as_deref(),
+        })
+    }
+}
+
+impl TokensView {
+    pub(super) fn of(usage: &Usage) -> Option<Self> {
+        let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, .. } = *usage;
+        let known = [input_tokens, output_tokens, cache_read_tokens, cache_write_tokens].iter().any(Option::is_some);
+        known.then_some(Self {
+            input: input_tokens,
+            output: output_tokens,
+            cache_read: cache_read_tokens,
+            cache_write: cache_write_tokens,
+        })
+    }
+}
+
+/// Where an order is in its work. Steps run in the workflow's order, so what is still to be done begins at
+/// `steps_completed`.
+fn phase(order: &AgentWorkOrder) -> Option<&'static str> {
+    let plans = |goal: StepGoal| matches!(goal, StepGoal::IssueClass | StepGoal::PlanFile | StepGoal::PlanPath);
+    match order.state.status {
+        AgentWorkOrderStatus::Pending => None,
+        AgentWorkOrderStatus::Completed => Some("completed"),
+        _ if order.spec.workflow.iter().skip(order.state.steps_completed).any(|d| plans(d.goal)) => Some("planning"),
+        _ => Some("implementing"),
+    }
+}

@@ -1,0 +1,170 @@
+//! The step history on the wire.
+
+use awo_engine::OrderView;
+use awo_models::{AgentWorkOrder, FailureCode, StepExecutionResult, Timestamp, Try, Usage};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::evidence::EvidenceView;
+use super::order::{CurrentStepView, TokensView};
+use super::persistence_word;
+
+/// The results of an order so far, and the step in progress.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StepHistory)]
+pub(crate) struct StepHistoryView<'a> {
+    /// The order.
+    agent_work_order_id: String,
+    /// The results, oldest first; empty before the first step ends. Entries are added and never changed.
+    steps: Vec<StepView<'a>>,
+    /// Status of the order.
+    #[schema(example = "running")]
+    status: &'static str,
+    /// The attempt in progress.
+    current_step: Option<CurrentStepView<'a>>,
+    /// Steps of the workflow.
+    total_steps: usize,
+    /// `degraded` while the store does not take the order's saves; the work goes on.
+    #[schema(example = "ok")]
+    persistence: &'static str,
+    /// Finished steps that are not stored yet, and so not in `steps`.
+    pending_steps: usize,
+    /// Number of the order's last event: what `after` and the `ETag` count.
+    version: u64,
+}
+
+/// What one attempt of a step left.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StepExecutionResult)]
+pub(crate) struct StepView<'a> {
+    /// The step.
+    #[schema(example = "plan")]
+    step: &'a str,
+    /// The role that did it.
+    #[schema(example = "planner")]
+    agent_name: &'a str,
+    /// Whether the step did what it is for, by the engine's own evidence.
+    success: bool,
+    /// What the step gave; its beginning if `output_truncated`.
+    output: Option<&'a str>,
+    /// Why it failed, told to a person.
+    error_message: Option<&'a str>,
+    /// Wall time of the attempt in seconds.
+    duration_seconds: f64,
+    /// Session of the agent program.
+    session_id: Option<&'a str>,
+    /// When the attempt ended.
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+    /// Why it failed, as a stable code.
+    error_code: Option<&'static str>,
+    /// Number of the attempt, counted per step over the order's life, from 1.
+    attempt: u32,
+    /// Executions of the agent inside this attempt that were not good enough.
+    tries: Vec<TryView<'a>>,
+    /// Whether a later result or a later round has overtaken it.
+    superseded: bool,
+    /// When the attempt began.
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Timestamp,
+    /// What the engine itself saw of its effect.
+    evidence: EvidenceView<'a>,
+    /// What the agent consumed; null is unknown.
+    usage: Option<UsageView<'a>>,
+    /// Whether `output` is the beginning only; the whole is at `/steps/{n}/output`.
+    output_truncated: bool,
+    /// Names of files kept for this attempt.
+    #[schema(value_type = Vec<String>)]
+    artifacts: Vec<&'a str>,
+}
+
+/// An execution of the agent that did not settle the attempt.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StepTry)]
+pub(crate) struct TryView<'a> {
+    /// Why it was not good enough, as a stable code.
+    error_code: &'static str,
+    /// The same, told to a person.
+    error_message: &'a str,
+    /// Wall time in seconds.
+    duration_seconds: f64,
+}
+
+/// What an agent consumed, as it reports it. null is unknown, which is not zero.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StepUsage)]
+pub(crate) struct UsageView<'a> {
+    /// Tokens; null if none are known.
+    tokens: Option<TokensView>,
+    /// Turns of the conversation.
+    turns: Option<u64>,
+    /// Cost in US dollars.
+    cost_usd: Option<f64>,
+    /// Model that answered.
+    model: Option<&'a str>,
+    /// Version of the agent program.
+    agent_version: Option<&'a str>,
+}
+
+impl<'a> StepHistoryView<'a> {
+    pub(crate) fn new(view: &'a OrderView) -> Self {
+        let OrderView { order, history, seq, persistence, .. } = view;
+        let results = history.iter().enumerate();
+        Self {
+            agent_work_order_id: order.agent_work_order_id.to_string(),
+            steps: results.map(|(index, r)| StepView::new(r, order.superseded(history, index))).collect(),
+            status: order.state.status.as_str(),
+            current_step: CurrentStepView::of(order as &'a AgentWorkOrder),
+            total_steps: order.spec.workflow.len(),
+            persistence: persistence_word(*persistence),
+            pending_steps: persistence.pending_steps,
+            version: seq.0,
+        }
+    }
+}
+
+impl<'a> StepView<'a> {
+    fn new(result: &'a StepExecutionResult, superseded: bool) -> Self {
+        Self {
+            step: result.step.as_str(),
+            agent_name: result.agent_name.as_str(),
+            success: result.success,
+            output: result.output.as_deref(),
+            error_message: result.error_message.as_deref(),
+            duration_seconds: result.duration.as_secs_f64(),
+            session_id: result.session_id.as_deref(),
+            timestamp: result.timestamp,
+            error_code: result.error_code.map(FailureCode::as_str),
+            attempt: result.attempt,
+            tries: result.tries.iter().map(TryView::from).collect(),
+            superseded,
+            started_at: result.started_at,
+            evidence: EvidenceView::from(&result.evidence),
+            usage: result.usage.as_ref().map(UsageView::from),
+            output_truncated: result.output_truncated,
+            artifacts: result.artifacts.iter().map(awo_models::ArtifactName::as_str).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Try> for TryView<'a> {
+    fn from(tried: &'a Try) -> Self {
+        Self {
+            error_code: tried.error_code.as_str(),
+            error_message: &tried.error_message,
+            duration_seconds: tried.duration.as_secs_f64(),
+        }
+    }
+}
+
+impl<'a> From<&'a Usage> for UsageView<'a> {
+    fn from(usage: &'a Usage) -> Self {
+        Self {
+            tokens: TokensView::of(usage),
+            turns: usage.turns,
+            cost_usd: usage.cost_usd(),
+            model: usage.model.as_deref(),
+            agent_version: usage.agent_version.as_deref(),
+        }
+    }
+}

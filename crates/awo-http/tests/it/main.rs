@@ -1,0 +1,15 @@
+//! The interface as a client sees it.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod create;
+mod events;
+mod guard;
+mod health;
+mod openapi;
+mod orders;
+mod pollers;
+mod serve;
+mod steps;
+mod stores;
+mod support;
+mod wait;

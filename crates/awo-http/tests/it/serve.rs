@@ -1,0 +1,149 @@
+//! The accept loop, over real sockets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use awo_http::{Api, Limits, serve};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::World;
+use crate::wait::{held, watched};
+
+struct Server {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    ended: JoinHandle<std::io::Result<()>>,
+}
+
+/// Serves a world's orders on a port of its own.
+async fn server(world: &World, limits: Limits, drain: Duration) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let api = Api::new(world.orchestrator.work_orders(), "1.2.3").with_limits(limits);
+    let ended = tokio::spawn(serve(listener, api, shutdown.clone(), drain));
+    Server { address, shutdown, ended }
+}
+
+impl Server {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    fn head(&self, path: &str, more: &str) -> String {
+        format!("GET {path} HTTP/1.1\r\nHost: localhost:{}\r\n{more}\r\n", self.address.port())
+    }
+
+    async fn ask(&self, path: &str) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(self.head(path, "Connection: close\r\n").as_bytes()).await.unwrap();
+        rest(&mut stream).await
+    }
+}
+
+/// Everything until the server closes.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    let _ = stream.read_to_string(&mut text).await; // a reset is an end, too
+    text
+}
+
+#[tokio::test]
+async fn it_answers_to_its_own_port_only() {
+    let world = World::new();
+    let server = server(&world, Limits::default(), Duration::from_secs(5)).await;
+    let health = server.ask("/health").await;
+    assert!(health.starts_with("HTTP/1.1 200 OK"), "{health}");
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n").await.unwrap();
+    let refused = rest(&mut stream).await;
+    assert!(refused.starts_with("HTTP/1.1 421"), "{refused}");
+    assert!(refused.contains(&format!("http://localhost:{}", server.address.port())), "{refused}");
+    server.shutdown.cancel();
+    server.ended.await.unwrap().unwrap();
+}
+
+/// The clock stands still and jumps to the next deadline when there is nothing to do, so this takes no time.
+#[tokio::test(start_paused = true)]
+async fn slow_and_silent_clients_are_cut() {
+    let world = World::new();
+    let limits = Limits { header_timeout: Duration::from_secs(7), ..Limits::default() };
+    let server = server(&world, limits, Duration::from_secs(5)).await;
+    let begun = Instant::now();
+    let mut silent = server.connect().await;
+    assert_eq!(rest(&mut silent).await, "");
+    assert_eq!(begun.elapsed().as_secs(), 7);
+    let begun = Instant::now();
+    let mut slow = server.connect().await;
+    slow.write_all(b"GET /health HTTP/1.1\r\nHost: loc").await.unwrap();
+    let _ = rest(&mut slow).await;
+    assert_eq!(begun.elapsed().as_secs(), 7);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_used_no_more_is_cut() {
+    let world = World::new();
+    let limits = Limits { header_timeout: Duration::from_millis(500), ..Limits::default() };
+    let server = server(&world, limits, Duration::from_secs(5)).await;
+    let mut idle = server.connect().await;
+    idle.write_all(server.head("/health/live", "").as_bytes()).await.unwrap();
+    assert!(rest(&mut idle).await.starts_with("HTTP/1.1 200"), "answered, and then cut for its silence");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_cap_wait_for_a_place() {
+    let (world, early, mut reads) = watched(&CancellationToken::new()).await;
+    let late = world.order().await;
+    while reads.try_recv().is_ok() {}
+    let limits = Limits { max_connections: 1, ..Limits::default() };
+    let server = server(&world, limits, Duration::from_secs(5)).await;
+    let path = |id| format!("/agent-work-orders/{id}");
+    let mut first = server.connect().await;
+    first.write_all(server.head(&path(early), "").as_bytes()).await.unwrap();
+    assert_eq!(reads.recv().await, Some(early), "it has the place");
+    let mut second = server.connect().await;
+    second.write_all(server.head(&path(late), "Connection: close\r\n").as_bytes()).await.unwrap();
+    first.write_all(server.head(&path(early), "Connection: close\r\n").as_bytes()).await.unwrap();
+    assert!(rest(&mut first).await.starts_with("HTTP/1.1 200"));
+    assert!(rest(&mut second).await.starts_with("HTTP/1.1 200"));
+    assert_eq!((reads.recv().await, reads.recv().await), (Some(early), Some(late)), "asked first, but without a place");
+}
+
+#[tokio::test]
+async fn a_drain_gives_held_answers_and_ends() {
+    let (world, id, mut reads) = watched(&CancellationToken::new()).await;
+    let server = server(&world, Limits::default(), Duration::from_secs(30)).await;
+    let mut waiting = server.connect().await;
+    let path = format!("/agent-work-orders/{id}/steps?wait=60&after=1");
+    waiting.write_all(server.head(&path, "").as_bytes()).await.unwrap();
+    held(&mut reads).await;
+    let mut silent = server.connect().await;
+    server.shutdown.cancel();
+    let answer = rest(&mut waiting).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"steps\":[]"), "{answer}");
+    assert_eq!(rest(&mut silent).await, "");
+    server.ended.await.unwrap().unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_drain_is_bounded() {
+    let world = World::new();
+    let limits = Limits { body_timeout: Duration::from_hours(1), ..Limits::default() };
+    let server = server(&world, limits, Duration::from_millis(20)).await;
+    let mut stuck = server.connect().await;
+    let head = format!(
+        "POST /agent-work-orders HTTP/1.1\r\nHost: localhost:{}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100\r\n\r\n{{",
+        server.address.port()
+    );
+    stuck.write_all(head.as_bytes()).await.unwrap();
+    assert!(server.ask("/health").await.starts_with("HTTP/1.1 200"));
+    server.shutdown.cancel();
+    server.ended.await.unwrap().unwrap();
+    let _ = rest(&mut stuck).await;
+}
