@@ -1,0 +1,213 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 failed, 2 input that cannot be used, 3 cancelled, 4 no such order, 5 server or store out of reach.
+Settings come from flags, then AWO_* variables, then the file given by --config (TOML), then defaults.";
+
+/// Runs coding agents through small steps; every step is saved and visible the moment it ends.
+#[derive(Debug, Parser)]
+#[command(name = "awo", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        help = "Where orders, workspaces and artifacts are kept [env: AWO_DATA_DIR]"
+    )]
+    pub(crate) data_dir: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "FILE", help = "Settings file (TOML) [env: AWO_CONFIG]")]
+    pub(crate) config: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        help = "What is logged: error, warn, info, debug, trace, or a filter such as awo_engine=debug [env: AWO_LOG_LEVEL]"
+    )]
+    pub(crate) log_level: Option<String>,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API and run orders.
+    Serve(Serve),
+    /// Run one order in the foreground, with a server if one has the data directory, else without.
+    Run(Run),
+    /// Show everything on a sample repository with a scripted agent; nothing leaves this machine.
+    Demo(Demo),
+    /// Create an order on the server that has the data directory.
+    Create(Create),
+    /// List orders, newest first.
+    List(List),
+    /// Show one order.
+    Show(One),
+    /// Show the steps of an order.
+    Steps(Steps),
+    /// Cancel an order.
+    Cancel(One),
+    /// Try an order that has ended again, from its first step that is not done or from an earlier one.
+    Retry(Retry),
+    /// Check what awo needs on this machine.
+    Doctor(Agents),
+    /// Print the OpenAPI document.
+    #[command(hide = true)]
+    Openapi,
+}
+
+/// Which agent does the work, and how it may.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Agents {
+    #[arg(long, value_name = "NAME", help = "Agent of orders that name none: claude or scripted [env: AWO_AGENT]")]
+    pub(crate) agent: Option<String>,
+    /// Let the agent use its tools without asking. Without walls around it, it can do what your account can do.
+    #[arg(long)]
+    pub(crate) skip_permissions: bool,
+    #[arg(
+        long = "commands",
+        value_name = "DIR",
+        help = "Prompts that replace the built-in ones, as NAME.md [env: AWO_COMMANDS_DIR]"
+    )]
+    pub(crate) commands_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        help = "Address to listen on; loopback only [env: AWO_BIND] [default: 127.0.0.1:8888]"
+    )]
+    pub(crate) bind: Option<SocketAddr>,
+    #[arg(long, value_name = "BACKEND", help = "Where state lives [env: AWO_STATE] [default: file]")]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) agents: Agents,
+}
+
+/// What an order is made of.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OrderArguments {
+    /// What you want, in your words.
+    pub(crate) request: String,
+    /// Repository: an address, or the path of one on this machine.
+    #[arg(long, value_name = "PATH_OR_URL", default_value = ".")]
+    pub(crate) repo: String,
+    /// Commands to run instead of the plan workflow, separated by commas.
+    #[arg(long, value_name = "COMMANDS", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+    /// Optional steps to add: review, test.
+    #[arg(long, value_name = "STEPS", value_delimiter = ',')]
+    pub(crate) with: Vec<String>,
+    /// Issue that the request is about.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) issue: Option<String>,
+    /// Branch to start from.
+    #[arg(long, value_name = "BRANCH")]
+    pub(crate) base_branch: Option<String>,
+    /// Model for the agent.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) order: OrderArguments,
+    #[command(flatten)]
+    pub(crate) agents: Agents,
+    /// What Ctrl-C does: ask, cancel the order, or leave it for the next start.
+    #[arg(long, value_enum, default_value_t = OnInterrupt::Ask)]
+    pub(crate) on_interrupt: OnInterrupt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnInterrupt {
+    Ask,
+    Cancel,
+    Leave,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keep the sample repository and leave the server running until Ctrl-C.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    pub(crate) order: OrderArguments,
+    /// Agent that does the work.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Key against doubled requests: the same key answers with the same order.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only orders with this status; may be repeated.
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Vec<String>,
+    /// Only orders whose request, repository, branch or id contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// The order: its id, or a unique end of it (four digits or more).
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Retry {
+    /// The order: its id, or a unique end of it (four digits or more).
+    pub(crate) id: String,
+    /// Step to begin with.
+    #[arg(long, value_name = "STEP")]
+    pub(crate) from_step: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Steps {
+    /// The order: its id, or a unique end of it (four digits or more).
+    pub(crate) id: String,
+    /// Follow until the order has ended.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Print the outputs in full.
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,153 @@
+//! Speaks to the API: over a socket where a server has the data directory, else to the same routes in this process.
+//!
+//! So every command sees the same JSON, with and without a server.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::exit::{BAD_INPUT, FAILED, NOT_FOUND, UNAVAILABLE, coded};
+use crate::wire::Problem;
+
+/// How long a server may take to accept, and to answer; the longest question that waits for news is shorter.
+const CONNECT: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_mins(1);
+
+/// The API, wherever it is.
+#[derive(Debug, Clone)]
+pub(crate) enum Client {
+    /// On a server.
+    Server { base: String, http: reqwest::Client },
+    /// In this process.
+    InProcess(Box<axum::Router>),
+}
+
+/// An answer that is not a problem.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) unchanged: bool,
+    pub(crate) tag: Option<String>,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
+        serde_json::from_value(self.body.clone()).context("the server's answer has another form than expected")
+    }
+}
+
+impl Client {
+    pub(crate) fn server(address: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            .no_proxy() // it has no business between a program and its own machine
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .build()
+            .context("cannot make an HTTP client")?;
+        Ok(Self::Server { base: address.trim_end_matches('/').to_owned(), http })
+    }
+
+    pub(crate) fn in_process(router: axum::Router) -> Self {
+        Self::InProcess(Box::new(router))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.call(Method::GET, path, None, &[]).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> anyhow::Result<Answer> {
+        self.call(Method::POST, path, Some(body.to_string()), headers).await
+    }
+
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<Answer> {
+        let (status, tag, bytes) = match self {
+            Self::Server { base, http } => {
+                let mut request = http.request(method, format!("{base}{path}"));
+                for (name, value) in headers {
+                    request = request.header(*name, *value);
+                }
+                if let Some(body) = body {
+                    request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+                }
+                let unreachable = |error: reqwest::Error| {
+                    coded(UNAVAILABLE, format!("cannot reach the server at {base}: {}", root_cause(&error)))
+                };
+                let answer = request.send().await.map_err(unreachable)?;
+                let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+                (answer.status(), tag, answer.bytes().await.map_err(unreachable)?)
+            }
+            Self::InProcess(router) => {
+                let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost:1");
+                for (name, value) in headers {
+                    request = request.header(*name, *value);
+                }
+                if body.is_some() {
+                    request = request.header(header::CONTENT_TYPE, "application/json");
+                }
+                let request = request.body(Body::from(body.unwrap_or_default())).context("cannot make the request")?;
+                let answer = router.as_ref().clone().oneshot(request).await?;
+                let (parts, body) = answer.into_parts();
+                let tag = parts.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+                (parts.status, tag, body.collect().await?.to_bytes())
+            }
+        };
+        if status == StatusCode::NOT_MODIFIED {
+            return Ok(Answer { unchanged: true, tag, body: Value::Null });
+        }
+        if !status.is_success() {
+            return Err(problem(status, &bytes));
+        }
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? };
+        Ok(Answer { unchanged: false, tag, body })
+    }
+}
+
+/// A problem as an error of the terminal.
+fn problem(status: StatusCode, bytes: &[u8]) -> anyhow::Error {
+    let code = match status.as_u16() {
+        404 => NOT_FOUND,
+        400..=499 if status != StatusCode::TOO_MANY_REQUESTS => BAD_INPUT,
+        429 | 502..=504 => UNAVAILABLE,
+        _ => FAILED,
+    };
+    let Ok(problem) = serde_json::from_slice::<Problem>(bytes) else {
+        return coded(code, format!("the server answered {status}"));
+    };
+    let fields: Vec<_> = problem
+        .errors
+        .iter()
+        .map(|error| {
+            let place: Vec<_> =
+                error.loc.iter().skip(1).map(|part| part.as_str().map_or(part.to_string(), str::to_owned)).collect();
+            format!("{}: {}", place.join("."), error.msg)
+        })
+        .collect();
+    let text = if !fields.is_empty() {
+        fields.join("\n     ")
+    } else if problem.detail.is_empty() {
+        problem.title
+    } else {
+        problem.detail
+    };
+    coded(code, text)
+}
+
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,40 @@
+//! One file per command; each reads its arguments, uses the API, and prints.
+
+mod create;
+mod demo;
+mod doctor;
+mod follow;
+mod list;
+mod run;
+mod serve;
+mod show;
+
+use std::process::ExitCode;
+
+use crate::cli::{Arguments, Command};
+use crate::{settings, telemetry};
+
+/// Runs a command; its exit code.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let common = arguments.common;
+    let settings = settings::load(&common, |name| std::env::var_os(name))?;
+    // Commands for people log only when asked to.
+    let usual = if matches!(arguments.command, Command::Serve(_)) { "info" } else { "error" };
+    telemetry::start(settings.log_level.as_deref().unwrap_or(usual))?;
+    match arguments.command {
+        Command::Serve(serve) => serve::run(settings, serve).await,
+        Command::Run(run) => run::run(settings, run, common.json).await,
+        Command::Demo(demo) => demo::run(settings, demo, common.json).await,
+        Command::Create(create) => create::run(&settings, create, common.json).await,
+        Command::List(list) => list::run(&settings, list, common.json).await,
+        Command::Show(one) => show::order(&settings, &one, common.json).await,
+        Command::Steps(steps) => show::steps(&settings, &steps, common.json).await,
+        Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
+        Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,
+        Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,
+        Command::Openapi => {
+            anstream::println!("{}", awo_http::openapi().to_pretty_json()?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

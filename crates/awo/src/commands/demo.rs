@@ -1,0 +1,128 @@
+//! `awo demo`: everything for real on a sample repository, with a scripted agent; nothing leaves the machine.
+
+mod sample;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use crate::cli::Demo;
+use crate::client::Client;
+use crate::commands::follow::{conclude, exit_code, follow, introduce};
+use crate::commands::serve::{Server, Signals};
+use crate::orders::{ORDERS, print_json};
+use crate::render::counted;
+use crate::settings::{Backend, Settings};
+use crate::timing::{SaveCosts, TimedRepository};
+use crate::wire::{Order, Steps};
+use crate::wiring;
+
+const REQUEST: &str = "Add a greeting that can be translated";
+
+pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    let place = tempfile::Builder::new().prefix("awo-demo-").tempdir().context("cannot make a temporary directory")?;
+    let remote = sample::create(place.path()).await?;
+    let ours = settings.clone();
+    let settings = Settings {
+        data_dir: place.path().join("data"),
+        workspaces_dir: None,
+        commands_dir: None,
+        bind: ([127, 0, 0, 1], 0).into(),
+        state: Backend::File,
+        agent: "scripted".into(),
+        ..settings
+    };
+    let costs = Arc::new(SaveCosts::default());
+    let timed = Arc::clone(&costs);
+    let server =
+        Server::start(&settings, "awo demo", |repository| Arc::new(TimedRepository::new(repository, timed))).await?;
+    let client = Client::server(&server.address)?;
+    if !as_json {
+        announce(&remote, &server.address, demo.keep);
+    }
+    let body = json!({"repository_url": remote, "user_request": REQUEST, "agent": "scripted"});
+    let followed = async {
+        let order: Order = client.post(ORDERS, &body, &[]).await?.read()?;
+        if !as_json {
+            introduce(&order);
+        }
+        follow(&client, &order.agent_work_order_id, as_json).await
+    };
+    let (order, steps) = tokio::select! {
+        followed = followed => followed?,
+        () = signals.next() => {
+            server.stop(Duration::ZERO, Duration::from_secs(5)).await;
+            return Ok(ExitCode::from(crate::exit::CANCELLED));
+        }
+    };
+    let code = exit_code(&order);
+    if as_json {
+        print_json(&json!({
+            "order": client.get(&format!("{ORDERS}/{}", order.agent_work_order_id)).await?.body,
+            "steps": client.get(&format!("{ORDERS}/{}/steps", order.agent_work_order_id)).await?.body,
+            "saves": costs.saves(),
+            "saves_seconds": costs.total().as_secs_f64(),
+        }));
+    } else {
+        let artifacts = settings.artifacts_dir();
+        conclude(&order, &steps, Some(artifacts.as_path()).filter(|_| demo.keep));
+        tell_costs(&order, &steps, &costs);
+        tell_next(&ours);
+    }
+    if demo.keep {
+        let kept = place.keep();
+        if !as_json {
+            if let Some(branch) = &order.git_branch_name {
+                anstream::println!("\n  look      git --git-dir {remote} log --stat {branch}");
+            }
+            anstream::println!("  kept in   {}; the server answers at {} until Ctrl-C", kept.display(), server.address);
+        }
+        signals.next().await;
+    }
+    server.stop(Duration::ZERO, Duration::from_secs(5)).await;
+    Ok(code)
+}
+
+fn announce(remote: &str, address: &str, keep: bool) {
+    anstream::println!(
+        "awo {} · demo: a real repository, a scripted agent, nothing leaves this machine",
+        env!("CARGO_PKG_VERSION")
+    );
+    let note = if keep { "" } else { "   (gone at the end; --keep keeps it)" };
+    anstream::println!("  repository   a sample with 4 files, its bare remote at {remote}{note}");
+    anstream::println!("  server       {address}      state: files, durable at every step\n");
+}
+
+fn tell_costs(order: &Order, steps: &Steps, costs: &SaveCosts) {
+    let total = costs.total().as_secs_f64();
+    let whole = order
+        .started_at
+        .zip(order.completed_at)
+        .map_or(0.0, |(began, ended)| ended.duration_since(began).as_secs_f64());
+    let share = if whole > 0.0 { format!(", {:.2} % of the run", 100.0 * total / whole) } else { String::new() };
+    anstream::println!(
+        "  saved    {} of {}, each the moment it ended: {}, {:.1} ms in all{share}",
+        steps.steps.len(),
+        counted(steps.total_steps as u64, "step"),
+        counted(costs.saves(), "save"),
+        total * 1000.0
+    );
+}
+
+fn tell_next(ours: &Settings) {
+    let found = wiring::find_claude(ours).map_or_else(
+        || "needs: claude (not found here; see `awo doctor`)".to_owned(),
+        |path| format!("claude: {}", path.display()),
+    );
+    anstream::println!(
+        "\n  Now your own:   awo run --repo . --skip-permissions \"Fix the flaky login test\"      {found}"
+    );
+    anstream::println!(
+        "                  awo serve                                        API at http://{}",
+        ours.bind
+    );
+}

@@ -1,0 +1,64 @@
+//! `awo list`.
+
+use std::process::ExitCode;
+
+use crate::cli::List;
+use crate::commands::follow::span;
+use crate::orders::{ORDERS, print_json, reader};
+use crate::render::first_line;
+use crate::settings::Settings;
+use crate::wire::Order;
+
+pub(crate) async fn run(settings: &Settings, list: List, as_json: bool) -> anyhow::Result<ExitCode> {
+    let mut query = form(&[("limit", &list.limit.to_string())]);
+    for status in &list.status {
+        query.push('&');
+        query.push_str(&form(&[("status", status)]));
+    }
+    if let Some(text) = &list.search {
+        query.push('&');
+        query.push_str(&form(&[("q", text)]));
+    }
+    let answer = reader(settings)?.get(&format!("{ORDERS}?{query}")).await?;
+    if as_json {
+        print_json(&answer.body);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let orders: Vec<Order> = answer.read()?;
+    if orders.is_empty() {
+        anstream::println!("no orders yet: `awo demo` shows one, `awo run --repo . \"…\"` makes one");
+    }
+    for order in orders {
+        let step = match (&order.current_step, order.finishing) {
+            (_, true) => "finishing".to_owned(),
+            (Some(current), _) => current.step.clone(),
+            (None, _) => order.status.clone(),
+        };
+        let took = order.completed_at.map(|ended| span(order.created_at, ended)).unwrap_or_default();
+        anstream::println!(
+            "…{}  {:<9}  {}/{} {step:<16}  {took:>10}  {}",
+            &order.agent_work_order_id[order.agent_work_order_id.len().saturating_sub(8)..],
+            order.status,
+            order.steps_completed,
+            order.total_steps,
+            first_line(&order.user_request, 60),
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A query string; names and values may hold anything.
+fn form(pairs: &[(&str, &str)]) -> String {
+    let encode = |text: &str| {
+        text.bytes().fold(String::new(), |mut all, byte| {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+                all.push(char::from(byte));
+            } else {
+                use std::fmt::Write as _;
+                let _ = write!(all, "%{byte:02X}");
+            }
+            all
+        })
+    };
+    pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
+}

@@ -1,0 +1,135 @@
+//! `awo serve`: the API, and the worker behind it.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use awo_engine::{Orchestrator, StateRepository};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::cli::Serve;
+use crate::exit::{BAD_INPUT, FAILED, UNAVAILABLE, coded};
+use crate::settings::{Backend, Settings};
+use crate::wiring;
+
+/// Time for steps to end by themselves after SIGTERM; then time for agents to stop. Together with the drain of
+/// connections below 30 s.
+const FINISHING: Duration = Duration::from_secs(10);
+const STOPPING: Duration = Duration::from_secs(14);
+const CONNECTIONS: Duration = Duration::from_secs(3);
+
+pub(crate) async fn run(mut settings: Settings, serve: Serve) -> anyhow::Result<ExitCode> {
+    settings = settings.with_agents(&serve.agents);
+    if let Some(bind) = serve.bind {
+        settings.bind = bind;
+    }
+    if let Some(state) = serve.state {
+        settings.state = Backend::try_from(state).map_err(|reason| coded(BAD_INPUT, reason))?;
+    }
+    let mut signals = Signals::listen()?; // before anybody is told that we are there
+    let mut server = Server::start(&settings, "awo serve", |repository| repository).await?;
+    if settings.agent == "claude" && wiring::find_claude(&settings).is_none() {
+        warn!("agent_missing: the program claude was not found; `awo doctor` says what to do");
+    }
+    anstream::println!("listening on {}", server.address);
+    tokio::select! {
+        () = signals.next() => {}
+        ended = &mut server.serving => {
+            let reason = format!("{ended:?}");
+            server.orchestrator.drain(Duration::ZERO, STOPPING).await;
+            return Err(coded(FAILED, format!("the API ended by itself: {reason}")));
+        }
+    }
+    info!("shutdown_started: no new step begins");
+    let stopping = server.stop(FINISHING, STOPPING);
+    tokio::select! {
+        whole = stopping => {
+            info!(whole, "shutdown_completed");
+            Ok(ExitCode::SUCCESS)
+        }
+        () = signals.next() => {
+            warn!("shutdown_forced: asked twice");
+            Ok(ExitCode::from(FAILED))
+        }
+    }
+}
+
+/// A server and its worker, both at work.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Where it answers.
+    pub(crate) address: String,
+    orchestrator: Orchestrator,
+    closing: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+    // Held until the end: the lock of the data directory.
+    _store: wiring::Store,
+}
+
+impl Server {
+    /// Starts both. `wrap` may put something around the repository.
+    pub(crate) async fn start(
+        settings: &Settings,
+        holder: &str,
+        wrap: impl FnOnce(Arc<dyn StateRepository>) -> Arc<dyn StateRepository>,
+    ) -> anyhow::Result<Self> {
+        if !settings.bind.ip().is_loopback() {
+            let message = format!(
+                "cannot listen on {}: this version has no keys, so only addresses of this machine are served; use 127.0.0.1",
+                settings.bind
+            );
+            return Err(coded(BAD_INPUT, message));
+        }
+        let store = wiring::open_store(settings, holder).await?;
+        let orchestrator = wiring::orchestrator(settings, wrap(Arc::clone(&store.repository)))?;
+        let listener = TcpListener::bind(settings.bind)
+            .await
+            .map_err(|error| coded(UNAVAILABLE, format!("cannot listen on {}: {error}", settings.bind)))?;
+        let local: SocketAddr = listener.local_addr().context("cannot tell the address")?;
+        let address = format!("http://{local}");
+        store.lock.announce(&address).context("cannot write the lock file")?;
+        let closing = CancellationToken::new();
+        let api = wiring::api(settings, &orchestrator);
+        let serving = tokio::spawn(awo_http::serve(listener, api, closing.clone(), CONNECTIONS));
+        orchestrator.start();
+        Ok(Self { address, orchestrator, closing, serving, _store: store })
+    }
+
+    /// Ends both: the worker first, so that its last words can be read; then the connections. True if nothing was left
+    /// behind.
+    pub(crate) async fn stop(self, finishing: Duration, stopping: Duration) -> bool {
+        let drained = self.orchestrator.drain(finishing, stopping).await;
+        self.closing.cancel();
+        let served = self.serving.await.is_ok_and(|served| served.is_ok());
+        drained && served
+    }
+}
+
+/// SIGTERM and Ctrl-C, caught from the moment this is made.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits for the next of them.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

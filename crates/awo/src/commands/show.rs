@@ -1,0 +1,105 @@
+//! `awo show`, `awo steps`, `awo cancel` and `awo retry`: one order.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::{One, Retry, Steps as Arguments};
+use crate::commands::follow::{conclude, exit_code, follow, introduce, span};
+use crate::orders::{ORDERS, print_json, reader, resolve, writer};
+use crate::render::{counted, ending, step_line, visible};
+use crate::settings::Settings;
+use crate::wire::{Order, Steps};
+
+pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyhow::Result<ExitCode> {
+    let client = reader(settings)?;
+    let id = resolve(&client, &one.id).await?;
+    let answer = client.get(&format!("{ORDERS}/{id}")).await?;
+    if as_json {
+        print_json(&answer.body);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let order: Order = answer.read()?;
+    let steps: Steps = client.get(&format!("{ORDERS}/{id}/steps")).await?.read()?;
+    introduce(&order);
+    anstream::println!("  created  {}", order.created_at);
+    if let Some(agent) = &order.agent {
+        anstream::println!("  agent    {}", visible(agent));
+    }
+    if let Some(current) = &order.current_step {
+        anstream::println!("  at work  {} since {}", current.step, current.started_at);
+    }
+    anstream::print!("{}", ending(&order, &steps.steps, Some(&settings.artifacts_dir())));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: bool) -> anyhow::Result<ExitCode> {
+    let client = reader(settings)?;
+    let id = resolve(&client, &arguments.id).await?;
+    if arguments.watch && !as_json {
+        let order: Order = client.get(&format!("{ORDERS}/{id}")).await?.read()?;
+        introduce(&order);
+        let (order, steps) = follow(&client, &id, false).await?;
+        return Ok(conclude(&order, &steps, Some(&settings.artifacts_dir())));
+    }
+    if arguments.watch {
+        let (order, _) = follow(&client, &id, true).await?;
+        let answer = client.get(&format!("{ORDERS}/{id}/steps")).await?;
+        print_json(&answer.body);
+        return Ok(exit_code(&order));
+    }
+    let answer = client.get(&format!("{ORDERS}/{id}/steps")).await?;
+    if as_json {
+        print_json(&answer.body);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let steps: Steps = answer.read()?;
+    for step in &steps.steps {
+        anstream::println!("{}", step_line(step));
+        if arguments.full {
+            for line in visible(step.output.as_deref().unwrap_or("")).lines() {
+                anstream::println!("      {line}");
+            }
+            for artifact in &step.artifacts {
+                anstream::println!("      artifact {}", visible(artifact));
+            }
+        }
+    }
+    if let Some(current) = &steps.current_step {
+        anstream::println!("  · {:<18} since {}", current.step, current.started_at);
+    }
+    let done = steps.steps.iter().filter(|step| step.success && !step.superseded).count();
+    anstream::println!("  {}: {done} of {}", steps.status, counted(steps.total_steps as u64, "step"));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn cancel(settings: &Settings, one: &One, as_json: bool) -> anyhow::Result<ExitCode> {
+    let client = writer(settings)?;
+    let id = resolve(&client, &one.id).await?;
+    let answer = client.post(&format!("{ORDERS}/{id}/cancel"), &json!({}), &[]).await?;
+    if as_json {
+        print_json(&answer.body);
+    } else {
+        let order: Order = answer.read()?;
+        let took = order.started_at.zip(order.completed_at).map(|(began, ended)| span(began, ended));
+        match took {
+            Some(took) => anstream::println!("  {} is {} after {took}", order.agent_work_order_id, order.status),
+            None if order.status == "cancelled" => anstream::println!("  {} is cancelled", order.agent_work_order_id),
+            None => anstream::println!("  {} will be cancelled when its agent has ended", order.agent_work_order_id),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn retry(settings: &Settings, retry: &Retry, as_json: bool) -> anyhow::Result<ExitCode> {
+    let client = writer(settings)?;
+    let id = resolve(&client, &retry.id).await?;
+    let body = json!({ "from_step": retry.from_step });
+    let answer = client.post(&format!("{ORDERS}/{id}/retry"), &body, &[]).await?;
+    if as_json {
+        print_json(&answer.body);
+    } else {
+        anstream::println!("  {id} is queued again; `awo steps {id} --watch` follows it");
+    }
+    Ok(ExitCode::SUCCESS)
+}

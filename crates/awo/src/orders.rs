@@ -1,0 +1,103 @@
+//! Reaches the orders of a data directory: by the server that has it, or by the store itself.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::exit::{BAD_INPUT, NOT_FOUND, UNAVAILABLE, coded};
+use crate::render;
+use crate::settings::{Backend, Settings};
+use crate::wire::Order;
+use crate::wiring;
+
+/// The routes of the API.
+pub(crate) const ORDERS: &str = "/agent-work-orders";
+
+/// The server that has the data directory, if one has.
+pub(crate) fn server(settings: &Settings) -> anyhow::Result<Option<Client>> {
+    let Some(holder) = wiring::holder(settings)? else { return Ok(None) };
+    holder.address.as_deref().map(Client::server).transpose()
+}
+
+/// The API for reading: the server's, or, without one, over the store as it is on disk.
+pub(crate) fn reader(settings: &Settings) -> anyhow::Result<Client> {
+    if let Some(server) = server(settings)? {
+        return Ok(server);
+    }
+    if settings.state == Backend::Memory {
+        let message = "no server has this data directory, and orders in memory end with their server";
+        return Err(coded(UNAVAILABLE, message));
+    }
+    let orchestrator = wiring::orchestrator(settings, wiring::read_only(settings)?)?;
+    Ok(Client::in_process(wiring::router(settings, &orchestrator)))
+}
+
+/// The API for changing: only a server has that.
+pub(crate) fn writer(settings: &Settings) -> anyhow::Result<Client> {
+    server(settings)?.ok_or_else(|| {
+        let dir = settings.data_dir.display();
+        coded(
+            UNAVAILABLE,
+            format!("no server has the data directory {dir}; start one with `awo serve`, or use `awo run`"),
+        )
+    })
+}
+
+/// The whole id of an order, from the id or a unique end of it.
+pub(crate) async fn resolve(client: &Client, text: &str) -> anyhow::Result<String> {
+    if text.parse::<awo_models::OrderId>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    let digits = text.strip_prefix("wo-").unwrap_or(text).trim_start_matches('…');
+    let plain = (4..=32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    if !plain {
+        let message = format!("{text:?} is not an order id; give it whole (wo-…), or its last four or more digits");
+        return Err(coded(BAD_INPUT, message));
+    }
+    let digits = digits.to_ascii_lowercase();
+    let found = client.get(&format!("{ORDERS}?q={digits}&limit=1000")).await?;
+    let orders: Vec<Order> = found.read()?;
+    let mut ids = orders.into_iter().map(|order| order.agent_work_order_id).filter(|id| id.ends_with(&digits));
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => {
+            Err(coded(BAD_INPUT, format!("more than one order ends with {digits}; give more digits")))
+        }
+        (None, _) => Err(coded(NOT_FOUND, format!("no order ends with {digits}; `awo list` shows them"))),
+    }
+}
+
+/// Prints a value as JSON, with characters that could steer a terminal escaped: it is the same JSON.
+pub(crate) fn print_json(value: &Value) {
+    anstream::println!("{}", escaped(&format!("{value:#}")));
+}
+
+/// JSON escapes what is below U+0020 itself; this does the same for the rest that a terminal obeys. Such characters
+/// stand only inside strings.
+fn escaped(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && render::steers(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escaped_json_is_the_same_json() {
+        let value = serde_json::json!({"a": "x\u{9b}31m\u{202e}\u{7f}\u{1b}[2J\nä"});
+        let text = escaped(&format!("{value:#}"));
+        assert!(!text.chars().any(|c| c != '\n' && render::steers(c)), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+}

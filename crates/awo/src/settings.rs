@@ -1,0 +1,307 @@
+//! Settings: flags, then `AWO_*` variables, then the names of the original, then the file, then defaults.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use config::{Config, ConfigError, File, FileFormat};
+use serde::Deserialize;
+
+use crate::cli::{Agents, Common};
+use crate::exit::{BAD_INPUT, coded};
+
+/// Variables that set a setting, strongest first: ours, then those of the original program.
+const VARIABLES: [(&str, &str); 24] = [
+    ("AWO_DATA_DIR", "data_dir"),
+    ("AWO_BIND", "bind"),
+    ("AWO_STATE", "state"),
+    ("AWO_AGENT", "agent"),
+    ("AWO_LOG_LEVEL", "log_level"),
+    ("AWO_COMMANDS_DIR", "commands_dir"),
+    ("AWO_WORKSPACES_DIR", "workspaces_dir"),
+    ("AWO_STEP_TIMEOUT_SECONDS", "step_timeout_seconds"),
+    ("AWO_SILENCE_TIMEOUT_SECONDS", "silence_timeout_seconds"),
+    ("AWO_MAX_RUNNING", "max_running"),
+    ("AWO_MAX_QUEUED", "max_queued"),
+    ("AWO_KEEP_WORKSPACES", "keep_workspaces"),
+    ("AWO_CLAUDE_PATH", "claude.path"),
+    ("AWO_CLAUDE_MODEL", "claude.model"),
+    ("CLAUDE_CLI_PATH", "claude.path"),
+    ("CLAUDE_CLI_MODEL", "claude.model"),
+    ("CLAUDE_CLI_MAX_TURNS", "claude.max_turns"),
+    ("CLAUDE_CLI_SKIP_PERMISSIONS", "claude.skip_permissions"),
+    ("AGENT_WORK_ORDER_TIMEOUT", "step_timeout_seconds"),
+    ("AGENT_WORK_ORDER_COMMANDS_DIR", "commands_dir"),
+    ("AGENT_WORK_ORDER_TEMP_DIR", "workspaces_dir"),
+    ("STATE_STORAGE_TYPE", "state"),
+    ("FILE_STATE_DIRECTORY", "data_dir"),
+    ("LOG_LEVEL", "log_level"),
+];
+
+/// All settings, with the defaults filled in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    #[serde(default = "default_data_dir")]
+    pub(crate) data_dir: PathBuf,
+    #[serde(default = "default_bind")]
+    pub(crate) bind: SocketAddr,
+    #[serde(default)]
+    pub(crate) state: Backend,
+    #[serde(default = "default_agent")]
+    pub(crate) agent: String,
+    /// What is logged; `None` leaves it to the command.
+    pub(crate) log_level: Option<String>,
+    pub(crate) commands_dir: Option<PathBuf>,
+    pub(crate) workspaces_dir: Option<PathBuf>,
+    #[serde(default = "default_step_timeout")]
+    pub(crate) step_timeout_seconds: u64,
+    pub(crate) silence_timeout_seconds: Option<u64>,
+    #[serde(default = "default_max_running")]
+    pub(crate) max_running: usize,
+    #[serde(default = "default_max_queued")]
+    pub(crate) max_queued: usize,
+    #[serde(default)]
+    pub(crate) keep_workspaces: bool,
+    #[serde(default)]
+    pub(crate) lenient: bool,
+    #[serde(default)]
+    pub(crate) claude: Claude,
+    #[serde(default)]
+    pub(crate) git: Git,
+}
+
+/// Where state lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) enum Backend {
+    #[default]
+    File,
+    Memory,
+}
+
+impl TryFrom<String> for Backend {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "file" => Ok(Self::File),
+            "memory" => Ok(Self::Memory),
+            "postgres" | "supabase" => Err(format!(
+                "state {word:?} is not part of this version yet; use file (durable, one machine) or memory"
+            )),
+            _ => Err(format!("{word:?} is not a state backend; there are file and memory")),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Claude {
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) model: Option<String>,
+    pub(crate) max_turns: Option<u32>,
+    pub(crate) skip_permissions: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Git {
+    pub(crate) author_name: String,
+    pub(crate) author_email: String,
+    pub(crate) redirect: Vec<Redirect>,
+}
+
+impl Default for Git {
+    fn default() -> Self {
+        Self { author_name: "awo".into(), author_email: "awo@localhost".into(), redirect: Vec::new() }
+    }
+}
+
+/// Host-side git uses `to` where an address begins with `from`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Redirect {
+    pub(crate) from: String,
+    pub(crate) to: String,
+}
+
+impl Settings {
+    pub(crate) fn step_timeout(&self) -> Duration {
+        Duration::from_secs(self.step_timeout_seconds)
+    }
+
+    pub(crate) fn silence_timeout(&self) -> Option<Duration> {
+        self.silence_timeout_seconds.map(Duration::from_secs)
+    }
+
+    /// Where artifacts are kept.
+    pub(crate) fn artifacts_dir(&self) -> PathBuf {
+        self.data_dir.join("artifacts")
+    }
+
+    pub(crate) fn workspaces_dir(&self) -> PathBuf {
+        self.workspaces_dir.clone().unwrap_or_else(|| self.data_dir.join("workspaces"))
+    }
+
+    /// Uses the agent flags of a command.
+    pub(crate) fn with_agents(mut self, flags: &Agents) -> Self {
+        if let Some(agent) = &flags.agent {
+            self.agent.clone_from(agent);
+        }
+        if let Some(dir) = &flags.commands_dir {
+            self.commands_dir = Some(dir.clone());
+        }
+        self.claude.skip_permissions |= flags.skip_permissions;
+        self
+    }
+}
+
+/// Loads the settings. `variable` looks up an environment variable.
+pub(crate) fn load(flags: &Common, variable: impl Fn(&str) -> Option<OsString>) -> anyhow::Result<Settings> {
+    let mut config = Config::builder();
+    let file = flags.config.clone().or_else(|| variable("AWO_CONFIG").map(PathBuf::from));
+    if let Some(path) = &file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| coded(BAD_INPUT, format!("cannot read the settings file {}: {error}", path.display())))?;
+        config = config.add_source(File::from_str(&text, FileFormat::Toml));
+    }
+    for (name, key) in VARIABLES.iter().rev() {
+        let Some(value) = variable(name).filter(|value| !value.is_empty()) else { continue };
+        let value = value.into_string().map_err(|_| coded(BAD_INPUT, format!("{name} is not valid text")))?;
+        config = config.set_override(key, value).with_context(|| format!("cannot use {name}"))?;
+    }
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    config = config
+        .set_override_option("data_dir", flags.data_dir.as_deref().map(path))?
+        .set_override_option("log_level", flags.log_level.clone())?;
+    let settings: Settings = config.build().and_then(Config::try_deserialize).map_err(|error| {
+        let origin = origin_of(&error, file.as_deref(), &variable);
+        coded(BAD_INPUT, format!("cannot use the settings{origin}: {}", error.to_string().trim_end()))
+    })?;
+    checked(settings)
+}
+
+/// Where the setting comes from that an error is about: the strongest variable that sets it, else the file.
+fn origin_of(error: &ConfigError, file: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> String {
+    let key = match error {
+        ConfigError::Type { key, .. } | ConfigError::At { key, .. } => key.as_deref(),
+        _ => None,
+    };
+    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    let name = VARIABLES.iter().find(|(name, set)| Some(*set) == key && is_set(name)).map(|(name, _)| *name);
+    match (name, file) {
+        (Some(name), _) => format!(" (variable {name})"),
+        (None, Some(file)) => format!(" (file {})", file.display()),
+        (None, None) => String::new(),
+    }
+}
+
+fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
+    if settings.step_timeout_seconds == 0 {
+        return Err(coded(BAD_INPUT, "step_timeout_seconds is 0; a step needs time"));
+    }
+    if settings.max_running == 0 || settings.max_queued == 0 {
+        return Err(coded(BAD_INPUT, "max_running and max_queued must be at least 1"));
+    }
+    // Children run elsewhere: what they are given must not depend on where awo was started.
+    settings.data_dir = std::path::absolute(&settings.data_dir)
+        .map_err(|error| coded(BAD_INPUT, format!("cannot use data_dir: {error}")))?;
+    for dir in [&mut settings.commands_dir, &mut settings.workspaces_dir].into_iter().flatten() {
+        *dir =
+            std::path::absolute(&*dir).map_err(|error| coded(BAD_INPUT, format!("cannot use a directory: {error}")))?;
+    }
+    Ok(settings)
+}
+
+fn default_data_dir() -> PathBuf {
+    use etcetera::BaseStrategy as _;
+    etcetera::choose_base_strategy().map_or_else(|_| PathBuf::from("awo-data"), |dirs| dirs.data_dir().join("awo"))
+}
+
+fn default_bind() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8888))
+}
+
+fn default_agent() -> String {
+    "claude".into()
+}
+
+fn default_step_timeout() -> u64 {
+    3600
+}
+
+fn default_max_running() -> usize {
+    8
+}
+
+fn default_max_queued() -> usize {
+    1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_with(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Result<Settings, String> {
+        use clap::Parser as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("awo.toml");
+        std::fs::write(&path, file).unwrap();
+        let config = path.to_str().unwrap();
+        let arguments = [["awo", "list", "--config", config].as_slice(), flags].concat();
+        let arguments = crate::cli::Arguments::parse_from(arguments);
+        let look = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
+        load(&arguments.common, look).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn flags_beat_variables_beat_the_file_beats_defaults() {
+        let file = "data_dir = '/file'\nagent = 'scripted'\nmax_running = 3";
+        let variables = [("AWO_DATA_DIR", "/variable"), ("FILE_STATE_DIRECTORY", "/original")];
+        let settings = load_with(file, &variables, &["--data-dir", "/flag"]).unwrap();
+        assert_eq!(settings.data_dir, Path::new("/flag"));
+        let settings = load_with(file, &variables, &[]).unwrap();
+        assert_eq!(settings.data_dir, Path::new("/variable"));
+        let settings = load_with(file, &variables[1..], &[]).unwrap();
+        assert_eq!(settings.data_dir, Path::new("/original"));
+        let settings = load_with(file, &[], &[]).unwrap();
+        assert_eq!((settings.data_dir.as_path(), settings.max_running), (Path::new("/file"), 3));
+        assert_eq!(settings.bind.to_string(), "127.0.0.1:8888");
+    }
+
+    #[test]
+    fn the_names_of_the_original_work() {
+        let variables = [
+            ("CLAUDE_CLI_PATH", "/bin/agent"),
+            ("CLAUDE_CLI_MAX_TURNS", "7"),
+            ("CLAUDE_CLI_SKIP_PERMISSIONS", "true"),
+            ("AGENT_WORK_ORDER_TIMEOUT", "60"),
+            ("STATE_STORAGE_TYPE", "memory"),
+        ];
+        let settings = load_with("", &variables, &[]).unwrap();
+        assert_eq!(settings.claude.path.as_deref(), Some(Path::new("/bin/agent")));
+        assert_eq!((settings.claude.max_turns, settings.claude.skip_permissions), (Some(7), true));
+        assert_eq!((settings.step_timeout(), settings.state), (Duration::from_mins(1), Backend::Memory));
+    }
+
+    #[test]
+    fn bad_settings_are_named() {
+        for (file, variables, words) in [
+            ("datadir = 'x'", &[][..], "datadir"),
+            ("state = 'etcd'", &[], "there are file and memory"),
+            ("", &[("STATE_STORAGE_TYPE", "supabase")], "not part of this version yet"),
+            ("", &[("AGENT_WORK_ORDER_TIMEOUT", "soon")], "step_timeout_seconds"),
+            ("max_queued = 1", &[("AWO_MAX_RUNNING", "many")], "(variable AWO_MAX_RUNNING)"),
+            ("max_running = 'many'", &[("AWO_MAX_QUEUED", "1")], "awo.toml)"),
+            ("step_timeout_seconds = 0", &[], "a step needs time"),
+            ("max_running = 0", &[], "at least 1"),
+            ("[", &[], "cannot use the settings"),
+        ] {
+            let error = load_with(file, variables, &[]).unwrap_err();
+            assert!(error.contains(words), "{file} {variables:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Puts the parts together: the one place where backends, agents and adapters are named.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use awo_adapters::{
+    Author, ClaudeConfig, ClaudeExecutor, GitSandboxes, LocalForge, ProcessRecords, PromptFiles, Redirect, Redirects,
+    ScriptedAgent, WorkspaceSettings, claude_environment,
+};
+use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, StateRepository};
+use awo_state::{FileArtifacts, FileRepository, Holder, InMemory, OpenError};
+use tracing::{info, warn};
+
+use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
+use crate::settings::{Backend, Settings};
+
+/// Variables that git on the host is given: the operator's credentials and ways to the network.
+const GIT_VARIABLES: [&str; 16] = [
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "USER",
+    "SSH_AUTH_SOCK",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GIT_SSL_CAINFO",
+    "TZ",
+];
+
+/// What a process that runs orders holds: the data directory as its only writer, and the repository in it.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// Keeps the directory locked, also when the orders are in memory; tells others where the server is.
+    pub(crate) lock: FileRepository,
+    pub(crate) repository: Arc<dyn StateRepository>,
+}
+
+/// Opens the data directory for writing.
+pub(crate) async fn open_store(settings: &Settings, holder: &str) -> anyhow::Result<Store> {
+    let lock = FileRepository::open(&settings.data_dir, holder).map_err(|error| {
+        let code = if matches!(error, OpenError::Locked { .. }) { UNAVAILABLE } else { BAD_INPUT };
+        coded(code, format!("{:#}", anyhow::Error::new(error)))
+    })?;
+    // Alone with the directory: what an earlier life left running ends before its files go.
+    match process_records(settings).end_left_over().await {
+        Ok(0) => {}
+        Ok(ended) => info!(ended, "left_over_processes_ended"),
+        Err(error) => warn!(%error, "left_over_processes_not_ended"),
+    }
+    clear_agents(settings);
+    let repository: Arc<dyn StateRepository> = match settings.state {
+        Backend::File => Arc::new(lock.clone()),
+        Backend::Memory => Arc::new(InMemory::default()),
+    };
+    Ok(Store { lock, repository })
+}
+
+fn process_records(settings: &Settings) -> ProcessRecords {
+    ProcessRecords::new(settings.data_dir.join("processes"))
+}
+
+/// Where agent programs have their homes and leave their files, for the time of one execution.
+fn agents_dir(settings: &Settings) -> PathBuf {
+    settings.data_dir.join("agents")
+}
+
+/// Removes what executions of an earlier life left: homes with copies of logins, unfinished transcripts.
+fn clear_agents(settings: &Settings) {
+    let dir = agents_dir(settings);
+    match std::fs::remove_dir_all(&dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            warn!(dir = %dir.display(), %error, "agent_files_not_removed");
+        }
+        _ => {}
+    }
+}
+
+/// The orders of the data directory, for reading, also while another process writes them.
+pub(crate) fn read_only(settings: &Settings) -> anyhow::Result<Arc<dyn StateRepository>> {
+    if !settings.data_dir.join("orders").is_dir() {
+        return Ok(Arc::new(InMemory::default())); // nothing was ever kept here
+    }
+    let repository = FileRepository::open_read_only(&settings.data_dir)
+        .map_err(|error| coded(UNAVAILABLE, format!("{:#}", anyhow::Error::new(error))))?;
+    Ok(Arc::new(repository))
+}
+
+/// Who writes the data directory now.
+pub(crate) fn holder(settings: &Settings) -> anyhow::Result<Option<Holder>> {
+    FileRepository::holder(&settings.data_dir).map_err(|error| {
+        let dir = settings.data_dir.display();
+        coded(BAD_INPUT, format!("cannot use the data directory {dir}: {error}; give another with --data-dir"))
+    })
+}
+
+/// An orchestrator over a repository.
+pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateRepository>) -> anyhow::Result<Orchestrator> {
+    let prompts = PromptFiles::new(settings.commands_dir.clone())
+        .map_err(|error| coded(BAD_INPUT, format!("{:#}", anyhow::Error::new(error))))?;
+    let records = Arc::new(process_records(settings));
+    let author = Author { name: settings.git.author_name.clone(), email: settings.git.author_email.clone() };
+    let mut workspaces = WorkspaceSettings::new(settings.workspaces_dir(), Arc::clone(&records), author);
+    // Only loopback is served, so whoever asks can read this machine's files anyway.
+    workspaces.policy.allow_local = true;
+    let redirects = settings.git.redirect.iter().map(|r| Redirect { from: r.from.clone(), to: r.to.clone() });
+    workspaces.redirects = Redirects::new(redirects.collect());
+    workspaces.host_environment =
+        GIT_VARIABLES.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?))).collect();
+    if let Some(path) = std::env::var_os("PATH") {
+        workspaces.search_path = path;
+    }
+    let artifacts: Arc<dyn ArtifactStore> = Arc::new(FileArtifacts::new(&settings.data_dir));
+    let builder = OrchestratorBuilder::new(
+        repository,
+        artifacts,
+        Arc::new(GitSandboxes::new(workspaces)),
+        Arc::new(LocalForge),
+        Arc::new(prompts),
+    );
+    let orchestrator = builder
+        .with_agent("claude", Arc::new(ClaudeExecutor::new(claude(settings), records)))
+        .with_agent("scripted", Arc::new(ScriptedAgent::demo()))
+        .with_settings(engine_settings(settings))
+        .build();
+    let agents = orchestrator.work_orders().health().agents;
+    if !agents.contains(&settings.agent) {
+        let message = format!("{:?} is not an agent; there are {}", settings.agent, agents.join(", "));
+        return Err(coded(BAD_INPUT, message));
+    }
+    Ok(orchestrator)
+}
+
+fn engine_settings(settings: &Settings) -> awo_engine::Settings {
+    awo_engine::Settings {
+        worker: format!("awo-{}", std::process::id()).into(),
+        default_agent: Some(settings.agent.clone()),
+        max_running: settings.max_running,
+        max_queued: settings.max_queued,
+        step_timeout: settings.step_timeout(),
+        keep_workspaces: settings.keep_workspaces,
+        ..awo_engine::Settings::default()
+    }
+}
+
+/// How `claude` is run.
+pub(crate) fn claude(settings: &Settings) -> ClaudeConfig {
+    let mut config = ClaudeConfig::new(&agents_dir(settings));
+    if let Some(path) = &settings.claude.path {
+        config.program.clone_from(path);
+    }
+    config.model.clone_from(&settings.claude.model);
+    config.max_turns = settings.claude.max_turns;
+    config.skip_permissions = settings.claude.skip_permissions;
+    config.passed_env = claude_environment(|name| std::env::var_os(name));
+    config.credentials_from = std::env::var_os("HOME").map(Into::into);
+    config.silence = settings.silence_timeout();
+    config
+}
+
+/// Where `claude` is, if it is there.
+pub(crate) fn find_claude(settings: &Settings) -> Option<PathBuf> {
+    let program = settings.claude.path.as_deref().unwrap_or(Path::new("claude"));
+    let search: Option<OsString> = std::env::var_os("PATH");
+    awo_adapters::find_program(program, search.as_deref())
+}
+
+/// The routes of the API over an orchestrator, for requests from this process: they name `localhost:1`.
+pub(crate) fn router(settings: &Settings, orchestrator: &Orchestrator) -> axum::Router {
+    awo_http::router(api(settings, orchestrator).with_port(1))
+}
+
+/// What the API serves.
+pub(crate) fn api(settings: &Settings, orchestrator: &Orchestrator) -> awo_http::Api {
+    awo_http::Api::new(orchestrator.work_orders(), env!("CARGO_PKG_VERSION")).with_lenient(settings.lenient)
+}

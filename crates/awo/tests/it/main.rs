@@ -1,0 +1,16 @@
+//! The real program from outside: its binary, real git remotes, real agent processes, real kills.
+
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod bad_input;
+mod cancel;
+mod command_line;
+mod crash;
+mod delivery;
+mod load;
+mod seed;
+mod setting;
+mod shutdown;
+mod time_limits;
+mod visibility;
+mod wrong_calls;
