@@ -1,0 +1,143 @@
+//! What a data directory may hold when all of its orders are completed: the list of what is kept, and nothing else.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file or directory below a data directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    path: PathBuf,
+    is_directory: bool,
+}
+
+/// Everything below a directory. What vanishes meanwhile is not there.
+pub(super) fn entries(top: &Path) -> io::Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    let mut open = vec![top.to_owned()];
+    while let Some(directory) = open.pop() {
+        let listed = match fs::read_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            listed => listed?,
+        };
+        for entry in listed {
+            let path = entry?.path();
+            let is_directory = fs::symlink_metadata(&path).is_ok_and(|data| data.is_dir());
+            if is_directory {
+                open.push(path.clone());
+            }
+            found.push(Entry { path: path.strip_prefix(top).unwrap_or(&path).to_owned(), is_directory });
+        }
+    }
+    Ok(found)
+}
+
+/// What only the work needed and is still there. What is in a directory is not named besides it.
+pub(super) fn leftovers(entries: &[Entry], orders: &[&str]) -> Vec<String> {
+    let left: Vec<_> = entries.iter().filter(|entry| !is_kept(entry, orders)).map(|entry| &entry.path).collect();
+    let inside = |path: &Path| left.iter().any(|other| path != other.as_path() && path.starts_with(other));
+    left.iter().filter(|path| !inside(path)).map(|path| format!("{} is left", path.display())).collect()
+}
+
+/// The leftover that is the workspace of an order.
+pub(super) fn workspace(id: &str) -> String {
+    format!("workspaces/{id} is left")
+}
+
+/// Artifacts whose writing a kill cut. They are known to stay: any number of processes may put artifacts, so a start
+/// cannot tell such a file from one that another process is writing.
+pub(super) fn cut_artifacts(entries: &[Entry]) -> usize {
+    entries.iter().filter(|entry| is_cut_artifact(&entry.path)).count()
+}
+
+fn is_cut_artifact(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    path.starts_with("artifacts") && path.iter().count() == 4 && name.starts_with('.') && name.ends_with(".writing")
+}
+
+fn is_kept(entry: &Entry, orders: &[&str]) -> bool {
+    let Some(parts) = entry.path.iter().map(|part| part.to_str()).collect::<Option<Vec<_>>>() else { return false };
+    let shard_of = |id: &str, shard: &str| orders.contains(&id) && id.ends_with(shard) && shard.len() == 2;
+    if entry.path == Path::new("LOCK") {
+        return !entry.is_directory;
+    }
+    match (entry.is_directory, parts.as_slice()) {
+        (true, ["orders" | "artifacts" | "workspaces" | "processes" | "agents"] | ["agents", "files" | "homes"]) => {
+            true
+        }
+        // One may be empty: that of an order whose creation was cut.
+        (true, ["orders" | "artifacts", shard]) => shard.len() == 2 && shard.bytes().all(|b| b.is_ascii_hexdigit()),
+        (true, ["artifacts", shard, id]) => shard_of(id, shard),
+        // Only the directory: a file in it is work that was not cleaned up.
+        (true, ["agents", "files", id]) => orders.contains(id),
+        (false, ["orders", shard, name]) => name.split_once('.').is_some_and(|(id, ending)| {
+            // A cut record is kept aside on purpose.
+            shard_of(id, shard) && (ending == "awoj" || ending.starts_with("awoj.torn-"))
+        }),
+        (false, ["artifacts", shard, id, name]) => {
+            shard_of(id, shard) && (!name.starts_with('.') || is_cut_artifact(&entry.path))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "wo-0123456789abcdef";
+
+    fn left(path: &str, is_directory: bool) -> bool {
+        !leftovers(&[Entry { path: path.into(), is_directory }], &[ID]).is_empty()
+    }
+
+    #[test]
+    fn journals_and_artifacts_are_kept() {
+        for file in ["LOCK", "orders/ef/ID.awoj", "orders/ef/ID.awoj.torn-1", "artifacts/ef/ID/01-plan-1.patch"] {
+            assert!(!left(&file.replace("ID", ID), false), "{file}");
+        }
+        for directory in ["workspaces", "processes", "agents/files/ID", "artifacts/ef/ID", "orders/ab"] {
+            assert!(!left(&directory.replace("ID", ID), true), "{directory}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_a_leftover() {
+        for file in [
+            "processes/ID-1.json",
+            "agents/files/ID/transcript",
+            "orders/ef/.ID.awoj.writing",
+            "orders/ef/ID.tmp",
+            "orders/ab/ID.awoj",
+            "orders/ef/wo-other-ef.awoj",
+            "artifacts/ef/ID/.1-0.tmp",
+            "artifacts/ef/.1-0.writing",
+            "stray.tmp",
+            "workspaces",
+        ] {
+            assert!(left(&file.replace("ID", ID), false), "{file}");
+        }
+        for directory in
+            ["workspaces/ID", "workspaces/ID/repo", "agents/homes/ID", "tmp", "orders/tmp", "artifacts/ab/ID"]
+        {
+            assert!(left(&directory.replace("ID", ID), true), "{directory}");
+        }
+    }
+
+    #[test]
+    fn artifacts_whose_writing_was_cut_are_counted() {
+        let entry = |path: &str| Entry { path: path.replace("ID", ID).into(), is_directory: false };
+        let entries = ["artifacts/ef/ID/.1-0.writing", "artifacts/ef/ID/01-plan-1.patch", "orders/ef/.ID.writing"];
+        assert_eq!(cut_artifacts(&entries.map(entry)), 1);
+    }
+
+    #[test]
+    fn all_levels_are_looked_at() {
+        let top = tempfile::tempdir().unwrap();
+        fs::create_dir_all(top.path().join("workspaces").join(ID)).unwrap();
+        fs::write(top.path().join("workspaces").join(ID).join("file"), "").unwrap();
+        let found = leftovers(&entries(top.path()).unwrap(), &[ID]);
+        assert_eq!(found, [workspace(ID)], "not each file in it");
+        assert_eq!(entries(&top.path().join("absent")).unwrap(), []);
+    }
+}

@@ -1,0 +1,194 @@
+//! What a client has read of one order, and whether what it reads next may follow: the checks, without any effect.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde_json::Value;
+
+/// The steps of the plan workflow, in their order.
+pub(super) const STEPS: [&str; 7] =
+    ["classify", "plan", "find_plan", "generate_branch", "implement", "commit", "create_pr"];
+
+/// What kind of promise was broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Something was told and is not there any more, or not as it was.
+    Lost,
+    /// Something was done again that was done.
+    Repeated,
+    /// Anything else.
+    Other,
+}
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Violation {
+    pub(super) kind: Kind,
+    pub(super) what: String,
+}
+
+impl Violation {
+    pub(super) fn other(what: impl Into<String>) -> Self {
+        Self { kind: Kind::Other, what: what.into() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.kind, self.what)
+    }
+}
+
+/// One order as a client has read it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct History {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) results: Vec<Value>,
+    pub(super) events: Vec<Value>,
+}
+
+impl History {
+    /// The order of an id, of which nothing was read yet.
+    pub(super) fn of(id: &str) -> Self {
+        Self { id: id.to_owned(), ..Self::default() }
+    }
+
+    /// An order as `/steps` and, asked afterwards, `/events` tell it.
+    pub(super) fn read(id: &str, steps: &Value, events: &Value) -> Self {
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let mut results = list(&steps["steps"]);
+        for result in results.iter_mut().filter_map(Value::as_object_mut) {
+            // Not part of what is stored: computed from the results after it.
+            result.remove("superseded");
+        }
+        Self { id: id.to_owned(), status: text(&steps["status"]).to_owned(), results, events: list(events) }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
+    }
+
+    /// Whether the worker of this name is the last that claimed the order.
+    pub(super) fn is_owned_by(&self, worker: &str) -> bool {
+        let last = self.events.iter().rfind(|event| event["kind"] == "claimed");
+        last.is_some_and(|event| event["data"]["worker"] == worker)
+    }
+
+    /// Takes the next reading; what in it breaks a promise, by itself or after what was read before.
+    pub(super) fn follow(&mut self, next: Self) -> Vec<Violation> {
+        let mut violations = kept("result", &self.results, &next.results);
+        violations.extend(kept("event", &self.events, &next.events));
+        violations.extend(repeated(&next.results));
+        violations.extend(gaps(&next.events));
+        violations.extend(untold(&next));
+        if self.has_ended() && next.status != self.status {
+            violations.push(Violation::other(format!("was {} and is {}", self.status, next.status)));
+        }
+        for violation in &mut violations {
+            violation.what = format!("{}: {}", self.id, violation.what);
+        }
+        *self = next;
+        violations
+    }
+}
+
+/// What was read is there afterwards, at its place and as it was.
+fn kept(name: &str, before: &[Value], after: &[Value]) -> Vec<Violation> {
+    let lost = |index: usize, old: &Value| {
+        let number = index + 1;
+        let what = match after.get(index) {
+            None => format!("{name} {number} was read and is not there any more: {old}"),
+            Some(new) if new != old => format!("{name} {number} was {old} and is {new}"),
+            Some(_) => return None,
+        };
+        Some(Violation { kind: Kind::Lost, what })
+    };
+    before.iter().enumerate().filter_map(|(index, old)| lost(index, old)).collect()
+}
+
+/// No attempt has two results, and no step that succeeded has another.
+fn repeated(results: &[Value]) -> Vec<Violation> {
+    let (mut attempts, mut done) = (HashSet::new(), HashSet::new());
+    let mut violations = Vec::new();
+    for result in results {
+        let (step, attempt) = (text(&result["step"]), result["attempt"].as_u64());
+        let mut say = |what| violations.push(Violation { kind: Kind::Repeated, what });
+        if !attempts.insert((step, attempt)) {
+            say(format!("{step} has two results of attempt {}", result["attempt"]));
+        } else if done.contains(step) {
+            say(format!("{step} ran again after it had succeeded"));
+        }
+        if result["success"] == true {
+            done.insert(step);
+        }
+    }
+    violations
+}
+
+/// Events are numbered 1, 2, 3 …
+fn gaps(events: &[Value]) -> Vec<Violation> {
+    let numbers = events.iter().map(|event| event["sequence"].as_u64());
+    let wrong = numbers.zip(1..).find(|(number, expected)| *number != Some(*expected));
+    wrong
+        .map(|(number, expected)| Violation::other(format!("event {expected} has the number {number:?}")))
+        .into_iter()
+        .collect()
+}
+
+/// Each result that can be read has its event, and at most one attempt is open at a time.
+fn untold(read: &History) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let (mut finished, mut open) = (0, None);
+    for event in &read.events {
+        let (kind, attempt) = (text(&event["kind"]), (&event["data"]["step"], &event["data"]["attempt"]));
+        match kind {
+            "step_started" => {
+                if let Some(before) = open.replace(attempt) {
+                    violations.push(Violation::other(format!("{attempt:?} began while {before:?} had no result")));
+                }
+            }
+            "step_finished" => {
+                finished += 1;
+                if open.take() != Some(attempt) {
+                    violations.push(Violation::other(format!("{attempt:?} ended and had not begun")));
+                }
+            }
+            _ => {}
+        }
+    }
+    if finished < read.results.len() {
+        let results = read.results.len();
+        violations
+            .push(Violation::other(format!("{results} results could be read, and {finished} events tell of one")));
+    }
+    violations
+}
+
+/// What is wrong with an order that should have completed by itself: every step succeeded once, in order, and all other
+/// results tell of a kill.
+pub(super) fn incomplete(order: &History) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let mut say = |what: String| violations.push(Violation::other(format!("{}: {what}", order.id)));
+    if order.status != "completed" {
+        say(format!("is {} and not completed; its last result: {:?}", order.status, order.results.last()));
+    }
+    let successes = order.results.iter().filter(|result| result["success"] == true);
+    let done: Vec<_> = successes.map(|result| text(&result["step"])).collect();
+    if done != STEPS {
+        say(format!("its steps succeeded in the order {done:?}"));
+    }
+    for result in order.results.iter().filter(|result| result["success"] != true) {
+        if result["error_code"] != "interrupted" {
+            say(format!("an attempt failed by itself: {result}"));
+        }
+    }
+    violations
+}
+
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

@@ -1,0 +1,114 @@
+//! What a seed decides: how many orders, and when each life of the server ends.
+
+use std::fmt;
+use std::time::Duration;
+
+/// When a server is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// So many hundredths of the time of an undisturbed order after its process was started.
+    After { hundredths: u32 },
+    /// So soon after so many results could be read.
+    AfterResult { count: usize, milliseconds: u64 },
+}
+
+impl Moment {
+    /// How long after its event the server is killed, given what an undisturbed order takes.
+    pub(super) fn delay(self, whole: Duration) -> Duration {
+        match self {
+            Self::After { hundredths } => whole * hundredths / 100,
+            Self::AfterResult { milliseconds, .. } => Duration::from_millis(milliseconds),
+        }
+    }
+}
+
+/// One trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) orders: usize,
+    pub(super) kills: Vec<Moment>,
+}
+
+impl Plan {
+    /// One order and no kill.
+    pub(super) fn undisturbed() -> Self {
+        Self { orders: 1, kills: Vec::new() }
+    }
+
+    pub(super) fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let orders = [1, 1, 1, 2, 2, 3][random.below(6)];
+        // Without a kill it is a check of the trial itself; most trials have one.
+        let kills = [0, 1, 1, 1, 2, 2, 3, 3][random.below(8)];
+        let kills = (0..kills).map(|_| moment(&mut random, orders)).collect();
+        Self { orders, kills }
+    }
+}
+
+fn moment(random: &mut Random, orders: usize) -> Moment {
+    match random.below(4) {
+        // While it starts, reads what is there and claims.
+        0 => Moment::After { hundredths: random.hundredths(15) },
+        1 => Moment::AfterResult { count: 1 + random.below(7 * orders), milliseconds: random.below(30) as u64 },
+        _ => Moment::After { hundredths: random.hundredths(120) },
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} orders", self.orders)?;
+        for kill in &self.kills {
+            match kill {
+                Moment::After { hundredths } => write!(f, ", kill at {hundredths} %")?,
+                Moment::AfterResult { count, milliseconds } => {
+                    write!(f, ", kill {milliseconds} ms after result {count}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The generator `SplitMix64`: the same numbers for a seed on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit as u64).unwrap_or_default()
+    }
+
+    fn hundredths(&mut self, limit: usize) -> u32 {
+        u32::try_from(self.below(limit)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_decides_the_plan() {
+        assert_eq!(Random(0).next(), 0xe220_a839_7b1d_cdaf, "the published first number");
+        assert_eq!(Plan::new(7), Plan::new(7));
+        let plans: Vec<_> = (0..200).map(Plan::new).collect();
+        for kills in 0..=3 {
+            assert!(plans.iter().any(|plan| plan.kills.len() == kills), "{kills} kills");
+        }
+        for orders in 1..=3 {
+            assert!(plans.iter().any(|plan| plan.orders == orders), "{orders} orders");
+        }
+    }
+
+    #[test]
+    fn moments_follow_the_pace_of_the_machine() {
+        assert_eq!(Moment::After { hundredths: 50 }.delay(Duration::from_secs(4)), Duration::from_secs(2));
+    }
+}

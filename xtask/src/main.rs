@@ -1,0 +1,74 @@
+//! The chores of this repository, run as `cargo xtask <command>`.
+//!
+//! Each command owns one file; `ci` runs them all in the order that a continuous integration does.
+
+mod ci;
+mod codegen;
+mod crash;
+mod deny;
+mod docs;
+mod layers;
+mod process;
+mod repository;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::repository::Repository;
+
+/// Chores of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check of the repository; what `.ci/run` runs.
+    Ci,
+    /// Write the committed files that are generated from code.
+    Codegen(codegen::Arguments),
+    /// Kill the real server at random moments and check that nothing it told is lost.
+    Crash(crash::Arguments),
+    /// Check the licences, bans and sources of all dependencies.
+    Deny,
+    /// Build the documentation of all crates and check its links.
+    Docs,
+    /// Check which crate may use which, and that each builds alone.
+    Layers,
+    /// Run the tests, the documentation tests and the examples.
+    Test(test::Arguments),
+    /// Check files, links, wording and snapshots.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not by returning it: a backtrace through this program says nothing about a failed check.
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    let repository = Repository::find()?;
+    match arguments.command {
+        Command::Ci => ci::run(&repository),
+        Command::Codegen(arguments) => codegen::run(&repository, &arguments),
+        Command::Crash(arguments) => crash::run(&repository, &arguments),
+        Command::Deny => deny::run(&repository),
+        Command::Docs => docs::run(&repository),
+        Command::Layers => layers::run(&repository),
+        Command::Test(arguments) => test::run(&repository, &arguments),
+        Command::Tidy => tidy::run(&repository),
+    }
+}

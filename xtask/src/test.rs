@@ -1,0 +1,191 @@
+//! `test`: every test of the repository on a machine that has nothing but Rust: what is missing is installed where that
+//! is allowed, else the tests that need it are left out, and that is said last and loudly.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+use crate::repository::Repository;
+use crate::tidy;
+
+/// The oldest git whose behaviour the workspaces rely on.
+const OLDEST_GIT: (u32, u32) = (2, 30);
+
+/// The packages whose tests start git.
+const NEEDS_GIT: &[&str] = &["awo", "awo-adapters", "awo-testkit", "xtask"];
+
+/// Options of `test`.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Arguments {
+    /// Passed on to the test runner; documentation tests and examples are then left out.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    runner: Vec<String>,
+}
+
+/// Runs unit and integration tests, documentation tests and examples.
+pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
+    let skipped = missing_git()?;
+    let excluded = if skipped.is_some() { NEEDS_GIT } else { &[] };
+
+    let references = References::new(repository)?;
+    let mut tests = repository.cargo();
+    let nextest = process::version_of("cargo-nextest", &["nextest", "--version"]).is_some();
+    tests.args(if nextest { &["nextest", "run"][..] } else { &["test"] });
+    if !names_packages(&arguments.runner) {
+        tests.arg("--workspace").args(excluded.iter().flat_map(|package| ["--exclude", package]));
+    }
+    tests.arg("--all-features");
+    if nextest {
+        // A crate may have no test yet.
+        tests.arg("--no-tests=pass");
+    } else {
+        // Documentation tests come by themselves below, for both runners.
+        tests.arg("--tests");
+    }
+    tests.args(&arguments.runner);
+    tests.env("INSTA_UPDATE", "no").env("INSTA_SNAPSHOT_REFERENCES_FILE", &references.path);
+    process::run(&mut tests)?;
+    if !arguments.runner.is_empty() {
+        return Ok(());
+    }
+
+    let mut documentation = repository.cargo();
+    documentation.args(["test", "--doc", "--workspace", "--all-features"]);
+    documentation.args(excluded.iter().flat_map(|package| ["--exclude", package]));
+    process::run(&mut documentation)?;
+    run_examples(repository, excluded)?;
+
+    if let Some(reason) = skipped {
+        eprintln!("\nSKIPPED: all tests of {}, because {reason}", NEEDS_GIT.join(", "));
+        eprintln!("SKIPPED: the check for snapshots that no test reads, because those tests did not run");
+    } else {
+        let read = references.read()?;
+        tidy::report("snapshots", &tidy::snapshots_not_in(repository, &read)?)?;
+    }
+    if !nextest {
+        eprintln!("note: cargo-nextest is not installed, so `cargo test` ran the tests; nothing is skipped by that");
+    }
+    Ok(())
+}
+
+/// True when the arguments choose packages, which `--workspace` would override.
+fn names_packages(arguments: &[String]) -> bool {
+    let mut ours = arguments.iter().take_while(|argument| *argument != "--");
+    ours.any(|argument| argument.starts_with("-p") || argument.starts_with("--package"))
+}
+
+/// Every example runs as its reader would run it.
+fn run_examples(repository: &Repository, excluded: &[&str]) -> Result<()> {
+    for package in repository.metadata()?.workspace_packages() {
+        if excluded.contains(&package.name.as_str()) {
+            continue;
+        }
+        for target in package.targets.iter().filter(|target| target.is_example()) {
+            let mut example = repository.cargo();
+            example.args(["run", "--quiet", "--package", &package.name, "--example", &target.name]);
+            if !target.required_features.is_empty() {
+                example.args(["--features", &target.required_features.join(",")]);
+            }
+            process::run(&mut example)?;
+        }
+    }
+    Ok(())
+}
+
+/// Why tests must do without git, or `None` when it is there. It is installed where that is possible and allowed.
+fn missing_git() -> Result<Option<String>> {
+    let problem = |found: Option<&str>| match found.map(|line| (line, git_version(line))) {
+        Some((_, Some(version))) if version >= OLDEST_GIT => None,
+        Some((line, _)) => Some(format!("`{line}` is older than {}.{}", OLDEST_GIT.0, OLDEST_GIT.1)),
+        None => Some("git is not installed".to_owned()),
+    };
+    let look = || problem(process::version_of("git", &["--version"]).as_deref());
+    let Some(reason) = look() else { return Ok(None) };
+    if is_root() && process::version_of("apt-get", &["--version"]).is_some() {
+        eprintln!("{reason}; installing it");
+        // A fresh machine may have no list of packages yet.
+        let installed = install_git().or_else(|_| {
+            process::run(Command::new("apt-get").arg("update"))?;
+            install_git()
+        });
+        if let Err(error) = installed {
+            eprintln!("{error:#}");
+        }
+    }
+    let Some(reason) = look() else { return Ok(None) };
+    let cure = format!("install git {}.{} or newer", OLDEST_GIT.0, OLDEST_GIT.1);
+    if process::in_ci() {
+        bail!("{reason}, and nothing may be skipped in a continuous integration: {cure}");
+    }
+    Ok(Some(format!("{reason}: {cure}")))
+}
+
+fn install_git() -> Result<()> {
+    let mut install = Command::new("apt-get");
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    process::run(install.args(["install", "-y", "--no-install-recommends", "git"]))
+}
+
+fn is_root() -> bool {
+    process::version_of("id", &["-u"]).as_deref() == Some("0")
+}
+
+/// The major and minor number in `git version 2.47.3 (some vendor)`.
+fn git_version(line: &str) -> Option<(u32, u32)> {
+    let mut numbers = line.strip_prefix("git version ")?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// The file in which insta notes each snapshot that a test read; it goes with this value.
+struct References {
+    path: PathBuf,
+}
+
+impl References {
+    fn new(repository: &Repository) -> Result<Self> {
+        let directory = repository.metadata()?.target_directory.into_std_path_buf();
+        std::fs::create_dir_all(&directory)?;
+        Ok(Self { path: directory.join(format!("snapshots-read-{}.txt", std::process::id())) })
+    }
+
+    fn read(&self) -> Result<Vec<PathBuf>> {
+        match std::fs::read_to_string(&self.path) {
+            Ok(text) => Ok(text.lines().map(PathBuf::from).collect()),
+            // No test of the workspace reads a snapshot.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Drop for References {
+    fn drop(&mut self) {
+        // It may not exist, and a leftover among build products harms nobody.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chosen_packages_are_noticed() {
+        let chosen =
+            |arguments: &[&str]| names_packages(&arguments.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(chosen(&["-p", "awo-state"]));
+        assert!(chosen(&["--no-fail-fast", "--package=awo-state"]));
+        assert!(!chosen(&["journal", "--", "-p"]));
+        assert!(!chosen(&[]));
+    }
+
+    #[test]
+    fn versions_of_git_are_compared_as_numbers() {
+        assert_eq!(git_version("git version 2.47.3"), Some((2, 47)));
+        assert_eq!(git_version("git version 2.39.5 (Apple Git-154)"), Some((2, 39)));
+        assert_eq!(git_version("gitty 2.47"), None);
+        assert!((2, 9) < OLDEST_GIT);
+    }
+}
