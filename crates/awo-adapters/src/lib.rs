@@ -13,6 +13,7 @@ mod process_records;
 mod prompts;
 mod redact;
 mod scripted;
+mod spill_files;
 mod workspace;
 
 pub use address::{AddressError, AddressPolicy, Redirect, Redirects, RepositoryAddress, Scheme};
@@ -26,4 +27,5 @@ pub use process_records::{ProcessGuard, ProcessRecords};
 pub use prompts::{PromptFiles, PromptLoadError};
 pub use redact::Secrets;
 pub use scripted::{Action, Script, ScriptError, ScriptedAgent};
+pub use spill_files::SpillFiles;
 pub use workspace::{Author, GitSandboxes, WorkspaceSettings};

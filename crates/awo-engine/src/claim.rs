@@ -59,7 +59,11 @@ pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: O
                 success: false,
             },
             now,
-            OrderPatch { current_step: Some(None), ..OrderPatch::default() },
+            OrderPatch {
+                current_step: Some(None),
+                interruptions: Some(order.state.interruptions.saturating_add(1)),
+                ..OrderPatch::default()
+            },
         );
         history.push(result);
     }

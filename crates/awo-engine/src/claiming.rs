@@ -75,7 +75,7 @@ pub(crate) async fn read(engine: &Engine, id: OrderId) -> Result<Option<OrderSna
 }
 
 /// Waits before the store is asked again; gives the outage back when this process ends.
-async fn pause(engine: &Engine, id: OrderId, outage: StateError) -> Result<(), StateError> {
+pub(crate) async fn pause(engine: &Engine, id: OrderId, outage: StateError) -> Result<(), StateError> {
     warn!(agent_work_order_id = %id, reason = describe(&outage), "the store does not answer: the order waits");
     tokio::select! {
         () = engine.draining.cancelled() => Err(outage),

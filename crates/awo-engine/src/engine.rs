@@ -11,7 +11,7 @@ use tracing::warn;
 
 use crate::hints::Hints;
 use crate::live::LiveOrders;
-use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider};
+use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore};
 use crate::recorder::describe;
 
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub(crate) struct Engine {
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) forge: Arc<dyn Forge>,
     pub(crate) prompts: Arc<dyn PromptSource>,
+    pub(crate) spills: Option<Arc<dyn SpillStore>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) live: LiveOrders,
@@ -88,6 +89,9 @@ pub struct Settings {
     pub answer_time: Duration,
     /// How long an artifact may take to be kept; after that the step goes on without it.
     pub artifact_time: Duration,
+    /// An order whose worker ended without a word so often in a row, each time during an attempt, is failed: whatever
+    /// ends the worker is likely to be in it. At least 1.
+    pub max_interruptions: u32,
     /// Whether the checkout of a completed order is kept.
     pub keep_workspaces: bool,
 }
@@ -107,6 +111,7 @@ impl Default for Settings {
             max_output_bytes: 1024 * 1024,
             answer_time: Duration::from_secs(10),
             artifact_time: Duration::from_secs(30),
+            max_interruptions: 5,
             keep_workspaces: false,
         }
     }

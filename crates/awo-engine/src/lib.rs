@@ -10,6 +10,7 @@
 //! | what comes next in an order | `progress.rs` |
 //! | what a claim says, and how it gets stored | `claim.rs`, `claiming.rs` |
 //! | what happens when the store fails | `recorder.rs` |
+//! | what becomes of results that the store did not take | `spilling.rs` |
 //! | what a goal asks, does and proves | `steps/goals.rs` |
 //! | what an answer means | `answers.rs` |
 //! | which steps there are | `workflows.rs` |
@@ -33,13 +34,15 @@ mod pull_request;
 mod queue;
 mod recorder;
 mod run;
+mod spilling;
 mod steps;
 mod work_orders;
 mod workflows;
 mod workspace;
 
 pub use awo_state::{
-    ArtifactContent, ArtifactStore, BoxError, OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
+    ArtifactContent, ArtifactStore, BoxError, Change, OrderQuery, OrderRow, OrderSnapshot, Page, StateError,
+    StateRepository,
 };
 pub use engine::Settings;
 pub use error::{EngineError, FieldError};

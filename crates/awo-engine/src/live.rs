@@ -139,6 +139,10 @@ impl LiveOrders {
         self.all().get(&id).map(|order| order.view()).unwrap_or_default()
     }
 
+    pub(crate) fn runs(&self, id: OrderId) -> bool {
+        self.all().contains_key(&id)
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.all().len()
     }

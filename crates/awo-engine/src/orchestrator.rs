@@ -18,10 +18,11 @@ use crate::claiming::fail_order;
 use crate::engine::{Engine, Settings};
 use crate::hints::Hints;
 use crate::live::{LiveOrders, StopReason};
-use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SystemClock};
+use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore, SystemClock};
 use crate::queue::{QueueReceiver, QueueSender, queue};
 use crate::recorder::describe;
 use crate::run::{RunEnd, run_order};
+use crate::spilling::settle_all;
 use crate::work_orders::WorkOrders;
 
 /// Hints that a slow receiver may be behind before it has to read again.
@@ -58,6 +59,7 @@ pub struct OrchestratorBuilder {
     forge: Arc<dyn Forge>,
     prompts: Arc<dyn PromptSource>,
     agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
+    spills: Option<Arc<dyn SpillStore>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
 }
@@ -78,6 +80,7 @@ impl OrchestratorBuilder {
             forge,
             prompts,
             agents: BTreeMap::new(),
+            spills: None,
             clock: Arc::new(SystemClock::default()),
             settings: Settings::default(),
         }
@@ -86,6 +89,13 @@ impl OrchestratorBuilder {
     /// Adds an agent under the name that orders ask for it by.
     pub fn with_agent(mut self, name: &str, agent: Arc<dyn AgentExecutor>) -> Self {
         self.agents.insert(name.to_owned(), agent);
+        self
+    }
+
+    /// Gives results that the store does not take a second place, so that they outlive this process. Without one they
+    /// are in memory only until the store takes them.
+    pub fn with_spill(mut self, spills: Arc<dyn SpillStore>) -> Self {
+        self.spills = Some(spills);
         self
     }
 
@@ -111,6 +121,7 @@ impl OrchestratorBuilder {
             sandboxes: self.sandboxes,
             forge: self.forge,
             prompts: self.prompts,
+            spills: self.spills,
             clock: self.clock,
             settings: self.settings,
             live: LiveOrders::default(),
@@ -239,6 +250,7 @@ async fn run_caught(engine: &Engine, id: OrderId) -> Result<RunEnd, StateError> 
 
 /// Queues every order that has not ended: an earlier life left it. Oldest first; tries until the store can be read.
 async fn recover(engine: &Engine, queue: &QueueSender) {
+    settle_all(engine).await;
     let mut found = Vec::new();
     let mut query = OrderQuery {
         status: vec![AgentWorkOrderStatus::Pending, AgentWorkOrderStatus::Running],

@@ -1,4 +1,4 @@
-//! What the engine needs of the world: five small traits, each held as `Arc<dyn …>`.
+//! What the engine needs of the world: six small traits, each held as `Arc<dyn …>`.
 //!
 //! A port reports trouble as a [`Failure`](awo_models::Failure), which is stored and shown; so its message names the
 //! input and the cure and holds no secrets.
@@ -8,15 +8,17 @@ mod clock;
 mod forge;
 mod prompts;
 mod sandbox;
+mod spill;
 
 pub use agent::{AgentExecutor, AgentFile, AgentReport, AgentRequest};
 pub use clock::{Clock, SystemClock};
 pub use forge::{Forge, PullRequestDraft};
 pub use prompts::{PromptError, PromptSource};
 pub use sandbox::{FileKind, Sandbox, SandboxProvider, SandboxRequest};
+pub use spill::{Spill, SpillStore};
 
 #[cfg(feature = "mock")]
 pub use {
     agent::MockAgentExecutor, forge::MockForge, prompts::MockPromptSource, sandbox::MockSandbox,
-    sandbox::MockSandboxProvider,
+    sandbox::MockSandboxProvider, spill::MockSpillStore,
 };

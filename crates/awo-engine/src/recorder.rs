@@ -1,7 +1,8 @@
 //! The owner's pen: what has happened to an order here, and getting it stored.
 //!
 //! The rule of a failing store is here, and only here: a save has a budget, then the work goes on; what was not
-//! acknowledged stays in the change and is sent again, while the next step runs and with the next save.
+//! acknowledged stays in the change and is sent again, while the next step runs and with the next save. Until then it
+//! is spilled, so that it outlives this process.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use tracing::{debug, error, info};
 
 use crate::engine::Engine;
 use crate::live::{LiveOrder, StopReason};
+use crate::ports::Spill;
+use crate::spilling::forget;
 
 /// This process may not, or cannot, go on with the order; the order is untouched for its next owner.
 pub(crate) type Stopped = StateError;
@@ -27,6 +30,7 @@ pub(crate) struct Recorder<'e> {
     change: Change,
     stored_steps: usize,
     degraded: bool,
+    spilled: bool,
 }
 
 impl<'e> Recorder<'e> {
@@ -46,6 +50,7 @@ impl<'e> Recorder<'e> {
             change: Change::after(claimed),
             stored_steps: claimed.steps,
             degraded: false,
+            spilled: false,
         };
         recorder.heard(claimed);
         recorder
@@ -83,12 +88,26 @@ impl<'e> Recorder<'e> {
         };
         self.history.push(result);
         let done = self.order.count_done(&self.history);
-        let patch = OrderPatch { current_step: Some(None), steps_completed: Some(done), ..patch };
+        let patch = OrderPatch {
+            current_step: Some(None),
+            steps_completed: Some(done),
+            // It ended by itself, however it ended: what cut the attempts before does not do it every time.
+            interruptions: (self.order.state.interruptions > 0).then_some(0),
+            ..patch
+        };
         self.record(event, patch);
     }
 
-    /// Saves within the budget. Afterwards the work goes on, whether it was stored or not.
+    /// Saves within the budget, or spills. Afterwards the work goes on, whether it was stored or not.
     pub(crate) async fn save(&mut self) -> Result<(), Stopped> {
+        self.save_in_time().await?;
+        if self.degraded {
+            self.spill().await;
+        }
+        Ok(())
+    }
+
+    async fn save_in_time(&mut self) -> Result<(), Stopped> {
         let settings = &self.engine.settings;
         // A store that is known to fail gets the time of one try: the flusher goes on with it.
         let budget = if self.degraded { settings.save_try } else { settings.save_budget };
@@ -120,11 +139,13 @@ impl<'e> Recorder<'e> {
             tokio::select! {
                 biased;
                 () = &mut give_up => {
-                    error!(
-                        agent_work_order_id = %self.order.agent_work_order_id,
-                        pending_steps = self.history.len() - self.stored_steps,
-                        "unsaved results are lost: the store failed until the end of this process"
-                    );
+                    if !self.spilled {
+                        error!(
+                            agent_work_order_id = %self.order.agent_work_order_id,
+                            pending_steps = self.history.len() - self.stored_steps,
+                            "unsaved results are lost: the store failed until the end of this process"
+                        );
+                    }
                     return Err(StateError::Unavailable("the store failed until the end of this process".into()));
                 }
                 flushed = self.flush() => flushed?,
@@ -161,6 +182,40 @@ impl<'e> Recorder<'e> {
         }
     }
 
+    /// Keeps what the store did not take where the next owner of the order finds it. Whatever was kept before is
+    /// replaced, so what is kept is always all of it.
+    async fn spill(&mut self) {
+        let Some(spills) = &self.engine.spills else { return };
+        let spill = Spill {
+            order: self.order.agent_work_order_id,
+            acknowledged: self.stored_steps,
+            results: self.history.iter().skip(self.stored_steps).cloned().collect(),
+            change: self.change.clone(),
+        };
+        let kept = timeout(self.engine.settings.save_try, spills.keep(&spill)).await;
+        let failed = match kept {
+            Ok(Ok(())) => None,
+            Ok(Err(failure)) => Some(failure.to_string()),
+            Err(_) => Some(format!("no answer within {:?}", self.engine.settings.save_try)),
+        };
+        self.spilled = failed.is_none();
+        if let Some(reason) = failed {
+            error!(
+                agent_work_order_id = %spill.order, pending_steps = spill.results.len(), reason,
+                "unsaved results are not spilled: they are in memory only"
+            );
+        }
+    }
+
+    /// Forgets what was kept, now that the store has it.
+    async fn forget_spill(&mut self) {
+        if let (true, Some(spills)) = (self.spilled, &self.engine.spills) {
+            let id = self.order.agent_work_order_id;
+            forget(&**spills, id, self.engine.settings.save_try).await;
+            self.spilled = false;
+        }
+    }
+
     /// One bounded try.
     async fn send(&mut self) -> Sent {
         let id = self.order.agent_work_order_id;
@@ -170,6 +225,7 @@ impl<'e> Recorder<'e> {
                 self.change.settle(heard);
                 self.stored_steps = heard.steps;
                 self.set_degraded(None);
+                self.forget_spill().await;
                 let id = self.order.agent_work_order_id;
                 debug!(agent_work_order_id = %id, step_count = heard.steps, version = %heard.seq, "step_history_saved");
                 self.heard(heard);

@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::live::{LiveOrder, StopReason};
 use crate::progress::{Ending, Move, ending, next_move};
 use crate::recorder::{Recorder, Stopped, describe};
+use crate::spilling::settle_spill;
 use crate::steps::StepRunner;
 use crate::workspace::Workspace;
 
@@ -39,7 +40,10 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, St
         return Ok(RunEnd::NothingToDo);
     };
     let live = &*entered.order;
-    let Some(seen) = read(engine, id).await?.filter(|seen| !seen.order.state.status.is_terminal()) else {
+    let Some(seen) = read(engine, id).await? else {
+        return Ok(RunEnd::NothingToDo);
+    };
+    let Some(seen) = settle_spill(engine, seen).await?.filter(|seen| !seen.order.state.status.is_terminal()) else {
         return Ok(RunEnd::NothingToDo);
     };
     let workspace = match next_move(&seen.order, &seen.history) {

@@ -340,6 +340,7 @@ fn retry_request(
         status: Some(AgentWorkOrderStatus::Pending),
         round: Some(awo_models::Round { first_result: history.len(), resumes_at }),
         cancel_requested: Some(false),
+        interruptions: Some(0),
         error_code: Some(None),
         error_message: Some(None),
         completed_at: Some(None),

@@ -49,6 +49,10 @@ pub enum FailureCode {
     Cancelled,
     /// The worker ended during the step.
     Interrupted,
+    /// Its worker ended without a word, again and again, while it ran this order.
+    WorkerLost,
+    /// What finished steps left in the checkout is gone and cannot be made anew.
+    WorkspaceLost,
     /// The store could not be written.
     StoreUnavailable,
     /// A defect of awo.
@@ -78,6 +82,8 @@ impl FailureCode {
             Self::IsolationUnavailable => "isolation_unavailable",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
+            Self::WorkerLost => "worker_lost",
+            Self::WorkspaceLost => "workspace_lost",
             Self::StoreUnavailable => "store_unavailable",
             Self::Internal => "internal",
         }
@@ -105,6 +111,10 @@ impl FailureCode {
             Self::IsolationUnavailable => "ask for an isolation that this machine has",
             Self::Cancelled => "retry the order if you still want it",
             Self::Interrupted => "the server ended during this step; finished steps are kept",
+            Self::WorkerLost => {
+                "find out in this step what ends awo (the log, memory, the machine), then retry the order"
+            }
+            Self::WorkspaceLost => "retry the order from its first step; its results are kept",
             Self::StoreUnavailable => "check the state directory and its disk",
             Self::Internal => "this is a defect of awo; please report it with the log",
         }

@@ -207,6 +207,9 @@ pub struct OrderState {
     pub waiting_for: Option<Arc<str>>,
     /// Until when it waits.
     pub waiting_until: Option<Timestamp>,
+    /// How often in a row its worker ended without a word during an attempt. Back to 0 when an attempt ends by itself.
+    #[serde(default)]
+    pub interruptions: u32,
     /// What its agents consumed so far.
     pub usage: Usage,
     /// When a worker first claimed it.
@@ -240,6 +243,7 @@ impl OrderState {
             error_message: None,
             waiting_for: None,
             waiting_until: None,
+            interruptions: 0,
             usage: Usage::default(),
             started_at: None,
             completed_at: None,

@@ -11,7 +11,8 @@ use crate::Committed;
 pub struct ClaimId(pub u64);
 
 /// Who may write. There is no unguarded write and no default guard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Guard {
     /// The owner of an epoch, who has heard that the first `acknowledged` events it recorded in it are stored.
     Owner {
@@ -27,7 +28,8 @@ pub enum Guard {
 /// Everything a writer has to say and has not yet heard acknowledged.
 ///
 /// A change is a statement, not a command: sending it again, or a larger one, is always safe, also when an answer was
-/// lost. That is the whole of working through an outage of the store.
+/// lost. That is the whole of working through an outage of the store. It can be stored elsewhere and sent by a later
+/// process, too.
 ///
 /// ```
 /// use awo_models::{EventKind, EventSeq, OrderPatch, Timestamp};
@@ -40,7 +42,7 @@ pub enum Guard {
 /// );
 /// assert_eq!(cancel.recorded().len(), 1);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     guard: Guard,
     claim: Option<ClaimId>,
@@ -48,7 +50,7 @@ pub struct Change {
 }
 
 /// An event with its time and the fields it changes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recorded {
     /// What happened.
     pub kind: EventKind,

@@ -173,6 +173,7 @@ fn check_stranger(fresh: &[Recorded]) -> Result<()> {
                 current_step: None,
                 steps_completed: None,
                 cancel_requested: None,
+                interruptions: None,
                 error_code: None,
                 error_message: None,
                 completed_at: None,

@@ -6,5 +6,6 @@ mod claude;
 mod process;
 mod prompts;
 mod scripted;
+mod spill_files;
 mod workspace;
 mod workspace_hostile;
