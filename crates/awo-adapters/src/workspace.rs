@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest};
-use awo_models::{Failure, FailureCode, OrderId};
+use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest, Standing};
+use awo_models::{Failure, FailureCode, OrderId, WorkspaceSnapshot};
 
 use crate::git::{Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
 use crate::{AddressPolicy, ProcessRecords, Redirects, RepositoryAddress};
@@ -142,6 +142,26 @@ impl SandboxProvider for GitSandboxes {
         let remote = self.remote(&request.repository_url)?;
         let tools = Tools::new(&self.settings, &layout, request.order);
         Ok(Some(Arc::new(GitSandbox::new(layout, tools, remote, origin))))
+    }
+
+    async fn examine(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Standing, Failure> {
+        let Some(sandbox) = self.reopen(request).await? else {
+            return Ok(Standing::Lost);
+        };
+        Ok(match sandbox.snapshot().await {
+            Ok(now) if now == *left => Standing::Sound,
+            Ok(_) => Standing::Changed,
+            Err(_) => Standing::Lost,
+        })
+    }
+
+    async fn rebuild(&self, request: &SandboxRequest, _left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure> {
+        let message = format!("the checkout of {} was not kept", request.order);
+        Err(Failure::new(FailureCode::WorkspaceFailed, message))
+    }
+
+    async fn orders(&self) -> Result<Vec<OrderId>, Failure> {
+        Ok(Vec::new())
     }
 
     async fn end_processes(&self, order: OrderId) -> Result<usize, Failure> {

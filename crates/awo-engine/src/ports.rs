@@ -14,7 +14,7 @@ pub use agent::{AgentExecutor, AgentFile, AgentReport, AgentRequest};
 pub use clock::{Clock, SystemClock};
 pub use forge::{Forge, PullRequestDraft};
 pub use prompts::{PromptError, PromptSource};
-pub use sandbox::{FileKind, Sandbox, SandboxProvider, SandboxRequest};
+pub use sandbox::{FileKind, Sandbox, SandboxProvider, SandboxRequest, Standing};
 pub use spill::{Spill, SpillStore};
 
 #[cfg(feature = "mock")]

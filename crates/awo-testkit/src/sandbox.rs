@@ -1,4 +1,4 @@
-//! Checkouts in memory: files, commits and branches without git.
+//! Checkouts in memory: files, commits, branches and checkpoints without git.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use awo_engine::ports::{FileKind, Sandbox, SandboxProvider, SandboxRequest};
+use awo_engine::ports::{FileKind, Sandbox, SandboxProvider, SandboxRequest, Standing};
 use awo_models::{BranchPush, DiffStat, Failure, FailureCode, Isolation, OrderId, WorkspaceSnapshot};
 
 use crate::Timeline;
@@ -19,9 +19,32 @@ pub type Files = BTreeMap<String, String>;
 pub struct FakeSandboxes {
     timeline: Timeline,
     checkouts: Mutex<HashMap<OrderId, Arc<FakeSandbox>>>,
+    elsewhere: Mutex<HashMap<OrderId, Arc<Mutex<Elsewhere>>>>,
     /// Why it makes no checkout.
     pub refuses: Mutex<Option<Failure>>,
+    /// Why it keeps no checkpoint.
+    pub keeps_nothing: Arc<Mutex<Option<Failure>>>,
     push_hangs: Arc<AtomicBool>,
+}
+
+/// What outlives the checkout of an order.
+#[derive(Debug, Default)]
+struct Elsewhere {
+    kept: Vec<(WorkspaceSnapshot, Vec<Files>)>,
+    pushed: Vec<Files>,
+}
+
+impl Elsewhere {
+    /// The commits of a snapshot that was kept.
+    fn kept(&self, snapshot: &WorkspaceSnapshot) -> Option<Vec<Files>> {
+        self.kept.iter().find(|(kept, _)| kept == snapshot).map(|(_, commits)| commits.clone())
+    }
+
+    /// The commits of a snapshot that is a commit of the remote, and no more than that.
+    fn on_remote(&self, snapshot: &WorkspaceSnapshot) -> Option<Vec<Files>> {
+        let commits = self.pushed.get(..number_of(&snapshot.head))?;
+        (tree_of(commits.last()?) == snapshot.tree).then(|| commits.to_vec())
+    }
 }
 
 #[derive(Debug)]
@@ -29,6 +52,8 @@ struct FakeSandbox {
     dir: PathBuf,
     timeline: Timeline,
     state: Mutex<State>,
+    elsewhere: Arc<Mutex<Elsewhere>>,
+    keeps_nothing: Arc<Mutex<Option<Failure>>>,
     push_hangs: Arc<AtomicBool>,
 }
 
@@ -41,11 +66,36 @@ struct State {
 
 impl FakeSandboxes {
     pub(crate) fn new(timeline: Timeline) -> Self {
-        Self { timeline, checkouts: Mutex::default(), refuses: Mutex::default(), push_hangs: Arc::default() }
+        Self {
+            timeline,
+            checkouts: Mutex::default(),
+            elsewhere: Mutex::default(),
+            refuses: Mutex::default(),
+            keeps_nothing: Arc::default(),
+            push_hangs: Arc::default(),
+        }
     }
 
     fn checkouts(&self) -> MutexGuard<'_, HashMap<OrderId, Arc<FakeSandbox>>> {
-        self.checkouts.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.checkouts)
+    }
+
+    fn elsewhere(&self, order: OrderId) -> Arc<Mutex<Elsewhere>> {
+        Arc::clone(locked(&self.elsewhere).entry(order).or_default())
+    }
+
+    /// Puts a checkout in place.
+    fn place(&self, order: OrderId, state: State) -> Arc<FakeSandbox> {
+        let sandbox = Arc::new(FakeSandbox {
+            dir: PathBuf::from(format!("/fake/{order}")),
+            timeline: self.timeline.clone(),
+            state: Mutex::new(state),
+            elsewhere: self.elsewhere(order),
+            keeps_nothing: Arc::clone(&self.keeps_nothing),
+            push_hangs: Arc::clone(&self.push_hangs),
+        });
+        self.checkouts().insert(order, Arc::clone(&sandbox));
+        sandbox
     }
 
     /// Writes a file into an order's checkout, as an agent would.
@@ -65,16 +115,36 @@ impl FakeSandboxes {
         self.checkouts().contains_key(&order)
     }
 
-    /// Loses an order's checkout.
+    /// Loses an order's checkout, but not what was kept of it.
     pub fn lose(&self, order: OrderId) {
         self.checkouts().remove(&order);
+    }
+
+    /// Loses an order's checkout and what was kept of it here. What was pushed is on the remote.
+    pub fn lose_all(&self, order: OrderId) {
+        self.lose(order);
+        locked(&self.elsewhere(order)).kept.clear();
+    }
+
+    /// The snapshots of an order that were kept, oldest first, each once.
+    pub fn kept(&self, order: OrderId) -> Vec<WorkspaceSnapshot> {
+        locked(&self.elsewhere(order)).kept.iter().map(|(snapshot, _)| snapshot.clone()).collect()
     }
 }
 
 impl FakeSandbox {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many commits there were when this one was the newest; 0 if it is none of ours.
+fn number_of(commit: &str) -> usize {
+    commit.trim_start_matches("commit-").parse().unwrap_or(0)
 }
 
 /// A tree is its files, spelled out; so that trees can be compared without a store of objects.
@@ -100,22 +170,51 @@ impl SandboxProvider for FakeSandboxes {
 
     async fn prepare(&self, request: &SandboxRequest) -> Result<Arc<dyn Sandbox>, Failure> {
         self.timeline.note("sandbox: prepare");
-        if let Some(failure) = self.refuses.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+        if let Some(failure) = locked(&self.refuses).clone() {
             return Err(failure);
         }
-        let sandbox = Arc::new(FakeSandbox {
-            dir: PathBuf::from(format!("/fake/{}", request.order)),
-            timeline: self.timeline.clone(),
-            push_hangs: Arc::clone(&self.push_hangs),
-            state: Mutex::new(State { commits: vec![Files::default()], ..State::default() }),
-        });
-        self.checkouts().insert(request.order, Arc::clone(&sandbox));
-        Ok(sandbox)
+        *locked(&self.elsewhere(request.order)) = Elsewhere { kept: Vec::new(), pushed: vec![Files::default()] };
+        Ok(self.place(request.order, State { commits: vec![Files::default()], ..State::default() }))
     }
 
     async fn reopen(&self, request: &SandboxRequest) -> Result<Option<Arc<dyn Sandbox>>, Failure> {
         self.timeline.note("sandbox: reopen");
         Ok(self.checkouts().get(&request.order).cloned().map(|s| s as Arc<dyn Sandbox>))
+    }
+
+    async fn examine(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Standing, Failure> {
+        let kept = locked(&self.elsewhere(request.order)).kept(left).is_some();
+        let checkout = self.checkouts().get(&request.order).cloned();
+        let Some(checkout) = checkout else {
+            return Ok(if kept { Standing::Rebuildable } else { Standing::Lost });
+        };
+        let has_commit = number_of(&left.head) <= checkout.state().commits.len();
+        Ok(match (checkout.snapshot().await? == *left, has_commit || kept) {
+            (true, _) => Standing::Sound,
+            (false, true) => Standing::Changed,
+            (false, false) => Standing::Lost,
+        })
+    }
+
+    async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure> {
+        self.timeline.note("sandbox: rebuild");
+        let elsewhere = self.elsewhere(request.order);
+        let found = {
+            let elsewhere = locked(&elsewhere);
+            elsewhere.kept(left).or_else(|| elsewhere.on_remote(left))
+        };
+        let commits =
+            found.ok_or_else(|| Failure::new(FailureCode::WorkspaceFailed, "the state is not kept anywhere"))?;
+        let files = serde_json::from_str(&left.tree).unwrap_or_default();
+        Ok(self.place(request.order, State { files, branch: left.branch.clone(), commits }))
+    }
+
+    async fn orders(&self) -> Result<Vec<OrderId>, Failure> {
+        let mut orders: Vec<OrderId> = self.checkouts().keys().copied().collect();
+        orders.extend(locked(&self.elsewhere).iter().filter(|(_, it)| !locked(it).kept.is_empty()).map(|(id, _)| *id));
+        orders.sort_unstable();
+        orders.dedup();
+        Ok(orders)
     }
 
     async fn end_processes(&self, _order: OrderId) -> Result<usize, Failure> {
@@ -126,6 +225,7 @@ impl SandboxProvider for FakeSandboxes {
     async fn remove(&self, order: OrderId) -> Result<(), Failure> {
         self.timeline.note("sandbox: remove");
         self.checkouts().remove(&order);
+        locked(&self.elsewhere).remove(&order);
         Ok(())
     }
 }
@@ -173,13 +273,27 @@ impl Sandbox for FakeSandbox {
         Ok(format!("{:?}", self.compare(from, to).await?.files).into_bytes())
     }
 
+    async fn checkpoint(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
+        if let Some(failure) = locked(&self.keeps_nothing).clone() {
+            return Err(failure);
+        }
+        let commits = self.state().commits.get(..number_of(&snapshot.head)).map(<[Files]>::to_vec);
+        let commits = commits.ok_or_else(|| Failure::new(FailureCode::WorkspaceFailed, "no such commit"))?;
+        let mut elsewhere = locked(&self.elsewhere);
+        if elsewhere.kept(snapshot).is_none() {
+            elsewhere.kept.push((snapshot.clone(), commits));
+        }
+        Ok(())
+    }
+
     async fn restore(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
         self.timeline.note("sandbox: restore");
         let files = self.files_of(&snapshot.tree);
+        let kept = locked(&self.elsewhere).kept(snapshot);
         let mut state = self.state();
-        let commits = snapshot.head.trim_start_matches("commit-").parse().unwrap_or(0);
+        let commits = number_of(&snapshot.head);
         if commits > state.commits.len() {
-            return Err(Failure::new(FailureCode::WorkspaceFailed, "no such commit"));
+            state.commits = kept.ok_or_else(|| Failure::new(FailureCode::WorkspaceFailed, "no such commit"))?;
         }
         state.commits.truncate(commits);
         state.files = files;
@@ -221,6 +335,7 @@ impl Sandbox for FakeSandbox {
         if state.branch.as_deref() != Some(branch) {
             return Err(Failure::new(FailureCode::ForgeFailed, "no such branch"));
         }
+        locked(&self.elsewhere).pushed.clone_from(&state.commits);
         Ok(BranchPush { branch: branch.into(), commit: format!("commit-{}", state.commits.len()).into() })
     }
 }

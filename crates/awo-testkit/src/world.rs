@@ -7,7 +7,7 @@ use awo_models::{Event, EventSeq, OrderId};
 use awo_state::{InMemory, InMemoryArtifacts, StateRepository as _};
 use tokio::sync::Semaphore;
 
-use crate::{FakeAgent, FakeForge, FakeSandboxes, ManualClock, ObservedRepository, PlainPrompts, Timeline};
+use crate::{FakeAgent, FakeForge, FakeSandboxes, FakeSpills, ManualClock, ObservedRepository, PlainPrompts, Timeline};
 
 /// Fakes for all ports, sharing one timeline. What it holds outlives an orchestrator, as a disk outlives a process.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct World {
     pub sandboxes: Arc<FakeSandboxes>,
     /// The forge.
     pub forge: Arc<FakeForge>,
+    /// Where results go that the store does not take.
+    pub spills: Arc<FakeSpills>,
     /// The clock.
     pub clock: Arc<ManualClock>,
     /// Each permit lets one execution of the agent go on; `None`: no execution waits.
@@ -56,6 +58,7 @@ impl World {
             agent: Arc::new(FakeAgent::new(timeline.clone(), Arc::clone(&sandboxes), gate.clone())),
             sandboxes,
             forge: Arc::new(FakeForge::new(timeline.clone())),
+            spills: Arc::default(),
             clock: Arc::new(ManualClock::default()),
             gate,
             settings: Settings::default(),
@@ -71,9 +74,10 @@ impl World {
             Arc::clone(&self.forge),
             Arc::clone(&self.agent),
         );
-        let clock = Arc::clone(&self.clock);
+        let (spills, clock) = (Arc::clone(&self.spills), Arc::clone(&self.clock));
         OrchestratorBuilder::new(repository, Arc::new(self.artifacts.clone()), sandboxes, forge, Arc::new(PlainPrompts))
             .with_agent("fake", agent)
+            .with_spill(spills)
             .with_clock(clock)
             .with_settings(self.settings.clone())
             .build()

@@ -105,6 +105,10 @@ impl Sandbox for GitSandbox {
         changes::patch(&self.checkout, from, to, self.tools.settings.max_patch_bytes).await
     }
 
+    async fn checkpoint(&self, _snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
+        Ok(())
+    }
+
     async fn restore(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
         if let Some(branch) = &snapshot.branch {
             check_branch(branch)?;

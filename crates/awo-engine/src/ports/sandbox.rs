@@ -7,18 +7,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use awo_models::{BranchPush, DiffStat, Failure, Isolation, OrderId, SandboxType, WorkspaceSnapshot};
 
-/// Makes, finds and removes the checkouts of orders.
+/// Makes, finds, mends and removes the checkouts of orders.
 ///
 /// # Contract
-/// - *One per order*: `prepare` makes a fresh checkout (and clears away a half-made one of the same order); `reopen`
-///   finds the one that an earlier life of this program made, unchanged.
+/// - *One per order*: `prepare` makes a fresh checkout (and clears away a half-made one of the same order, and what was
+///   kept of it); `reopen` finds the one that an earlier life of this program made, unchanged.
+/// - *Kept elsewhere*: what [`Sandbox::checkpoint`] kept outlives the checkout, whatever an agent does to it, until
+///   `remove`, or `prepare`, of the order.
+/// - *Again*: a call that was cut, by a dropped future or the end of the process, may be made again.
 /// - *Text only*: `check_address` starts nothing and resolves no name.
 /// - *Bounded*: every call has a deadline of its own.
 ///
 /// ```
 /// use std::sync::Arc;
-/// use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest};
-/// use awo_models::{Failure, OrderId};
+/// use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest, Standing};
+/// use awo_models::{Failure, OrderId, WorkspaceSnapshot};
 ///
 /// /// Lets orders work on the repositories of one host only.
 /// #[derive(Debug)]
@@ -37,6 +40,15 @@ use awo_models::{BranchPush, DiffStat, Failure, Isolation, OrderId, SandboxType,
 ///     }
 ///     async fn reopen(&self, request: &SandboxRequest) -> Result<Option<Arc<dyn Sandbox>>, Failure> {
 ///         self.0.reopen(request).await
+///     }
+///     async fn examine(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Standing, Failure> {
+///         self.0.examine(request, left).await
+///     }
+///     async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure> {
+///         self.0.rebuild(request, left).await
+///     }
+///     async fn orders(&self) -> Result<Vec<OrderId>, Failure> {
+///         self.0.orders().await
 ///     }
 ///     async fn end_processes(&self, order: OrderId) -> Result<usize, Failure> {
 ///         self.0.end_processes(order).await
@@ -58,11 +70,38 @@ pub trait SandboxProvider: Debug + Send + Sync {
     /// Finds the checkout again; `None` if there is none that is whole.
     async fn reopen(&self, request: &SandboxRequest) -> Result<Option<Arc<dyn Sandbox>>, Failure>;
 
+    /// What is left of an order's checkout, held against the state that its last standing step left. Changes nothing
+    /// that anybody relies on, and asks no other machine: what only the remote still has counts as lost here.
+    ///
+    /// An error means that it could not be found out; it says nothing about the checkout.
+    async fn examine(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Standing, Failure>;
+
+    /// Makes the checkout anew as it was in a snapshot that was kept by [`Sandbox::checkpoint`], or that the remote
+    /// still has. Whatever is there in its place goes, ignored files too; what was kept stays. Base branch and base
+    /// commit are those of the first time. The failure says what is lost, and the cure.
+    async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure>;
+
+    /// Orders that have a checkout here, or anything that was kept or left of one; in any order, each once.
+    async fn orders(&self) -> Result<Vec<OrderId>, Failure>;
+
     /// Ends whatever an earlier life of this program left running for the order; how many process groups that were.
     async fn end_processes(&self, order: OrderId) -> Result<usize, Failure>;
 
-    /// Removes the checkout. No error if there is none.
+    /// Removes the checkout and all that was kept of it. No error if there is none.
     async fn remove(&self, order: OrderId) -> Result<(), Failure>;
+}
+
+/// What is left of a checkout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is there and as it was left.
+    Sound,
+    /// It is there, but something came since; [`Sandbox::restore`] undoes that.
+    Changed,
+    /// It is gone or broken; [`SandboxProvider::rebuild`] makes it anew from what was kept.
+    Rebuildable,
+    /// It is gone or broken, and the state was not kept here. `rebuild` may still get it from the remote.
+    Lost,
 }
 
 /// What a checkout is made of.
@@ -109,8 +148,13 @@ pub trait Sandbox: Debug + Send + Sync {
     /// Unified diff between two states, as git prints it.
     async fn patch(&self, from: &WorkspaceSnapshot, to: &WorkspaceSnapshot) -> Result<Vec<u8>, Failure>;
 
+    /// Keeps a snapshot that was just taken, its commit and all of its files, where no agent reaches it, until the
+    /// order's checkout is removed. Keeping it again is Ok. Ignored files are in no snapshot, and so are not kept.
+    async fn checkpoint(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure>;
+
     /// Makes the checkout what it was in a snapshot: commit, branch and files. What came since is gone, ignored files
-    /// apart. Fails, and says so, if the snapshot cannot be had any more.
+    /// apart. What the checkout does not have any more comes from what [`checkpoint`](Self::checkpoint) kept. Fails, and
+    /// says so, if the snapshot cannot be had any more.
     async fn restore(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure>;
 
     /// What is at a path, looked at without following links out of the checkout. The path is relative to its root.

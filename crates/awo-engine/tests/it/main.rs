@@ -8,4 +8,5 @@ mod outages;
 mod recovery;
 mod retry;
 mod save_order;
+mod spill;
 mod timelines;

@@ -1,0 +1,147 @@
+//! A process that ends, or dies, while the store fails: the next one finds what the store did not take.
+
+use std::time::Duration;
+
+use awo_engine::{Orchestrator, RunEnd};
+use awo_models::{AgentWorkOrderStatus, EventKind, EventSeq, OrderId};
+use awo_testkit::{Fault, World};
+
+use crate::outages::{until, until_async};
+
+fn agents(world: &World) -> usize {
+    world.timeline.lines().iter().filter(|line| line.starts_with("agent:")).count()
+}
+
+/// Runs an order while the store takes `good` saves and then no more, until `steps` agents have ended.
+async fn run_into_an_outage(world: &World, good: usize, steps: usize) -> (Orchestrator, OrderId) {
+    world.repository.fail_saves(std::iter::repeat_n(Fault::None, good), Fault::Before);
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    world.gate.as_ref().unwrap().add_permits(steps);
+    orchestrator.start();
+    until(|| agents(world) == steps + 1).await;
+    (orchestrator, id)
+}
+
+/// The next process, with a store that works again: the order ends, and no agent runs twice but the one that was cut.
+async fn goes_on(world: &World, id: OrderId, cut: usize) {
+    world.repository.fail_saves([], Fault::None);
+    world.gate.as_ref().unwrap().add_permits(9);
+    let next = world.orchestrator();
+    next.start();
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    let view = world.stored(id).await;
+    assert_eq!(view.order.state.status, AgentWorkOrderStatus::Completed);
+    assert_eq!((view.history.len(), agents(world)), (7 + cut, 7 + cut));
+    assert_eq!(view.history.iter().filter(|result| result.success).count(), 7);
+    let events = world.events(id).await;
+    assert!(events.iter().zip(1..).all(|(event, n)| event.seq == EventSeq(n)), "gaps");
+    let finished = events.iter().filter(|event| matches!(event.kind, EventKind::StepFinished { .. })).count();
+    assert_eq!(finished, 7 + cut);
+    until(|| world.spills.kept(id).is_none()).await; // what is stored is not kept twice
+    assert!(world.spills.aside().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_in_an_outage_loses_no_result() {
+    for steps in 1..=6 {
+        let world = World::gated();
+        let (orchestrator, id) = run_into_an_outage(&world, 1, steps).await;
+        assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+        assert_eq!(world.stored(id).await.history.len(), 1, "the store was dead to the end");
+        let spill = world.spills.kept(id).unwrap();
+        assert_eq!((spill.acknowledged, spill.results.len()), (1, steps), "the stopped attempt is among them");
+        goes_on(&world, id, 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_in_an_outage_loses_no_result() {
+    for steps in 1..=6 {
+        let world = World::gated();
+        world.repository.fail_saves([], Fault::Before);
+        let orchestrator = world.orchestrator();
+        let id = world.create(&orchestrator).await;
+        world.gate.as_ref().unwrap().add_permits(steps);
+        tokio::select! {
+            biased;
+            _ = orchestrator.run_order(id) => panic!("it must not end"),
+            () = until(|| agents(&world) == steps + 1) => {}
+        }
+        drop(orchestrator);
+        goes_on(&world, id, 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_not_stored_is_stored_by_the_next_process() {
+    let world = World::gated();
+    world.repository.fail_saves([Fault::None], Fault::Before);
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    world.gate.as_ref().unwrap().add_permits(7);
+    orchestrator.start();
+    until_async(async || orchestrator.work_orders().get(id).await.unwrap().persistence.finishing).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    goes_on(&world, id, 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_that_were_stored_while_their_answers_were_lost_are_not_stored_twice() {
+    let world = World::gated();
+    world.repository.fail_saves([Fault::None], Fault::After);
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    world.gate.as_ref().unwrap().add_permits(7);
+    orchestrator.start();
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    assert!(world.spills.kept(id).is_some(), "nobody heard that it is stored");
+    goes_on(&world, id, 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_owner_has_fenced_off_is_set_aside_and_not_lost() {
+    let world = World::gated();
+    let (orchestrator, id) = run_into_an_outage(&world, 1, 3).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    let spill = world.spills.kept(id).unwrap();
+    // Another owner, who knows nothing of it, takes the order and dies.
+    world.repository.fail_saves([], Fault::None);
+    world.spills.forget(id);
+    let before = agents(&world);
+    let other = world.orchestrator();
+    tokio::select! {
+        biased;
+        _ = other.run_order(id) => panic!("it must not end"),
+        () = until(|| agents(&world) == before + 1) => {}
+    }
+    drop(other);
+    world.spills.put_back(spill.clone());
+    world.gate.as_ref().unwrap().add_permits(9);
+    let next = world.orchestrator();
+    assert_eq!(next.run_order(id).await.unwrap(), RunEnd::Ended(AgentWorkOrderStatus::Completed));
+    assert_eq!(world.spills.aside(), [spill]);
+    assert!(world.spills.kept(id).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_comes_back_makes_the_spill_needless() {
+    let world = World::gated();
+    let (_orchestrator, id) = run_into_an_outage(&world, 1, 3).await;
+    until(|| world.spills.kept(id).is_some_and(|spill| spill.results.len() == 2)).await;
+    world.repository.fail_saves([], Fault::None);
+    until(|| world.spills.kept(id).is_none()).await;
+    assert_eq!(world.stored(id).await.history.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spill_that_fails_too_stops_nothing() {
+    let world = World::gated();
+    *world.spills.is_full.lock().unwrap() = true;
+    let (_orchestrator, id) = run_into_an_outage(&world, 1, 6).await;
+    world.repository.fail_saves([], Fault::None);
+    world.gate.as_ref().unwrap().add_permits(1);
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    assert_eq!((world.stored(id).await.history.len(), agents(&world)), (7, 7));
+}
