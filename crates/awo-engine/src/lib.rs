@@ -8,6 +8,7 @@
 //! |---|---|
 //! | when what is saved: **the run loop** | `run.rs` |
 //! | what comes next in an order | `progress.rs` |
+//! | what becomes of an order that somebody left | `recovery.rs`, `workspace.rs` |
 //! | what a claim says, and how it gets stored | `claim.rs`, `claiming.rs` |
 //! | what happens when the store fails | `recorder.rs` |
 //! | what becomes of results that the store did not take | `spilling.rs` |
@@ -33,6 +34,7 @@ mod progress;
 mod pull_request;
 mod queue;
 mod recorder;
+mod recovery;
 mod run;
 mod spilling;
 mod steps;
@@ -50,6 +52,7 @@ pub use hints::Hint;
 pub use live::Persistence;
 pub use new_order::NewOrder;
 pub use orchestrator::{Orchestrator, OrchestratorBuilder};
+pub use recovery::Foreseen;
 pub use run::RunEnd;
 pub use work_orders::{Created, EngineHealth, ListedOrder, OrderList, OrderView, WorkOrders};
 pub use workflows::{COMMANDS, OPTIONAL_STEPS};

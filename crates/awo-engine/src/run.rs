@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::live::{LiveOrder, StopReason};
 use crate::progress::{Ending, Move, ending, next_move};
 use crate::recorder::{Recorder, Stopped, describe};
+use crate::recovery::{Need, need};
 use crate::spilling::settle_spill;
 use crate::steps::StepRunner;
 use crate::workspace::Workspace;
@@ -46,10 +47,14 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, St
     let Some(seen) = settle_spill(engine, seen).await?.filter(|seen| !seen.order.state.status.is_terminal()) else {
         return Ok(RunEnd::NothingToDo);
     };
-    let workspace = match next_move(&seen.order, &seen.history) {
-        Move::Run(_) if !seen.order.state.cancel_requested => Workspace::find(engine, &seen).await,
+    let workspace = match need(&seen, engine.settings.max_interruptions) {
+        Need::Workspace(_) => Workspace::find(engine, &seen).await,
         // Nothing is left to do in it; but what still runs in it ends before anybody says that it has.
-        _ => Ok(Workspace::unneeded(engine, &seen).await),
+        Need::Nothing(_) => Ok(Workspace::unneeded(engine, &seen).await),
+        Need::Refused(failure) => {
+            Workspace::unneeded(engine, &seen).await;
+            Err(failure)
+        }
     };
     let Some((claim, claimed)) = claim(engine, seen, workspace.as_ref().err()).await? else {
         return Ok(RunEnd::NothingToDo);

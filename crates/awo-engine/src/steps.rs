@@ -9,8 +9,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use awo_models::{
-    AgentWorkOrder, AgentWorkOrderStatus, ArtifactName, EventKind, Failure, FailureCode, OrderPatch, StepDefinition,
-    StepExecutionResult, StepHistory, Usage,
+    AgentWorkOrder, ArtifactName, EventKind, Failure, FailureCode, OrderPatch, StepDefinition, StepExecutionResult,
+    StepHistory, Usage,
 };
 use awo_state::ArtifactContent;
 use futures::FutureExt as _;
@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use crate::engine::Engine;
 use crate::live::LiveOrder;
 use crate::ports::Sandbox;
+use crate::recovery::is_delivered;
 use crate::workspace::Workspace;
 use report::AttemptReport;
 
@@ -117,7 +118,18 @@ impl<'e> StepRunner<'e> {
             attempt,
             sandbox: &*sandbox,
         };
-        goals::pursue(&context, report).await
+        let output = goals::pursue(&context, report).await?;
+        if let Some(left) = &report.evidence.after
+            && let Err(failure) = self.live.unless_stopped(sandbox.checkpoint(left)).await
+            && self.live.stopped().is_none()
+        {
+            // The step's work stands; it is in the checkout only, as long as that lasts.
+            let message = format!("what step `{}` left is not kept beside the checkout: {failure}", definition.step);
+            warn!(agent_work_order_id = %order.agent_work_order_id, reason = %failure, "checkpoint_not_kept");
+            let warning = EventKind::Warning { code: failure.code, message: message.into() };
+            events.push((warning, OrderPatch::default()));
+        }
+        Ok(output)
     }
 
     /// The checkout, made on first use.
@@ -126,11 +138,15 @@ impl<'e> StepRunner<'e> {
         order: &AgentWorkOrder,
         events: &mut Vec<(EventKind, OrderPatch)>,
     ) -> Result<Arc<dyn Sandbox>, Failure> {
-        if let Workspace::Found(sandbox) = &self.workspace {
+        if let Workspace::Found(sandbox, told) = &mut self.workspace {
+            if let Some(message) = told.take() {
+                let warning = EventKind::Warning { code: FailureCode::WorkspaceFailed, message };
+                events.push((warning, OrderPatch::default()));
+            }
             return Ok(Arc::clone(sandbox));
         }
         let sandbox = self.live.unless_stopped(preparation::prepare(self.engine, order, events)).await?;
-        self.workspace = Workspace::Found(Arc::clone(&sandbox));
+        self.workspace = Workspace::Found(Arc::clone(&sandbox), None);
         Ok(sandbox)
     }
 
@@ -154,13 +170,8 @@ impl<'e> StepRunner<'e> {
 
     /// Removes the checkout of a completed order whose branch is pushed. That of any other is kept.
     pub(crate) async fn clean_up(&self, order: &AgentWorkOrder) {
-        let pushed = order.state.status == AgentWorkOrderStatus::Completed && order.state.error_code.is_none();
-        if self.engine.settings.keep_workspaces || !pushed || order.state.git_commit_count == 0 {
-            return;
-        }
-        let id = order.agent_work_order_id;
-        if let Err(failure) = self.engine.sandboxes.remove(id).await {
-            warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_removed");
+        if !self.engine.settings.keep_workspaces && is_delivered(order) {
+            crate::workspace::remove(self.engine, order.agent_work_order_id).await;
         }
     }
 }

@@ -2,25 +2,26 @@
 
 use std::sync::Arc;
 
-use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode};
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId};
 use awo_state::OrderSnapshot;
 use tracing::{info, warn};
 
 use crate::claim::last_snapshot;
 use crate::engine::Engine;
 use crate::ports::{Sandbox, SandboxRequest};
+use crate::recovery::is_delivered;
 
 /// The checkout of an order that is about to run.
 #[derive(Debug, Clone)]
 pub(crate) enum Workspace {
     /// To be made when the first step needs it.
     Fresh,
-    /// Made by an earlier life, and what its finished steps left is still there.
-    Found(Arc<dyn Sandbox>),
+    /// It is as the last standing step left it. With it, what people should know about how it came to be so.
+    Found(Arc<dyn Sandbox>, Option<Arc<str>>),
 }
 
 impl Workspace {
-    /// Finds it; ends what still runs in it first.
+    /// Finds it, or makes it anew from what was kept of it; ends what still runs in it first.
     ///
     /// An error means that the order cannot go on: a finished step's work is gone.
     pub(crate) async fn find(engine: &Engine, seen: &OrderSnapshot) -> Result<Self, Failure> {
@@ -29,13 +30,28 @@ impl Workspace {
         let Some(left) = last_snapshot(order, history) else {
             return Ok(Self::Fresh); // nothing that stands was done in it
         };
-        let gone =
-            |what: &str| Failure::new(FailureCode::Interrupted, format!("the order was interrupted, and {what}"));
-        let found = engine.sandboxes.reopen(&sandbox_request(order)).await?;
-        let sandbox = found.ok_or_else(|| gone("its workspace is not there any more"))?;
-        // What a cut attempt, or a step that is run again, left in it is gone: the step begins as it began before.
-        sandbox.restore(&left).await.map_err(|failure| gone(&format!("its workspace is not sound: {failure}")))?;
-        Ok(Self::Found(sandbox))
+        let request = sandbox_request(order);
+        let unsound = match engine.sandboxes.reopen(&request).await {
+            // What a cut attempt, or a step that is run again, left in it is gone: the step begins as it began before.
+            Ok(Some(sandbox)) => match sandbox.restore(&left).await {
+                Ok(()) => return Ok(Self::Found(sandbox, None)),
+                Err(failure) => format!("its checkout is not sound ({failure})"),
+            },
+            Ok(None) => "its checkout is not there any more".to_owned(),
+            Err(failure) => format!("its checkout cannot be opened ({failure})"),
+        };
+        match engine.sandboxes.rebuild(&request, &left).await {
+            Ok(sandbox) => {
+                let told: Arc<str> = format!("{unsound}; it was made anew as its last step left it").into();
+                warn!(agent_work_order_id = %order.agent_work_order_id, reason = %told, "workspace_rebuilt");
+                Ok(Self::Found(sandbox, Some(told)))
+            }
+            Err(failure) => {
+                let message =
+                    format!("the order cannot go on: {unsound}, and it cannot be made anew: {}", failure.message);
+                Err(Failure::new(FailureCode::WorkspaceLost, message))
+            }
+        }
     }
 
     /// None, for an order that has nothing left to do in one; what still runs in it is ended.
@@ -68,5 +84,32 @@ pub(crate) fn sandbox_request(order: &AgentWorkOrder) -> SandboxRequest {
         sandbox_type: order.spec.sandbox_type,
         base_branch: order.spec.base_branch.clone(),
         isolation: order.spec.isolation,
+    }
+}
+
+/// Removes the checkout of an order, and what was kept of it. Trouble is logged: the next start tries again.
+pub(crate) async fn remove(engine: &Engine, id: OrderId) {
+    if let Err(failure) = engine.sandboxes.remove(id).await {
+        warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_removed");
+    }
+}
+
+/// Removes the checkouts of delivered orders whose removal an earlier life of this program did not get to.
+pub(crate) async fn sweep(engine: &Engine) {
+    if engine.settings.keep_workspaces {
+        return;
+    }
+    let there = match engine.sandboxes.orders().await {
+        Ok(there) => there,
+        Err(failure) => return warn!(reason = %failure, "workspaces_not_listed"),
+    };
+    for id in there.into_iter().filter(|id| !engine.live.runs(*id)) {
+        // Of an order that is damaged, or not known here, everything stays: it may be all that is left of it.
+        if let Ok(Some(seen)) = engine.answered(engine.repository.get(id)).await
+            && is_delivered(&seen.order)
+        {
+            info!(agent_work_order_id = %id, "left_over_workspace_removed");
+            remove(engine, id).await;
+        }
     }
 }

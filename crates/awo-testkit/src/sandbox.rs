@@ -25,6 +25,7 @@ pub struct FakeSandboxes {
     /// Why it keeps no checkpoint.
     pub keeps_nothing: Arc<Mutex<Option<Failure>>>,
     push_hangs: Arc<AtomicBool>,
+    remove_hangs: AtomicBool,
 }
 
 /// What outlives the checkout of an order.
@@ -73,6 +74,7 @@ impl FakeSandboxes {
             refuses: Mutex::default(),
             keeps_nothing: Arc::default(),
             push_hangs: Arc::default(),
+            remove_hangs: AtomicBool::default(),
         }
     }
 
@@ -103,6 +105,11 @@ impl FakeSandboxes {
         if let Some(checkout) = self.checkouts().get(&order) {
             checkout.state().files.insert(path.into(), content.into());
         }
+    }
+
+    /// Makes every removal wait for ever, or not.
+    pub fn hang_on_remove(&self, hangs: bool) {
+        self.remove_hangs.store(hangs, Ordering::Relaxed);
     }
 
     /// Makes every push wait for ever.
@@ -224,6 +231,9 @@ impl SandboxProvider for FakeSandboxes {
 
     async fn remove(&self, order: OrderId) -> Result<(), Failure> {
         self.timeline.note("sandbox: remove");
+        if self.remove_hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         self.checkouts().remove(&order);
         locked(&self.elsewhere).remove(&order);
         Ok(())

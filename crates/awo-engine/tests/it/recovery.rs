@@ -1,18 +1,19 @@
 //! A process that dies, and the next one.
 
 use awo_engine::{Orchestrator, RunEnd};
-use awo_models::{AgentWorkOrderStatus, EventKind, FailureCode, OrderId};
+use awo_models::{AgentWorkOrderStatus, EventKind, Failure, FailureCode, OrderId, StepName};
 use awo_testkit::{Fault, World};
 
 /// Runs an order until its agent has ended `steps` steps and works at the next; then the process is gone.
 pub(crate) async fn die_after(world: &World, steps: usize) -> (Orchestrator, OrderId) {
     let orchestrator = world.orchestrator();
     let id = world.create(&orchestrator).await;
+    let before = agents(world);
     world.gate.as_ref().unwrap().add_permits(steps);
     tokio::select! {
         biased;
         _ = orchestrator.run_order(id) => panic!("it must not end"),
-        () = crate::outages::until(|| agents(world) == steps + 1) => {}
+        () = crate::outages::until(|| agents(world) == before + steps + 1) => {}
     }
     (orchestrator, id)
 }
@@ -59,12 +60,12 @@ async fn the_result_of_a_cut_attempt_rides_on_the_claim() {
 async fn an_order_whose_workspace_is_gone_fails_in_one_commit_that_says_so() {
     let world = World::gated();
     let (_dead, id) = die_after(&world, 3).await;
-    world.sandboxes.lose(id);
+    world.sandboxes.lose_all(id);
     let end = world.orchestrator().run_order(id).await.unwrap();
     assert_eq!(end, RunEnd::Ended(AgentWorkOrderStatus::Failed));
     let view = world.stored(id).await;
-    assert_eq!(view.order.state.error_code, Some(FailureCode::Interrupted));
-    assert!(view.order.state.error_message.as_deref().unwrap().contains("its workspace is not there any more"));
+    assert_eq!(view.order.state.error_code, Some(FailureCode::WorkspaceLost));
+    assert!(view.order.state.error_message.as_deref().unwrap().contains("its checkout is not there any more"));
     assert_eq!(world.timeline.lines().last().unwrap(), "store: save 4 [claimed generate_branch✘ failed]");
 }
 
@@ -209,4 +210,157 @@ async fn a_shutdown_during_the_first_step_costs_nothing_but_the_attempt() {
     assert_eq!(next.run_order(id).await.unwrap(), RunEnd::Ended(AgentWorkOrderStatus::Completed));
     let second = world.stored(id).await.history.get(1).unwrap().evidence.before.clone().unwrap();
     assert_eq!(&*second.tree, "{}", "the second attempt begins with the checkout that it works in");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkout_that_is_lost_is_made_anew_as_the_last_finished_step_left_it() {
+    for steps in 1..7 {
+        let world = World::gated();
+        let (_dead, id) = die_after(&world, steps).await;
+        world.sandboxes.write(id, "half-done.txt", "from the attempt that was cut");
+        world.sandboxes.lose(id);
+        world.gate.as_ref().unwrap().add_permits(7);
+        let end = world.orchestrator().run_order(id).await.unwrap();
+        assert_eq!(end, RunEnd::Ended(AgentWorkOrderStatus::Completed), "{steps}");
+        let view = world.stored(id).await;
+        assert_eq!((view.history.len(), agents(&world)), (8, 8), "no finished step runs again");
+        assert_eq!(view.order.state.git_commit_count, 1, "the work of the lost checkout is in the end");
+        let told =
+            world.events(id).await.iter().any(
+                |event| matches!(&event.kind, EventKind::Warning { message, .. } if message.contains("made anew")),
+            );
+        assert!(told, "people see that it was made anew");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_step_left_is_kept_before_its_result_is_stored() {
+    let world = World::new();
+    world.repository.fail_saves([Fault::None], Fault::Hang); // the result of plan is on its way
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    tokio::select! {
+        _ = orchestrator.run_order(id) => panic!("it must not end"),
+        () = crate::outages::until(|| world.timeline.text().contains("plan✔ +find_plan] (Hang)")) => {}
+    }
+    let kept = world.sandboxes.kept(id);
+    assert!(kept.last().unwrap().tree.contains("specs/"), "{kept:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_that_cannot_be_kept_is_said_and_stops_nothing() {
+    let world = World::new();
+    *world.sandboxes.keeps_nothing.lock().unwrap() = Some(Failure::new(FailureCode::WorkspaceFailed, "disk full"));
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    assert_eq!(orchestrator.run_order(id).await.unwrap(), RunEnd::Ended(AgentWorkOrderStatus::Completed));
+    let events = world.events(id).await;
+    let told = events.iter().filter(|event| matches!(event.kind, EventKind::Warning { .. })).count();
+    assert_eq!(told, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_ends_its_worker_again_and_again_is_failed() {
+    let mut world = World::gated();
+    world.settings.max_interruptions = 3;
+    let (_dead, id) = die_after(&world, 2).await;
+    for life in 2..=3 {
+        let next = world.orchestrator();
+        let before = agents(&world);
+        tokio::select! {
+            biased;
+            _ = next.run_order(id) => panic!("it must not end in life {life}"),
+            () = crate::outages::until(|| agents(&world) == before + 1) => {}
+        }
+    }
+    let end = world.orchestrator().run_order(id).await.unwrap();
+    assert_eq!(end, RunEnd::Ended(AgentWorkOrderStatus::Failed));
+    let view = world.stored(id).await;
+    assert_eq!(view.order.state.error_code, Some(FailureCode::WorkerLost));
+    assert_eq!((view.history.len(), agents(&world)), (2 + 3, 2 + 3), "every attempt can be seen");
+    assert_eq!(world.timeline.lines().last().unwrap(), "store: save 5 [claimed find_plan✘ failed]");
+    // Somebody found the cause: a retry begins to count anew.
+    let retrying = world.orchestrator();
+    retrying.work_orders().retry(id, None).await.unwrap();
+    world.gate.as_ref().unwrap().add_permits(9);
+    assert_eq!(retrying.run_order(id).await.unwrap(), RunEnd::Ended(AgentWorkOrderStatus::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_ends_by_itself_forgives_the_interruptions_before_it() {
+    let mut world = World::gated();
+    world.settings.max_interruptions = 2;
+    let (_dead, id) = die_after(&world, 0).await;
+    for step in 1..6 {
+        let next = world.orchestrator();
+        let before = agents(&world);
+        world.gate.as_ref().unwrap().add_permits(1);
+        tokio::select! {
+            biased;
+            end = next.run_order(id) => panic!("it must not end: {end:?} at {step}"),
+            () = crate::outages::until(|| agents(&world) == before + 2) => {}
+        }
+        assert_eq!(world.stored(id).await.order.state.interruptions, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_removes_the_checkout_that_a_kill_left_of_a_delivered_order() {
+    let world = World::new();
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    world.sandboxes.hang_on_remove(true);
+    tokio::select! {
+        _ = orchestrator.run_order(id) => panic!("it must not end"),
+        () = crate::outages::until(|| world.timeline.text().contains("sandbox: remove")) => {}
+    }
+    assert_eq!(world.stored(id).await.order.state.status, AgentWorkOrderStatus::Completed);
+    assert!(world.sandboxes.has(id));
+    world.sandboxes.hang_on_remove(false);
+    let next = world.orchestrator();
+    next.start();
+    crate::outages::until(|| !world.sandboxes.has(id)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_keeps_the_checkouts_of_all_other_orders() {
+    let world = World::new();
+    world.agent.put("commit", awo_testkit::Play::fails(FailureCode::AgentAuth));
+    let orchestrator = world.orchestrator();
+    let failed = world.create(&orchestrator).await;
+    orchestrator.run_order(failed).await.unwrap();
+    world.agent.put("commit", awo_testkit::Play::fails(FailureCode::AgentAuth));
+    let unknown = world.create(&orchestrator).await;
+    orchestrator.run_order(unknown).await.unwrap();
+    let at = world.stored(unknown).await.seq;
+    awo_state::StateRepository::delete(&world.store, unknown, at).await.unwrap();
+    let next = world.orchestrator();
+    next.start();
+    let last = world.create(&next).await;
+    crate::outages::until_async(async || world.stored(last).await.order.state.status.is_terminal()).await;
+    assert!(next.drain(std::time::Duration::from_secs(1), std::time::Duration::from_secs(1)).await);
+    assert!(world.sandboxes.has(failed) && world.sandboxes.has(unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_next_start_would_do_is_foretold_and_changes_nothing() {
+    use awo_engine::Foreseen;
+    use awo_engine::ports::Standing;
+
+    let world = World::gated();
+    let (_dead, sound) = die_after(&world, 2).await;
+    let (_dead, lost) = die_after(&world, 2).await;
+    world.sandboxes.lose(lost);
+    let (_dead, cancelled) = die_after(&world, 1).await;
+    let fresh = world.create(&world.orchestrator()).await;
+    world.orchestrator().work_orders().cancel(cancelled).await.unwrap();
+    let before = world.timeline.text();
+    let foreseen = world.orchestrator().foresee().await.unwrap();
+    let of = |id| foreseen.iter().find(|(order, _)| order.agent_work_order_id == id).map(|(_, it)| it.clone()).unwrap();
+    let goes_on = |checkout| Foreseen::Continue { step: StepName::known("find_plan"), attempt: 2, checkout };
+    assert_eq!(of(sound), goes_on(Standing::Sound));
+    assert_eq!(of(lost), goes_on(Standing::Rebuildable));
+    assert_eq!(of(cancelled), Foreseen::End { status: AgentWorkOrderStatus::Cancelled });
+    assert_eq!(of(fresh), Foreseen::Begin { step: StepName::known("classify") });
+    assert_eq!(world.timeline.text(), before);
 }

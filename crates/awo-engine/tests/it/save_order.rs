@@ -47,6 +47,7 @@ fn helpful_sandbox() -> MockSandbox {
         let files = if clean { vec![] } else { vec!["specs/plan.md".into()] };
         Ok(DiffStat { commits: 1, files, lines_added: 1, lines_removed: 0 })
     });
+    sandbox.expect_checkpoint().returning(|_| Ok(()));
     sandbox.expect_inspect().returning(|_| Ok(awo_engine::ports::FileKind::File(1)));
     sandbox.expect_create_branch().returning(|_| Ok("b".into()));
     sandbox.expect_commit().returning(|_| Ok(true));
