@@ -52,7 +52,7 @@ pub use hints::Hint;
 pub use live::Persistence;
 pub use new_order::NewOrder;
 pub use orchestrator::{Orchestrator, OrchestratorBuilder};
-pub use recovery::Foreseen;
+pub use recovery::{Forecast, Foreseen, ForeseenOrder};
 pub use run::RunEnd;
 pub use work_orders::{Created, EngineHealth, ListedOrder, OrderList, OrderView, WorkOrders};
 pub use workflows::{COMMANDS, OPTIONAL_STEPS};

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId};
+use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
 use awo_state::{ArtifactStore, OrderQuery, StateError, StateRepository};
 use futures::FutureExt as _;
 use tokio::sync::Semaphore;
@@ -14,20 +14,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::claim::last_snapshot;
 use crate::claiming::fail_order;
 use crate::engine::{Engine, Settings};
 use crate::error::EngineError;
 use crate::hints::Hints;
 use crate::live::{LiveOrders, StopReason};
-use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore, Standing, SystemClock};
+use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore, SystemClock};
 use crate::queue::{QueueReceiver, QueueSender, queue};
 use crate::recorder::describe;
-use crate::recovery::{Foreseen, Need, foresee, need};
+use crate::recovery::{Forecast, foresee};
 use crate::run::{RunEnd, run_order};
 use crate::spilling::settle_all;
 use crate::work_orders::WorkOrders;
-use crate::workspace::{sandbox_request, sweep};
+use crate::workspace::sweep;
 
 /// Hints that a slow receiver may be behind before it has to read again.
 const HINTS_KEPT: usize = 1024;
@@ -167,30 +166,24 @@ impl Orchestrator {
         self.tasks.spawn(async move { run_and_log(&engine, id).await })
     }
 
-    /// What the next start would do with each order that has not ended, newest first. Changes nothing; meant for a
-    /// moment when nobody runs them.
-    pub async fn foresee(&self) -> Result<Vec<(Arc<AgentWorkOrder>, Foreseen)>, EngineError> {
+    /// What the next start would do with each order that has not ended. Changes nothing; meant for a moment when nobody
+    /// runs them.
+    pub async fn forecast(&self) -> Result<Forecast, EngineError> {
         let engine = &*self.engine;
-        let mut foreseen = Vec::new();
+        let mut forecast = Forecast::default();
         let mut query = unfinished();
         loop {
             let page = engine.answered(engine.repository.list(&query)).await?;
             for row in page.items {
-                let id = row.order.agent_work_order_id;
-                let Some(seen) = engine.answered(engine.repository.get(id)).await? else { continue };
-                let need = need(&seen, engine.settings.max_interruptions);
-                let standing = match (&need, last_snapshot(&seen.order, &seen.history)) {
-                    (Need::Workspace(_), Some(left)) => {
-                        let request = sandbox_request(&seen.order);
-                        Some(engine.sandboxes.examine(&request, &left).await.unwrap_or(Standing::Lost))
-                    }
-                    _ => None,
-                };
-                foreseen.push((Arc::clone(&seen.order), foresee(&seen, need, standing)));
+                let read = engine.answered(engine.repository.get(row.order.agent_work_order_id)).await?;
+                if let Some(seen) = read {
+                    forecast.orders.push(foresee(engine, seen).await);
+                }
             }
+            forecast.damaged = page.damaged;
             match page.next {
                 Some(next) => query.after = Some(next),
-                None => return Ok(foreseen),
+                None => return Ok(forecast),
             }
         }
     }

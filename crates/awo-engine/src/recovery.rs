@@ -1,10 +1,16 @@
-//! Decides what a worker does with an order that it comes to. Pure: runs, starts and dry runs share it.
+//! Decides what a worker does with an order that it comes to; runs, starts and dry runs share it.
 
-use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, StepName};
+use std::sync::Arc;
+
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId, StepName};
 use awo_state::OrderSnapshot;
 
+use crate::claim::last_snapshot;
+use crate::engine::Engine;
 use crate::ports::Standing;
 use crate::progress::{Move, next_move};
+use crate::spilling::with_spill;
+use crate::workspace::sandbox_request;
 
 /// What an order needs before it can be claimed.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,16 +46,36 @@ fn worn_out(order: &AgentWorkOrder, limit: u32) -> Option<Failure> {
     })
 }
 
-/// What the next start would do with an order that has not ended.
+/// What the next start would do.
+#[derive(Debug, Clone, Default)]
+pub struct Forecast {
+    /// Orders that have not ended, newest first.
+    pub orders: Vec<ForeseenOrder>,
+    /// Orders that cannot be read. They are left as they are.
+    pub damaged: Vec<OrderId>,
+}
+
+/// What the next start would do with one order.
+#[derive(Debug, Clone)]
+pub struct ForeseenOrder {
+    /// The order, with what was spilled of it.
+    pub order: Arc<AgentWorkOrder>,
+    /// Results that an earlier process could not get stored and that are stored first.
+    pub spilled_results: usize,
+    /// What is done with it then.
+    pub then: Foreseen,
+}
+
+/// What is done with an order that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Foreseen {
-    /// Begin with its first step, in a fresh checkout.
+    /// It begins with its first step, in a fresh checkout.
     Begin {
         /// The step.
         step: StepName,
     },
-    /// Go on with a step, in a checkout that stands so.
+    /// It goes on with a step, in a checkout that stands so.
     Continue {
         /// The step.
         step: StepName,
@@ -58,30 +84,37 @@ pub enum Foreseen {
         /// Its checkout. [`Standing::Lost`] means that only the remote could still have it; otherwise the order fails.
         checkout: Standing,
     },
-    /// End it: all is done, or somebody asked to cancel.
+    /// It is ended: all is done, or somebody asked to cancel.
     End {
         /// How.
         status: AgentWorkOrderStatus,
     },
-    /// Fail it.
+    /// It is failed.
     Fail {
         /// Why.
         failure: Failure,
     },
 }
 
-/// What the next start would do. `standing` is asked for if the checkout matters.
-pub(crate) fn foresee(seen: &OrderSnapshot, need: Need, standing: Option<Standing>) -> Foreseen {
-    match (need, standing) {
-        (Need::Refused(failure), _) => Foreseen::Fail { failure },
-        (Need::Nothing(status), _) => Foreseen::End { status },
-        (Need::Workspace(step), None) => Foreseen::Begin { step },
-        (Need::Workspace(step), Some(checkout)) => {
-            let cut = seen.order.state.current_step.as_ref().is_some_and(|cut| cut.step == step);
-            let attempt = AgentWorkOrder::next_attempt(&seen.history, &step) + u32::from(cut);
-            Foreseen::Continue { step, attempt, checkout }
-        }
-    }
+/// What the next start would do with an order.
+pub(crate) async fn foresee(engine: &Engine, seen: OrderSnapshot) -> ForeseenOrder {
+    let (seen, spilled_results) = with_spill(engine, seen).await;
+    let (order, history) = (&seen.order, &seen.history);
+    let then = match need(&seen, engine.settings.max_interruptions) {
+        _ if order.state.status.is_terminal() => Foreseen::End { status: order.state.status },
+        Need::Refused(failure) => Foreseen::Fail { failure },
+        Need::Nothing(status) => Foreseen::End { status },
+        Need::Workspace(step) => match last_snapshot(order, history) {
+            None => Foreseen::Begin { step },
+            Some(left) => {
+                let cut = order.state.current_step.as_ref().is_some_and(|cut| cut.step == step);
+                let attempt = AgentWorkOrder::next_attempt(history, &step) + u32::from(cut);
+                let checkout = engine.sandboxes.examine(&sandbox_request(order), &left).await;
+                Foreseen::Continue { step, attempt, checkout: checkout.unwrap_or(Standing::Lost) }
+            }
+        },
+    };
+    ForeseenOrder { order: seen.order, spilled_results, then }
 }
 
 /// Whether the checkout of an order may go: the order is completed and its branch is pushed.

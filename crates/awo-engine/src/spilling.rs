@@ -1,8 +1,9 @@
 //! Results that the store did not take, in the hands of the next process: sent again in their owner's name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use awo_models::OrderId;
+use awo_models::{OrderId, StepHistory};
 use awo_state::{OrderSnapshot, StateError};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -78,14 +79,33 @@ pub(crate) async fn settle_spill(engine: &Engine, seen: OrderSnapshot) -> Result
     read(engine, id).await
 }
 
+/// The order as it will be once what was spilled of it is stored; how many results that adds.
+pub(crate) async fn with_spill(engine: &Engine, seen: OrderSnapshot) -> (OrderSnapshot, usize) {
+    let Some(spills) = &engine.spills else { return (seen, 0) };
+    let found = timeout(engine.settings.answer_time, spills.find(seen.order.agent_work_order_id)).await;
+    let Ok(Ok(Some(spill))) = found else { return (seen, 0) };
+    let history = history_of(&seen, &spill);
+    let added = history.len().saturating_sub(seen.history.len());
+    let mut order = awo_models::AgentWorkOrder::clone(&seen.order);
+    for recorded in spill.change.recorded() {
+        recorded.patch.apply(&mut order.state);
+    }
+    (OrderSnapshot { order: Arc::new(order), history, ..seen }, added)
+}
+
+/// The history that was to be saved. Some of it may be stored: its answer was lost.
+fn history_of(seen: &OrderSnapshot, spill: &Spill) -> StepHistory {
+    let mut history = seen.history.prefix(spill.acknowledged);
+    for result in &spill.results {
+        history.push(Arc::clone(result));
+    }
+    history
+}
+
 /// Sends it until it is answered.
 async fn send(engine: &Engine, seen: &OrderSnapshot, spill: &Spill) -> Result<(), StateError> {
     let id = spill.order;
-    // Some of it may be stored: its answer was lost.
-    let mut history = seen.history.prefix(spill.acknowledged);
-    for result in &spill.results {
-        history.push(std::sync::Arc::clone(result));
-    }
+    let history = history_of(seen, spill);
     loop {
         let saving = engine.repository.save_step_history(id, &history, &spill.change);
         match engine.answered(saving).await {

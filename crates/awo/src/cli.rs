@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Cancel(One),
     /// Try an order that has ended again, from its first step that is not done or from an earlier one.
     Retry(Retry),
+    /// Go on with the orders that an earlier life left, until they have ended; a server does so by itself.
+    Recover(Recover),
     /// Check what awo needs on this machine.
     Doctor(Agents),
     /// Print the OpenAPI document.
@@ -188,6 +190,15 @@ pub(crate) struct Retry {
     /// Step to begin with.
     #[arg(long, value_name = "STEP")]
     pub(crate) from_step: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// Only say what would be done with each order.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) agents: Agents,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod follow;
 mod list;
+mod recover;
 mod run;
 mod serve;
 mod show;
@@ -31,6 +32,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Steps(steps) => show::steps(&settings, &steps, common.json).await,
         Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,
+        Command::Recover(recover) => recover::run(settings, recover, common.json).await,
         Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,
         Command::Openapi => {
             anstream::println!("{}", awo_http::openapi().to_pretty_json()?);

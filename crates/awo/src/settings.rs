@@ -13,7 +13,7 @@ use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-const VARIABLES: [(&str, &str); 24] = [
+const VARIABLES: [(&str, &str); 25] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_STATE", "state"),
@@ -21,6 +21,7 @@ const VARIABLES: [(&str, &str); 24] = [
     ("AWO_LOG_LEVEL", "log_level"),
     ("AWO_COMMANDS_DIR", "commands_dir"),
     ("AWO_WORKSPACES_DIR", "workspaces_dir"),
+    ("AWO_SPILL_DIR", "spill_dir"),
     ("AWO_STEP_TIMEOUT_SECONDS", "step_timeout_seconds"),
     ("AWO_SILENCE_TIMEOUT_SECONDS", "silence_timeout_seconds"),
     ("AWO_MAX_RUNNING", "max_running"),
@@ -56,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) log_level: Option<String>,
     pub(crate) commands_dir: Option<PathBuf>,
     pub(crate) workspaces_dir: Option<PathBuf>,
+    pub(crate) spill_dir: Option<PathBuf>,
     #[serde(default = "default_step_timeout")]
     pub(crate) step_timeout_seconds: u64,
     pub(crate) silence_timeout_seconds: Option<u64>,
@@ -146,6 +148,15 @@ impl Settings {
         self.workspaces_dir.clone().unwrap_or_else(|| self.data_dir.join("workspaces"))
     }
 
+    /// Where results go that the store does not take: beside the data directory, best on another disk.
+    pub(crate) fn spill_dir(&self) -> PathBuf {
+        self.spill_dir.clone().unwrap_or_else(|| {
+            let mut name = self.data_dir.file_name().unwrap_or_default().to_owned();
+            name.push(".spill");
+            self.data_dir.with_file_name(name)
+        })
+    }
+
     /// Uses the agent flags of a command.
     pub(crate) fn with_agents(mut self, flags: &Agents) -> Self {
         if let Some(agent) = &flags.agent {
@@ -209,7 +220,8 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     // Children run elsewhere: what they are given must not depend on where awo was started.
     settings.data_dir = std::path::absolute(&settings.data_dir)
         .map_err(|error| coded(BAD_INPUT, format!("cannot use data_dir: {error}")))?;
-    for dir in [&mut settings.commands_dir, &mut settings.workspaces_dir].into_iter().flatten() {
+    for dir in [&mut settings.commands_dir, &mut settings.workspaces_dir, &mut settings.spill_dir].into_iter().flatten()
+    {
         *dir =
             std::path::absolute(&*dir).map_err(|error| coded(BAD_INPUT, format!("cannot use a directory: {error}")))?;
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use awo_adapters::{
     Author, ClaudeConfig, ClaudeExecutor, GitSandboxes, LocalForge, ProcessRecords, PromptFiles, Redirect, Redirects,
-    ScriptedAgent, WorkspaceSettings, claude_environment,
+    ScriptedAgent, SpillFiles, WorkspaceSettings, claude_environment,
 };
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, StateRepository};
 use awo_state::{FileArtifacts, FileRepository, Holder, InMemory, OpenError};
@@ -125,6 +125,10 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
         Arc::new(LocalForge),
         Arc::new(prompts),
     );
+    let builder = match settings.state {
+        Backend::File => builder.with_spill(Arc::new(SpillFiles::new(settings.spill_dir()))),
+        Backend::Memory => builder, // nothing outlives this process anyway
+    };
     let orchestrator = builder
         .with_agent("claude", Arc::new(ClaudeExecutor::new(claude(settings), records)))
         .with_agent("scripted", Arc::new(ScriptedAgent::demo()))

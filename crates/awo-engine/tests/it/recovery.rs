@@ -355,8 +355,11 @@ async fn what_the_next_start_would_do_is_foretold_and_changes_nothing() {
     let fresh = world.create(&world.orchestrator()).await;
     world.orchestrator().work_orders().cancel(cancelled).await.unwrap();
     let before = world.timeline.text();
-    let foreseen = world.orchestrator().foresee().await.unwrap();
-    let of = |id| foreseen.iter().find(|(order, _)| order.agent_work_order_id == id).map(|(_, it)| it.clone()).unwrap();
+    let forecast = world.orchestrator().forecast().await.unwrap();
+    let of = |id| {
+        let found = forecast.orders.iter().find(|foreseen| foreseen.order.agent_work_order_id == id);
+        found.map(|foreseen| foreseen.then.clone()).unwrap()
+    };
     let goes_on = |checkout| Foreseen::Continue { step: StepName::known("find_plan"), attempt: 2, checkout };
     assert_eq!(of(sound), goes_on(Standing::Sound));
     assert_eq!(of(lost), goes_on(Standing::Rebuildable));

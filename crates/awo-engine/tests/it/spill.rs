@@ -51,6 +51,8 @@ async fn a_shutdown_in_an_outage_loses_no_result() {
         assert_eq!(world.stored(id).await.history.len(), 1, "the store was dead to the end");
         let spill = world.spills.kept(id).unwrap();
         assert_eq!((spill.acknowledged, spill.results.len()), (1, steps), "the stopped attempt is among them");
+        let forecast = world.orchestrator().forecast().await.unwrap();
+        assert_eq!((forecast.orders.len(), forecast.orders[0].spilled_results), (1, steps));
         goes_on(&world, id, 1).await;
     }
 }

@@ -21,7 +21,14 @@ struct Finding {
 }
 
 pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    let findings = [git().await, claude(settings).await, permissions(settings), data_dir(settings), server(settings)];
+    let findings = [
+        git().await,
+        claude(settings).await,
+        permissions(settings),
+        directory("data", &settings.data_dir, "--data-dir"),
+        directory("spill", &settings.spill_dir(), "spill_dir (AWO_SPILL_DIR)"),
+        server(settings),
+    ];
     let good = findings.iter().all(|finding| finding.good);
     if as_json {
         let rows: Vec<_> = findings
@@ -86,15 +93,14 @@ fn permissions(settings: &Settings) -> Finding {
     }
 }
 
-/// Tries the data directory, or the nearest directory above it that exists; makes nothing.
-fn data_dir(settings: &Settings) -> Finding {
-    let dir = &settings.data_dir;
+/// Tries a directory, or the nearest one above it that exists; makes nothing.
+fn directory(thing: &'static str, dir: &Path, setting: &str) -> Finding {
     let there = dir.ancestors().find(|above| above.is_dir()).unwrap_or(dir);
     let cure = match tempfile::tempfile_in(there) {
         Ok(_) => String::new(),
-        Err(error) => format!("cannot write below {}: {error}; give another with --data-dir", there.display()),
+        Err(error) => format!("cannot write below {}: {error}; give another with {setting}", there.display()),
     };
-    Finding { thing: "data", found: dir.display().to_string(), good: cure.is_empty(), cure }
+    Finding { thing, found: dir.display().to_string(), good: cure.is_empty(), cure }
 }
 
 fn server(settings: &Settings) -> Finding {
