@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::claim::{Claim, Claimant, plan_claim};
 use crate::engine::Engine;
+use crate::figures;
 use crate::recorder::describe;
 
 /// Claims the order, however long the store takes; not stored, not run. `None` if there is nothing to claim any more.
@@ -28,7 +29,13 @@ pub(crate) async fn claim(
         };
         let claim = plan_claim(&seen, claimant, cannot_run);
         match store_claim(engine, id, &claim).await {
-            Ok(claimed) => return Ok(Some((claim, claimed))),
+            Ok(claimed) => {
+                figures::claimed(claim.has_result);
+                if claim.first.is_none() {
+                    figures::ended(claim.order.state.status);
+                }
+                return Ok(Some((claim, claimed)));
+            }
             Err(StateError::Conflict { .. }) => match read(engine, id).await? {
                 Some(fresh) if !fresh.order.state.status.is_terminal() => seen = fresh,
                 _ => return Ok(None),

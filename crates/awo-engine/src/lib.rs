@@ -24,6 +24,7 @@ mod claim;
 mod claiming;
 mod engine;
 mod error;
+pub mod figures;
 mod hints;
 mod issue_reference;
 mod live;

@@ -147,8 +147,11 @@ impl LiveOrders {
         self.all().len()
     }
 
-    pub(crate) fn any_degraded(&self) -> bool {
-        self.all().values().any(|order| order.view().degraded)
+    /// Orders whose saves are not acknowledged at present, and how many of their results are not stored.
+    pub(crate) fn unsaved(&self) -> (usize, usize) {
+        let all = self.all();
+        let degraded = all.values().map(|order| order.view()).filter(|view| view.degraded);
+        degraded.fold((0, 0), |(orders, results), view| (orders + 1, results + view.pending_steps))
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, error, info};
 
 use crate::engine::Engine;
+use crate::figures;
 use crate::live::{LiveOrder, StopReason};
 use crate::ports::Spill;
 use crate::spilling::forget;
@@ -199,6 +200,7 @@ impl<'e> Recorder<'e> {
             Err(_) => Some(format!("no answer within {:?}", self.engine.settings.save_try)),
         };
         self.spilled = failed.is_none();
+        figures::spilled(self.spilled);
         if let Some(reason) = failed {
             error!(
                 agent_work_order_id = %spill.order, pending_steps = spill.results.len(), reason,
@@ -219,8 +221,16 @@ impl<'e> Recorder<'e> {
     /// One bounded try.
     async fn send(&mut self) -> Sent {
         let id = self.order.agent_work_order_id;
+        let begun = self.engine.clock.monotonic();
         let saving = self.engine.repository.save_step_history(id, &self.history, &self.change);
-        match timeout(self.engine.settings.save_try, saving).await {
+        let answer = timeout(self.engine.settings.save_try, saving).await;
+        let outcome = match &answer {
+            Ok(Ok(_)) => "stored",
+            Ok(Err(refused)) if !refused.is_outage() => "refused",
+            _ => "failed",
+        };
+        figures::save_tried(outcome, self.engine.clock.monotonic().saturating_sub(begun));
+        match answer {
             Ok(Ok(heard)) => {
                 self.change.settle(heard);
                 self.stored_steps = heard.steps;

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::claim::{Claim, end_patch, last_snapshot};
 use crate::claiming::{claim, read};
 use crate::engine::Engine;
+use crate::figures;
 use crate::live::{LiveOrder, StopReason};
 use crate::progress::{Ending, Move, ending, next_move};
 use crate::recorder::{Recorder, Stopped, describe};
@@ -69,6 +70,7 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, St
     let end = run_steps(engine, live, &mut recorder, &mut runner, first).await;
     match &end {
         Ok(RunEnd::Ended(status)) => {
+            figures::ended(*status);
             info!(agent_work_order_id = %id, %status, total_steps = recorder.history().len(), "workflow_completed");
             runner.clean_up(recorder.order()).await;
         }

@@ -86,12 +86,21 @@ pub struct EngineHealth {
     pub running: usize,
     /// Orders that wait here.
     pub queued: usize,
-    /// Whether saves of some order are not acknowledged at present.
-    pub degraded: bool,
+    /// Orders whose saves are not acknowledged at present.
+    pub degraded_orders: usize,
+    /// Results of these that are not stored yet.
+    pub unsaved_results: usize,
     /// Whether new orders are taken.
     pub accepting: bool,
     /// Names of the agents.
     pub agents: Vec<String>,
+}
+
+impl EngineHealth {
+    /// Whether saves of some order are not acknowledged at present.
+    pub fn is_degraded(&self) -> bool {
+        self.degraded_orders > 0
+    }
 }
 
 impl WorkOrders {
@@ -267,12 +276,20 @@ impl WorkOrders {
         Ok(self.engine.artifacts.get(id, name).await?)
     }
 
+    /// Sets the gauges of [`figures`](crate::figures), which are not kept up by themselves. To be called right before the
+    /// figures are handed out.
+    pub fn set_gauges(&self) {
+        crate::figures::set_gauges(&self.health());
+    }
+
     /// How the engine of this process is. Looks at nothing outside it.
     pub fn health(&self) -> EngineHealth {
+        let (degraded_orders, unsaved_results) = self.engine.live.unsaved();
         EngineHealth {
             running: self.engine.live.count(),
             queued: self.queue.queued(),
-            degraded: self.engine.live.any_degraded(),
+            degraded_orders,
+            unsaved_results,
             accepting: !self.engine.draining.is_cancelled(),
             agents: self.engine.agents.keys().cloned().collect(),
         }

@@ -1,6 +1,7 @@
 //! What the routes need: the handle to the orders, and how the interface behaves. Built by the caller; nothing is read
 //! from the environment.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub struct Api {
     pub(crate) lenient: bool,
     pub(crate) hosts: AllowedHosts,
     pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
     /// Fires when answers that are held back must be given at once.
     pub(crate) closing: CancellationToken,
 }
@@ -64,6 +66,7 @@ impl Api {
             lenient: false,
             hosts: AllowedHosts::default(),
             limits: Limits::default(),
+            metrics: Metrics { render: Arc::new(String::new) },
             closing: CancellationToken::new(),
         }
     }
@@ -92,9 +95,28 @@ impl Api {
         self
     }
 
+    /// What `/metrics` answers: figures in the text format of Prometheus. The engine's are told in
+    /// [`awo_engine::figures`]; whoever installs the recorder renders them.
+    pub fn with_metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.metrics = Metrics { render: Arc::new(render) };
+        self
+    }
+
     /// A token that ends long polls at once when it fires. [`serve`](crate::serve()) sets it.
     pub fn with_closing(mut self, closing: CancellationToken) -> Self {
         self.closing = closing;
         self
+    }
+}
+
+/// Renders the figures.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    pub(crate) render: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
     }
 }

@@ -31,6 +31,7 @@ fn table() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_liveness))
         .routes(routes!(health::get_readiness))
+        .routes(routes!(health::get_metrics))
         .routes(routes!(health::get_service))
         .routes(routes!(health::get_openapi))
 }

@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod commands;
 mod exit;
+mod figures;
 mod orders;
 mod render;
 mod settings;

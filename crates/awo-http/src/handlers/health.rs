@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
@@ -20,6 +21,9 @@ const SERVICE: &str = "agent-work-orders";
 
 /// Seconds after which a client may ask again whether the server is ready.
 const READY_PAUSE: u32 = 5;
+
+/// Content type of the figures.
+const FIGURES: &str = "text/plain; version=0.0.4";
 
 /// How the server is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,6 +44,10 @@ pub(crate) struct Health<'a> {
     /// `degraded` while the store does not take the saves of some order.
     #[schema(example = "ok")]
     persistence: &'static str,
+    /// Orders whose saves the store does not take at present.
+    degraded_orders: usize,
+    /// Results of these that are not stored yet.
+    unsaved_results: usize,
     /// Names of the agents.
     agents: Vec<String>,
 }
@@ -77,7 +85,7 @@ pub(crate) struct ServiceInformation<'a> {
 
 fn health(api: &Api) -> Health<'_> {
     let engine = api.work_orders.health();
-    let healthy = engine.accepting && !engine.degraded;
+    let healthy = engine.accepting && !engine.is_degraded();
     Health {
         status: if healthy { "healthy" } else { "degraded" },
         service: SERVICE,
@@ -85,7 +93,9 @@ fn health(api: &Api) -> Health<'_> {
         running: engine.running,
         queued: engine.queued,
         accepting: engine.accepting,
-        persistence: if engine.degraded { "degraded" } else { "ok" },
+        persistence: if engine.is_degraded() { "degraded" } else { "ok" },
+        degraded_orders: engine.degraded_orders,
+        unsaved_results: engine.unsaved_results,
         agents: engine.agents,
     }
 }
@@ -123,12 +133,26 @@ pub(crate) async fn get_liveness() -> Response {
 )]
 pub(crate) async fn get_readiness(State(api): ApiState) -> Result<Response, Problem> {
     let engine = api.work_orders.health();
-    let reason = match (engine.accepting, engine.degraded) {
+    let reason = match (engine.accepting, engine.is_degraded()) {
         (true, false) => return Ok(answer::json(StatusCode::OK, &Ready { status: "ready" })),
         (false, _) => "the server is shutting down and takes no new orders",
         (true, true) => "the store does not take the saves of some order at present; the orders that run go on",
     };
     Err(Problem::new(ProblemType::NotReady, reason).retry_after(READY_PAUSE))
+}
+
+/// Get the figures of this process
+///
+/// In the text format of Prometheus. Empty if the program counts nothing.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "server",
+    responses((status = 200, description = "The figures", body = String, content_type = FIGURES))
+)]
+pub(crate) async fn get_metrics(State(api): ApiState) -> Response {
+    api.work_orders.set_gauges();
+    ([(CONTENT_TYPE, FIGURES)], (api.metrics.render)()).into_response()
 }
 
 /// Get what this service is

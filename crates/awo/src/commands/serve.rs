@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use crate::cli::Serve;
 use crate::exit::{BAD_INPUT, FAILED, UNAVAILABLE, coded};
+use crate::figures;
 use crate::settings::{Backend, Settings};
 use crate::wiring;
 
@@ -95,7 +96,10 @@ impl Server {
         let address = format!("http://{local}");
         store.lock.announce(&address).context("cannot write the lock file")?;
         let closing = CancellationToken::new();
-        let api = wiring::api(settings, &orchestrator);
+        let mut api = wiring::api(settings, &orchestrator);
+        if let Some(figures) = figures::begin() {
+            api = api.with_metrics(|| figures.render());
+        }
         let serving = tokio::spawn(awo_http::serve(listener, api, closing.clone(), CONNECTIONS));
         orchestrator.start();
         Ok(Self { address, orchestrator, closing, serving, _store: store })
