@@ -39,7 +39,7 @@ pub use change::{Change, ClaimId, Guard, Recorded};
 pub use error::{BoxError, Result, StateError};
 pub use extension::StateRepositoryExt;
 #[cfg(feature = "file")]
-pub use file::{Durability, FileArtifacts, FileOptions, FileRepository, Holder, OpenError};
+pub use file::{Durability, FileArtifacts, FileCatalog, FileOptions, FileOrderLog, FileRepository, Holder, OpenError};
 pub use head::{Committed, Head};
 #[cfg(feature = "memory")]
 pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryOrderLog};
