@@ -4,17 +4,21 @@
 //! `docs/state-backends.md` tells the format and what each answer means.
 
 mod artifacts;
+mod catalog;
 mod content;
 mod disk;
 mod frame;
 mod index;
 mod journal;
+mod line;
 mod lock;
 mod mounts;
 mod options;
+mod order_log;
 mod reader;
 mod record;
 mod scan;
+mod segments;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,8 +28,10 @@ use async_trait::async_trait;
 use awo_models::{AgentWorkOrder, Event, EventSeq, OrderId, StepHistory};
 
 pub use artifacts::FileArtifacts;
+pub use catalog::FileCatalog;
 pub use lock::{Holder, OpenError};
 pub use options::{Durability, FileOptions};
+pub use order_log::FileOrderLog;
 
 use crate::{Change, Committed, Head, OrderQuery, OrderSnapshot, Page, Result, StateError, StateRepository, merge};
 use content::Recent;

@@ -5,7 +5,7 @@ mod durability;
 mod eviction;
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Mutex;
@@ -137,6 +137,18 @@ impl Disk for Faulty {
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         self.call("list")?;
         RealDisk.list(path)
+    }
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.call("metadata")?;
+        RealDisk.metadata(path)
+    }
+    fn make_private(&self, file: &File) -> io::Result<()> {
+        self.call("make_private")?;
+        RealDisk.make_private(file)
+    }
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.call("remove_dir")?;
+        RealDisk.remove_dir(path)
     }
 }
 

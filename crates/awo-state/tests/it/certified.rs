@@ -25,3 +25,19 @@ mod memory_artifacts {
 mod file_artifacts {
     awo_state::artifact_store_conformance!(crate::fixtures::ArtifactFiles(tempfile::tempdir().unwrap()));
 }
+
+mod memory_order_log {
+    awo_state::order_log_conformance!(crate::store_fixtures::MemoryLogs::new());
+}
+
+mod file_order_log {
+    awo_state::order_log_conformance!(crate::store_fixtures::LogFiles::new());
+}
+
+mod memory_catalog {
+    awo_state::catalog_conformance!(crate::store_fixtures::MemoryCatalog::new());
+}
+
+mod file_catalog {
+    awo_state::catalog_conformance!(crate::store_fixtures::CatalogFiles::new());
+}

@@ -8,3 +8,4 @@ mod file_sharing;
 mod fixtures;
 mod forgetful;
 mod model;
+mod store_fixtures;
