@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{ArtifactName, OrderId};
-use awo_state::{ArtifactContent, ArtifactStore, StateError, StateRepository};
+use awo_state::{ArtifactContent, ArtifactStore, LogEntry, LogLevel, StateError, StateRepository};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::chronicle::Chronicle;
 use crate::hints::Hints;
 use crate::live::LiveOrders;
 use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore};
@@ -22,6 +23,7 @@ pub(crate) struct Engine {
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) forge: Arc<dyn Forge>,
     pub(crate) prompts: Arc<dyn PromptSource>,
+    pub(crate) chronicle: Chronicle,
     pub(crate) spills: Option<Arc<dyn SpillStore>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
@@ -41,6 +43,19 @@ impl Engine {
     ) -> Result<T, StateError> {
         let answer = tokio::time::timeout(self.settings.answer_time, asking).await;
         answer.unwrap_or_else(|late| Err(StateError::Unavailable(late.into())))
+    }
+
+    /// Says something in an order's own log; `more` adds what is known of it.
+    pub(crate) fn note(
+        &self,
+        id: OrderId,
+        level: LogLevel,
+        event: &'static str,
+        more: impl FnOnce(LogEntry) -> LogEntry,
+    ) {
+        if self.chronicle.log().is_some() {
+            self.chronicle.note(id, more(LogEntry::new(self.clock.now(), level, event)));
+        }
     }
 
     /// A session id for the next attempt, if the agent's program takes one from us.

@@ -11,6 +11,7 @@
 //! | what becomes of an order that somebody left | `recovery.rs`, `workspace.rs` |
 //! | what a claim says, and how it gets stored | `claim.rs`, `claiming.rs` |
 //! | what happens when the store fails | `recorder.rs` |
+//! | what an order's own log says, and how it gets there | `chronicle.rs` |
 //! | what becomes of results that the store did not take | `spilling.rs` |
 //! | what a goal asks, does and proves | `steps/goals.rs` |
 //! | what an answer means | `answers.rs` |
@@ -20,6 +21,7 @@
 
 mod answers;
 mod branch_name;
+mod chronicle;
 mod claim;
 mod claiming;
 mod engine;
@@ -44,8 +46,8 @@ mod workflows;
 mod workspace;
 
 pub use awo_state::{
-    ArtifactContent, ArtifactStore, BoxError, Change, OrderQuery, OrderRow, OrderSnapshot, Page, StateError,
-    StateRepository,
+    ArtifactContent, ArtifactStore, BoxError, Change, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog,
+    OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
 };
 pub use engine::Settings;
 pub use error::{EngineError, FieldError};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
-use awo_state::{ArtifactStore, OrderQuery, StateError, StateRepository};
+use awo_state::{ArtifactStore, OrderLog, OrderQuery, StateError, StateRepository};
 use futures::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use crate::chronicle::Chronicle;
 use crate::claiming::fail_order;
 use crate::engine::{Engine, Settings};
 use crate::error::EngineError;
@@ -30,6 +31,8 @@ use crate::workspace::sweep;
 
 /// Hints that a slow receiver may be behind before it has to read again.
 const HINTS_KEPT: usize = 1024;
+/// Time for what is written when nothing is waited for any more: spills, and the last lines of logs.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Takes the ports; agents and settings are added by name.
 ///
@@ -62,6 +65,7 @@ pub struct OrchestratorBuilder {
     forge: Arc<dyn Forge>,
     prompts: Arc<dyn PromptSource>,
     agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
+    log: Option<Arc<dyn OrderLog>>,
     spills: Option<Arc<dyn SpillStore>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
@@ -83,6 +87,7 @@ impl OrchestratorBuilder {
             forge,
             prompts,
             agents: BTreeMap::new(),
+            log: None,
             spills: None,
             clock: Arc::new(SystemClock::default()),
             settings: Settings::default(),
@@ -92,6 +97,12 @@ impl OrchestratorBuilder {
     /// Adds an agent under the name that orders ask for it by.
     pub fn with_agent(mut self, name: &str, agent: Arc<dyn AgentExecutor>) -> Self {
         self.agents.insert(name.to_owned(), agent);
+        self
+    }
+
+    /// Keeps a log of each order, for people. Without one it is only in the program's own log.
+    pub fn with_log(mut self, log: Arc<dyn OrderLog>) -> Self {
+        self.log = Some(log);
         self
     }
 
@@ -124,6 +135,7 @@ impl OrchestratorBuilder {
             sandboxes: self.sandboxes,
             forge: self.forge,
             prompts: self.prompts,
+            chronicle: Chronicle::new(self.log),
             spills: self.spills,
             clock: self.clock,
             settings: self.settings,
@@ -210,6 +222,12 @@ impl Orchestrator {
     pub async fn drain(&self, finishing: Duration, stopping: Duration) -> bool {
         self.engine.draining.cancel();
         self.tasks.close();
+        let whole = self.wait(finishing, stopping).await;
+        self.engine.chronicle.flush(LAST_WORDS).await;
+        whole
+    }
+
+    async fn wait(&self, finishing: Duration, stopping: Duration) -> bool {
         if tokio::time::timeout(finishing, self.tasks.wait()).await.is_ok() {
             return true;
         }
@@ -218,7 +236,7 @@ impl Orchestrator {
             return true;
         }
         self.engine.giving_up.cancel();
-        tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await.is_ok()
+        tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await.is_ok()
     }
 }
 

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use awo_models::{AgentWorkOrder, CurrentStep, EventKind, OrderPatch, StepExecutionResult, StepHistory};
-use awo_state::{Change, Committed, StateError};
+use awo_state::{Change, Committed, LogLevel, StateError};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, error, info};
 
@@ -238,6 +238,9 @@ impl<'e> Recorder<'e> {
                 self.forget_spill().await;
                 let id = self.order.agent_work_order_id;
                 debug!(agent_work_order_id = %id, step_count = heard.steps, version = %heard.seq, "step_history_saved");
+                self.engine.note(id, LogLevel::Info, "step_history_saved", |entry| {
+                    entry.with_field("step_count", heard.steps)
+                });
                 self.heard(heard);
                 Sent::Stored
             }
@@ -264,8 +267,14 @@ impl<'e> Recorder<'e> {
         match reason {
             Some(reason) if changed => {
                 error!(agent_work_order_id = %id, pending_steps, reason, "step_history_save_failed: the work goes on");
+                self.engine.note(id, LogLevel::Warning, "step_history_save_failed", |entry| {
+                    entry.with_field("pending_steps", pending_steps).with_message(reason)
+                });
             }
-            None if changed => info!(agent_work_order_id = %id, "step_history_saved_again: nothing is missing"),
+            None if changed => {
+                info!(agent_work_order_id = %id, "step_history_saved_again: nothing is missing");
+                self.engine.note(id, LogLevel::Info, "step_history_saved_again", |entry| entry);
+            }
             _ => {}
         }
     }

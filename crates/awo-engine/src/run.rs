@@ -6,7 +6,7 @@ use awo_models::{
     AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventKind, FailureCode, OrderId, OrderPatch, StepDefinition,
     StepExecutionResult,
 };
-use awo_state::StateError;
+use awo_state::{LogLevel, StateError};
 use tracing::{info, warn};
 
 use crate::claim::{Claim, end_patch, last_snapshot};
@@ -62,8 +62,13 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, St
     };
     let Claim { order, history, first, .. } = claim;
     let status = order.state.status;
+    let resumed = history.len();
+    engine.note(id, LogLevel::Info, "workflow_started", |entry| {
+        entry.with_field("total_steps", order.spec.workflow.len()).with_field("results_before", resumed)
+    });
     let mut recorder = Recorder::new(engine, live, order, history, claimed);
     let (Some(first), Ok(workspace)) = (first, workspace) else {
+        tell_end(engine, recorder.order(), recorder.history().len());
         return Ok(RunEnd::Ended(status)); // the claim's own commit said so
     };
     let mut runner = StepRunner::new(engine, live, workspace);
@@ -72,12 +77,42 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, St
         Ok(RunEnd::Ended(status)) => {
             figures::ended(*status);
             info!(agent_work_order_id = %id, %status, total_steps = recorder.history().len(), "workflow_completed");
+            tell_end(engine, recorder.order(), recorder.history().len());
             runner.clean_up(recorder.order()).await;
         }
-        Ok(_) => info!(agent_work_order_id = %id, "workflow_handed_over"),
-        Err(stop) => warn!(agent_work_order_id = %id, reason = describe(stop), "workflow_stopped"),
+        Ok(_) => {
+            info!(agent_work_order_id = %id, "workflow_handed_over");
+            engine.note(id, LogLevel::Info, "workflow_handed_over", |entry| {
+                entry.with_message("the worker ends; the next one goes on")
+            });
+        }
+        Err(stop) => {
+            warn!(agent_work_order_id = %id, reason = describe(stop), "workflow_stopped");
+            engine.note(id, LogLevel::Warning, "workflow_stopped", |entry| entry.with_message(&describe(stop)));
+        }
     }
     end
+}
+
+/// The last line of a run in the order's log.
+fn tell_end(engine: &Engine, order: &AgentWorkOrder, results: usize) {
+    let state = &order.state;
+    let (level, event) = match state.status {
+        AgentWorkOrderStatus::Failed => (LogLevel::Error, "workflow_failed"),
+        AgentWorkOrderStatus::Cancelled => (LogLevel::Info, "workflow_cancelled"),
+        _ => (LogLevel::Info, "workflow_completed"),
+    };
+    let took = state.started_at.zip(state.completed_at).map(|(from, to)| to.duration_since(from).as_secs_f64());
+    engine.note(order.agent_work_order_id, level, event, |entry| {
+        let mut entry = entry.with_field("total_steps", results).with_field("total_duration_seconds", took);
+        if let Some(code) = state.error_code {
+            entry = entry.with_field("error_code", code.as_str());
+        }
+        match &state.error_message {
+            Some(message) => entry.with_message(message),
+            None => entry,
+        }
+    });
 }
 
 /// The loop.

@@ -12,7 +12,7 @@ use awo_models::{
     AgentWorkOrder, ArtifactName, EventKind, Failure, FailureCode, OrderPatch, StepDefinition, StepExecutionResult,
     StepHistory, Usage,
 };
-use awo_state::ArtifactContent;
+use awo_state::{ArtifactContent, LogEntry, LogLevel};
 use futures::FutureExt as _;
 use tracing::{info, warn};
 
@@ -56,6 +56,13 @@ impl<'e> StepRunner<'e> {
         let id = order.agent_work_order_id;
         let begun = (engine.clock.now(), engine.clock.monotonic());
         info!(agent_work_order_id = %id, step = %definition.step, attempt, "step_started");
+        let place = StepPlace::new(order, definition);
+        engine.note(id, LogLevel::Info, "step_started", |entry| {
+            let elapsed = order.state.started_at.map(|started| begun.0.duration_since(started).as_secs_f64());
+            let entry = place.fields(entry.with_step(definition.step.clone()));
+            let entry = entry.with_field("progress_pct", place.percent_before()).with_field("attempt", attempt);
+            entry.with_field("elapsed_seconds", elapsed).with_field("agent_name", definition.agent_name.as_str())
+        });
 
         let mut report = AttemptReport::new(order.state.current_step.as_ref());
         let mut events = Vec::new();
@@ -80,6 +87,17 @@ impl<'e> StepRunner<'e> {
             error = result.error_message.as_deref(),
             "step_completed"
         );
+        // A failed attempt need not fail the order: only its end is an error.
+        let level = if result.success { LogLevel::Info } else { LogLevel::Warning };
+        engine.note(id, level, "step_completed", |entry| {
+            let entry = place.fields(entry.with_step(result.step.clone())).with_field("attempt", attempt);
+            let entry = entry.with_field("success", result.success);
+            let entry = entry.with_field("duration_seconds", duration.as_secs_f64());
+            match &result.error_message {
+                Some(message) => entry.with_message(message),
+                None => entry,
+            }
+        });
         let patch = proven_fields(order, &result);
         StepOutcome { events, result, patch }
     }
@@ -140,12 +158,21 @@ impl<'e> StepRunner<'e> {
     ) -> Result<Arc<dyn Sandbox>, Failure> {
         if let Workspace::Found(sandbox, told) = &mut self.workspace {
             if let Some(message) = told.take() {
+                let id = order.agent_work_order_id;
+                self.engine.note(id, LogLevel::Warning, "workspace_rebuilt", |entry| entry.with_message(&message));
                 let warning = EventKind::Warning { code: FailureCode::WorkspaceFailed, message };
                 events.push((warning, OrderPatch::default()));
             }
             return Ok(Arc::clone(sandbox));
         }
+        let (id, begun) = (order.agent_work_order_id, self.engine.clock.monotonic());
+        self.engine.note(id, LogLevel::Info, "sandbox_setup_started", |entry| entry);
         let sandbox = self.live.unless_stopped(preparation::prepare(self.engine, order, events)).await?;
+        let took = self.engine.clock.monotonic().saturating_sub(begun);
+        self.engine.note(id, LogLevel::Info, "sandbox_setup_completed", |entry| {
+            let entry = entry.with_field("duration_seconds", took.as_secs_f64());
+            entry.with_field("base_commit", sandbox.base_commit())
+        });
         self.workspace = Workspace::Found(Arc::clone(&sandbox), None);
         Ok(sandbox)
     }
@@ -173,6 +200,30 @@ impl<'e> StepRunner<'e> {
         if !self.engine.settings.keep_workspaces && is_delivered(order) {
             crate::workspace::remove(self.engine, order.agent_work_order_id).await;
         }
+    }
+}
+
+/// Where a step stands in its workflow, as logs tell it.
+struct StepPlace {
+    number: usize,
+    total: usize,
+}
+
+impl StepPlace {
+    fn new(order: &AgentWorkOrder, definition: &StepDefinition) -> Self {
+        let workflow = &order.spec.workflow;
+        let place = workflow.iter().position(|other| other.step == definition.step);
+        Self { number: place.map_or(0, |place| place + 1), total: workflow.len() }
+    }
+
+    fn fields(&self, entry: LogEntry) -> LogEntry {
+        let entry = entry.with_field("step_number", self.number).with_field("total_steps", self.total);
+        entry.with_field("progress", format!("{}/{}", self.number, self.total))
+    }
+
+    /// Share of the workflow that is behind when the step begins.
+    fn percent_before(&self) -> usize {
+        self.number.saturating_sub(1) * 100 / self.total.max(1)
     }
 }
 

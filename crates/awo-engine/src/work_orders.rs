@@ -7,7 +7,9 @@ use awo_models::{
     AgentWorkOrder, AgentWorkOrderStatus, ArtifactName, Epoch, Event, EventKind, EventSeq, OrderId, OrderPatch,
     StepHistory, StepName,
 };
-use awo_state::{Change, OrderQuery, OrderRow, OrderSnapshot, StateError, StateRepositoryExt as _};
+use awo_state::{
+    Change, LogLevel, LogPage, LogQuery, OrderQuery, OrderRow, OrderSnapshot, StateError, StateRepositoryExt as _,
+};
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::info;
@@ -126,6 +128,7 @@ impl WorkOrders {
             let place = match &stored {
                 Ok(committed) => {
                     info!(agent_work_order_id = %id, "agent_work_order_created");
+                    engine.note(id, LogLevel::Info, "agent_work_order_created", |entry| entry);
                     place.send(id);
                     engine.hints.send(id, committed.seq);
                     None
@@ -244,6 +247,7 @@ impl WorkOrders {
         self.engine.live.stop(id, StopReason::Cancelled);
         self.engine.hints.send(id, view.seq);
         info!(agent_work_order_id = %id, "agent_work_order_cancel_requested");
+        self.engine.note(id, LogLevel::Info, "agent_work_order_cancel_requested", |entry| entry);
         Ok(view)
     }
 
@@ -261,7 +265,19 @@ impl WorkOrders {
         place.send(id);
         self.engine.hints.send(id, committed.seq);
         info!(agent_work_order_id = %id, from_step = from_step.map(StepName::as_str), "agent_work_order_retried");
+        self.engine.note(id, LogLevel::Info, "agent_work_order_retried", |entry| {
+            entry.with_field("from_step", from_step.map(StepName::as_str))
+        });
         self.get(id).await
+    }
+
+    /// Lines of an order's own log, oldest first. Empty if this engine keeps none.
+    pub async fn log(&self, id: OrderId, query: &LogQuery) -> Result<LogPage, EngineError> {
+        self.get(id).await?;
+        match self.engine.chronicle.log() {
+            Some(log) => Ok(self.engine.answered(log.read(id, query)).await?),
+            None => Ok(LogPage::default()),
+        }
     }
 
     fn no_place(&self, full: TrySendError<()>) -> EngineError {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use awo_engine::{NewOrder, Orchestrator, OrchestratorBuilder, OrderView, Settings};
 use awo_models::{Event, EventSeq, OrderId};
-use awo_state::{InMemory, InMemoryArtifacts, StateRepository as _};
+use awo_state::{InMemory, InMemoryArtifacts, InMemoryOrderLog, StateRepository as _};
 use tokio::sync::Semaphore;
 
 use crate::{FakeAgent, FakeForge, FakeSandboxes, FakeSpills, ManualClock, ObservedRepository, PlainPrompts, Timeline};
@@ -20,6 +20,8 @@ pub struct World {
     pub repository: Arc<ObservedRepository>,
     /// The artifacts.
     pub artifacts: InMemoryArtifacts,
+    /// The logs of orders.
+    pub log: InMemoryOrderLog,
     /// The agent.
     pub agent: Arc<FakeAgent>,
     /// The checkouts.
@@ -55,6 +57,7 @@ impl World {
             repository: Arc::new(ObservedRepository::new(Arc::new(store.clone()), timeline.clone())),
             store,
             artifacts: InMemoryArtifacts::default(),
+            log: InMemoryOrderLog::default(),
             agent: Arc::new(FakeAgent::new(timeline.clone(), Arc::clone(&sandboxes), gate.clone())),
             sandboxes,
             forge: Arc::new(FakeForge::new(timeline.clone())),
@@ -68,6 +71,11 @@ impl World {
 
     /// A new orchestrator over this world: a process that starts.
     pub fn orchestrator(&self) -> Orchestrator {
+        self.builder().build()
+    }
+
+    /// The same before it is put together, to swap a part.
+    pub fn builder(&self) -> OrchestratorBuilder {
         let (repository, sandboxes, forge, agent) = (
             Arc::clone(&self.repository),
             Arc::clone(&self.sandboxes),
@@ -77,10 +85,10 @@ impl World {
         let (spills, clock) = (Arc::clone(&self.spills), Arc::clone(&self.clock));
         OrchestratorBuilder::new(repository, Arc::new(self.artifacts.clone()), sandboxes, forge, Arc::new(PlainPrompts))
             .with_agent("fake", agent)
+            .with_log(Arc::new(self.log.clone()))
             .with_spill(spills)
             .with_clock(clock)
             .with_settings(self.settings.clone())
-            .build()
     }
 
     /// Creates an order through an orchestrator.

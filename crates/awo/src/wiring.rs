@@ -9,7 +9,7 @@ use awo_adapters::{
     ScriptedAgent, SpillFiles, WorkspaceSettings, claude_environment,
 };
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, StateRepository};
-use awo_state::{FileArtifacts, FileRepository, Holder, InMemory, OpenError};
+use awo_state::{FileArtifacts, FileOrderLog, FileRepository, Holder, InMemory, InMemoryOrderLog, OpenError};
 use tracing::{info, warn};
 
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
@@ -126,8 +126,11 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
         Arc::new(prompts),
     );
     let builder = match settings.state {
-        Backend::File => builder.with_spill(Arc::new(SpillFiles::new(settings.spill_dir()))),
-        Backend::Memory => builder, // nothing outlives this process anyway
+        Backend::File => builder
+            .with_log(Arc::new(FileOrderLog::new(&settings.data_dir)))
+            .with_spill(Arc::new(SpillFiles::new(settings.spill_dir()))),
+        // Nothing outlives this process anyway.
+        Backend::Memory => builder.with_log(Arc::new(InMemoryOrderLog::default())),
     };
     let orchestrator = builder
         .with_agent("claude", Arc::new(ClaudeExecutor::new(claude(settings), records)))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{ChangeSummary, Failure, FailureCode, PullRequestEvidence, StepGoal, Try, WorkspaceSnapshot};
-use awo_state::ArtifactContent;
+use awo_state::{ArtifactContent, LogLevel};
 
 use super::artifact_name;
 use super::context::Context;
@@ -104,11 +104,26 @@ async fn ask(
         max_cost_nanousd: order.spec.limits.max_cost_nanousd,
         timeout,
     };
+    let (id, begun) = (order.agent_work_order_id, context.engine.clock.monotonic());
+    context.engine.note(id, LogLevel::Info, "agent_command_started", |entry| {
+        let entry = entry.with_step(definition.step.clone()).with_field("agent", &*order.spec.agent);
+        entry.with_field("execution", answer_number).with_field("timeout_seconds", timeout.as_secs_f64())
+    });
     let executing = agent.execute(request, context.live.token().child_token());
     let executed = tokio::time::timeout(timeout + EXECUTOR_GRACE, executing).await;
     let executed = executed.unwrap_or_else(|_| {
         let message = format!("the agent did not end within {} s and its grace", timeout.as_secs());
         AgentReport::failed(Failure::new(FailureCode::AgentTimeout, message))
+    });
+    let took = context.engine.clock.monotonic().saturating_sub(begun);
+    let level = if executed.answer.is_ok() { LogLevel::Info } else { LogLevel::Warning };
+    context.engine.note(id, level, "agent_command_completed", |entry| {
+        let entry = entry.with_step(definition.step.clone()).with_field("execution", answer_number);
+        let entry = entry.with_field("duration_seconds", took.as_secs_f64());
+        match &executed.answer {
+            Ok(_) => entry.with_field("success", true),
+            Err(failure) => entry.with_field("success", false).with_message(&failure.to_string()),
+        }
     });
     report.add_usage(executed.usage.as_ref());
     report.session_id = executed.session_id.clone().or(report.session_id.take());

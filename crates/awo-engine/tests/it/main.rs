@@ -4,6 +4,7 @@
 
 mod cancel;
 mod create;
+mod order_log;
 mod outages;
 mod recovery;
 mod retry;

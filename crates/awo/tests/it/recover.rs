@@ -4,12 +4,12 @@ use serde_json::json;
 
 use crate::setting::{Setting, completed, events, order, steps};
 
-/// An order whose server is killed while its `implementer` works, the sixth thing that would be done.
+/// An order whose server is killed while its `implementor` works, the sixth thing that would be done.
 fn killed(setting: &Setting) -> String {
-    setting.agent.hold("implementer");
+    setting.agent.hold("implementor");
     let mut server = setting.program.serve();
     let id = setting.create(&server);
-    setting.at_work("implementer", 1);
+    setting.at_work("implementor", 1);
     server.kill();
     id
 }
@@ -31,14 +31,14 @@ fn a_dry_run_tells_and_changes_nothing() {
     let how = "in a checkout made anew from its checkpoint";
     assert_eq!(told.out, format!("{id}  goes on with implement, attempt 2, {how}\n"));
     assert!(setting.workspaces().is_empty(), "a dry run makes nothing");
-    setting.agent.release("implementer");
+    setting.agent.release("implementor");
 }
 
 #[test]
 fn recover_runs_what_was_left_to_its_end() {
     let setting = Setting::new();
     let id = killed(&setting);
-    setting.agent.release("implementer");
+    setting.agent.release("implementor");
     let told = setting.run(&["recover"]).expect(0);
     assert!(told.out.ends_with(&format!("{id}  completed\n")), "{told:#?}");
     let told = setting.run(&["recover"]).expect(0);
@@ -62,7 +62,7 @@ fn an_order_whose_checkout_is_gone_goes_on_from_its_checkpoint() {
     let setting = Setting::new();
     let id = killed(&setting);
     std::fs::remove_dir_all(setting.program.data_dir().join("workspaces")).unwrap();
-    setting.agent.release("implementer");
+    setting.agent.release("implementor");
     let server = setting.program.serve();
     let order = completed(&server, &id);
     assert_eq!(order["steps_completed"], 7);
@@ -83,7 +83,7 @@ fn an_order_of_which_nothing_is_left_fails_and_begins_again_when_it_is_retried()
     for place in ["workspaces", "mirrors"] {
         std::fs::remove_dir_all(setting.program.data_dir().join(place)).unwrap();
     }
-    setting.agent.release("implementer");
+    setting.agent.release("implementor");
     let server = setting.program.serve();
     let failed = crate::setting::ended(&server, &id);
     assert_eq!((&failed["status"], &failed["error_code"]), (&json!("failed"), &json!("workspace_lost")));
