@@ -9,7 +9,9 @@ use awo_adapters::{
     ScriptedAgent, SpillFiles, WorkspaceSettings, claude_environment,
 };
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, StateRepository};
-use awo_state::{FileArtifacts, FileOrderLog, FileRepository, Holder, InMemory, InMemoryOrderLog, OpenError};
+use awo_state::{
+    FileArtifacts, FileCatalog, FileOrderLog, FileRepository, Holder, InMemory, InMemoryOrderLog, OpenError,
+};
 use tracing::{info, warn};
 
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
@@ -56,6 +58,7 @@ pub(crate) async fn open_store(settings: &Settings, holder: &str) -> anyhow::Res
         Err(error) => warn!(%error, "left_over_processes_not_ended"),
     }
     clear_agents(settings);
+    sweep(settings);
     let repository: Arc<dyn StateRepository> = match settings.state {
         Backend::File => Arc::new(lock.clone()),
         Backend::Memory => Arc::new(InMemory::default()),
@@ -80,6 +83,17 @@ fn clear_agents(settings: &Settings) {
             warn!(dir = %dir.display(), %error, "agent_files_not_removed");
         }
         _ => {}
+    }
+}
+
+/// Removes files whose writing was cut in an earlier life.
+fn sweep(settings: &Settings) {
+    let artifacts = FileArtifacts::new(&settings.data_dir).sweep();
+    let catalog = FileCatalog::new(&settings.data_dir).sweep();
+    match artifacts.and_then(|artifacts| Ok(artifacts + catalog?)) {
+        Ok(0) => {}
+        Ok(removed) => info!(removed, "cut_files_removed"),
+        Err(error) => warn!(%error, "cut_files_not_removed"),
     }
 }
 

@@ -25,7 +25,7 @@ fn key(n: u64) -> ApiKey {
 }
 
 fn called(n: u64) -> AuditEntry {
-    let subject = (n % 2 == 0).then(|| format!("wo-{n}\n").into());
+    let subject = (n.is_multiple_of(2)).then(|| format!("wo-{n}\n").into());
     AuditEntry { at: at(n), who: "k1".into(), what: "create_order".into(), subject, result: "201".into() }
 }
 

@@ -130,15 +130,15 @@ pub async fn log_is_bounded(fixture: &dyn OrderLogFixture) {
     check(&page, written - kept + 1..=written);
     // By their size too: each of these is a twentieth of what is kept.
     let length = usize::try_from(bounds.bytes / 20).unwrap().min(LogEntry::LARGEST / 2);
-    let long = entry(1).with_message(&"x".repeat(length));
+    let big = entry(1).with_message(&"x".repeat(length));
     for n in 1..=100 {
-        log.append(id(2), std::slice::from_ref(&long)).await.unwrap();
+        log.append(id(2), std::slice::from_ref(&big)).await.unwrap();
         let size = log.size(id(2)).await.unwrap();
         assert!(size <= bounds.bytes, "{size} bytes after {n} lines");
     }
     let page = read(&log, 2).await;
     assert_eq!(page.dropped + page.total as u64, 100);
-    assert!(page.total >= 5 && page.lines.iter().all(|line| line.entry == long));
+    assert!(page.total >= 5 && page.lines.iter().all(|line| line.entry == big));
     drop(log);
     let Some(log) = fixture.reopen().await else { return };
     append(&log, 1, written + 1..=written + 1).await;

@@ -71,6 +71,9 @@ impl From<io::Error> for Trouble {
     }
 }
 
+/// The older file and the newer one.
+type Both<T> = (Option<Segment<T>>, Option<Segment<T>>);
+
 /// A record with its number.
 #[derive(Serialize)]
 struct Line<'a, E> {
@@ -98,11 +101,7 @@ impl Segments {
     }
 
     /// The two files as they were at one time.
-    fn both<T: DeserializeOwned>(
-        &self,
-        disk: &dyn Disk,
-        wanted: &impl Fn(u64) -> bool,
-    ) -> Result<(Option<Segment<T>>, Option<Segment<T>>), Trouble> {
+    fn both<T: DeserializeOwned>(&self, disk: &dyn Disk, wanted: &impl Fn(u64) -> bool) -> Result<Both<T>, Trouble> {
         let mut looks = 0;
         loop {
             let mut newer = Segment::read(disk, &self.newer, wanted)?;
@@ -195,22 +194,18 @@ impl Segments {
     /// Finds the end of the newer file, and cuts off a line whose write was cut.
     fn tail(&self, disk: &dyn Disk) -> Result<Tail, Trouble> {
         let (older, newer) = self.both::<serde::de::IgnoredAny>(disk, &|_| false)?;
-        match newer {
-            Some(newer) => {
-                if newer.torn {
-                    disk.set_len(&disk.open_append(&self.newer)?, newer.length)?;
-                }
-                Ok(Tail { next: newer.next, lines: newer.count, length: newer.length })
+        if let Some(newer) = newer {
+            if newer.torn {
+                disk.set_len(&disk.open_append(&self.newer)?, newer.length)?;
             }
-            None => {
-                // What there is of it was cut before its first line ended.
-                match disk.remove(&self.newer) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                    _ => {}
-                }
-                Ok(Tail { next: older.map_or(1, |older| older.next), lines: 0, length: 0 })
-            }
+            return Ok(Tail { next: newer.next, lines: newer.count, length: newer.length });
         }
+        // What there is of it was cut before its first line ended.
+        match disk.remove(&self.newer) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        Ok(Tail { next: older.map_or(1, |older| older.next), lines: 0, length: 0 })
     }
 
     /// Bytes of both files.

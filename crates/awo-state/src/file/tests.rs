@@ -1,14 +1,18 @@
 //! Every call that touches the disk is made to fail, at every place of an order's life.
 
+mod artifacts;
+mod catalog;
 mod compaction;
 mod durability;
 mod eviction;
+mod segments;
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, OpenOptions};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use awo_models::AgentWorkOrderStatus;
 
@@ -35,11 +39,14 @@ struct Faulty {
     fault: Fault,
     /// Names that are not on the device yet, with what they stand for there.
     renamed: Mutex<BTreeMap<PathBuf, Option<Vec<u8>>>>,
+    /// Whether a file can get another name only in its own directory.
+    crosses_devices: AtomicBool,
 }
 
 impl Faulty {
     fn new(at: usize, forever: bool, fault: Fault) -> Arc<Self> {
-        Arc::new(Self { calls: Mutex::default(), at, forever, fault, renamed: Mutex::default() })
+        let (calls, renamed, crosses_devices) = Default::default();
+        Arc::new(Self { calls, at, forever, fault, renamed, crosses_devices })
     }
 
     fn call(&self, name: &'static str) -> io::Result<()> {
@@ -122,8 +129,15 @@ impl Disk for Faulty {
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.call("rename")?;
-        let before = std::fs::read(to).ok();
-        self.renamed.lock().unwrap().entry(to.to_owned()).or_insert(before);
+        if self.crosses_devices.load(Ordering::Relaxed) && from.parent() != to.parent() {
+            return Err(io::ErrorKind::CrossesDevices.into());
+        }
+        let mut renamed = self.renamed.lock().unwrap();
+        for name in [from, to] {
+            if !name.to_string_lossy().ends_with(disk::TEMPORARY) {
+                renamed.entry(name.to_owned()).or_insert_with(|| std::fs::read(name).ok());
+            }
+        }
         RealDisk.rename(from, to)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {

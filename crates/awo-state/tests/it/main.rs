@@ -9,3 +9,4 @@ mod fixtures;
 mod forgetful;
 mod model;
 mod store_fixtures;
+mod store_format;

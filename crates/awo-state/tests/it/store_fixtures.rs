@@ -54,8 +54,8 @@ impl LogFiles {
         Self { log: FileOrderLog::with_bounds(dir.path(), LOG_BOUNDS), dir }
     }
 
-    fn again(&self) -> Option<Arc<dyn OrderLog>> {
-        Some(Arc::new(FileOrderLog::with_bounds(self.dir.path(), LOG_BOUNDS)))
+    fn again(&self) -> Arc<dyn OrderLog> {
+        Arc::new(FileOrderLog::with_bounds(self.dir.path(), LOG_BOUNDS))
     }
 }
 
@@ -74,13 +74,13 @@ impl OrderLogFixture for LogFiles {
         LOG_BOUNDS
     }
     async fn reopen(&self) -> Option<Arc<dyn OrderLog>> {
-        self.again()
+        Some(self.again())
     }
     async fn reopen_torn(&self, id: OrderId) -> Option<Arc<dyn OrderLog>> {
         let path = log_file(self.dir.path(), id);
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
-        self.again()
+        Some(self.again())
     }
     async fn reopen_damaged(&self, id: OrderId, number: u64) -> Option<Arc<dyn OrderLog>> {
         let path = log_file(self.dir.path(), id);
@@ -88,7 +88,7 @@ impl OrderLogFixture for LogFiles {
         let event = format!("\"event_{number}\"");
         assert!(text.contains(&event), "the line is there");
         std::fs::write(&path, text.replace(&event, &event.to_uppercase())).unwrap();
-        self.again()
+        Some(self.again())
     }
 }
 
@@ -135,8 +135,8 @@ impl CatalogFiles {
         Self { catalog: FileCatalog::with_bounds(dir.path(), CATALOG_BOUNDS), dir }
     }
 
-    fn again(&self) -> Option<Arc<dyn Catalog>> {
-        Some(Arc::new(FileCatalog::with_bounds(self.dir.path(), CATALOG_BOUNDS)))
+    fn again(&self) -> Arc<dyn Catalog> {
+        Arc::new(FileCatalog::with_bounds(self.dir.path(), CATALOG_BOUNDS))
     }
 
     fn repositories(&self) -> PathBuf {
@@ -158,20 +158,20 @@ impl CatalogFixture for CatalogFiles {
         CATALOG_BOUNDS
     }
     async fn reopen(&self) -> Option<Arc<dyn Catalog>> {
-        self.again()
+        Some(self.again())
     }
     async fn reopen_with_damaged_repositories(&self) -> Option<Arc<dyn Catalog>> {
         let mut bytes = std::fs::read(self.repositories()).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         std::fs::write(self.repositories(), bytes).unwrap();
-        self.again()
+        Some(self.again())
     }
     async fn reopen_with_newer_repositories(&self) -> Option<Arc<dyn Catalog>> {
         let text = std::fs::read_to_string(self.repositories()).unwrap();
         let rest = text.trim_end()[r#"{"crc":"01234567","#.len()..].replace(r#""format":1"#, r#""format":7"#);
         std::fs::write(self.repositories(), sound(&rest)).unwrap();
-        self.again()
+        Some(self.again())
     }
     async fn stored_repositories(&self) -> Vec<u8> {
         std::fs::read(self.repositories()).unwrap()
