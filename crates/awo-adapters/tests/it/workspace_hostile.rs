@@ -244,12 +244,12 @@ async fn a_git_directory_that_leads_elsewhere_is_refused() {
     let sandbox = setting.prepare(1).await;
     let git = sandbox.working_dir().join(".git");
     fs::remove_dir_all(&git).unwrap();
-    fs::write(&git, format!("gitdir: {}\n", setting.directory(1).join("mirror.git").display())).unwrap();
+    fs::write(&git, format!("gitdir: {}\n", setting.mirror(1).display())).unwrap();
     let failure = sandbox.snapshot().await.unwrap_err();
     assert_eq!(failure.code, FailureCode::WorkspaceFailed);
     assert_eq!(sandbox.commit("x").await.unwrap_err(), failure);
     fs::remove_file(&git).unwrap();
-    std::os::unix::fs::symlink(setting.directory(1).join("mirror.git"), &git).unwrap();
+    std::os::unix::fs::symlink(setting.mirror(1), &git).unwrap();
     assert_eq!(sandbox.push("main").await.unwrap_err(), failure);
 }
 
