@@ -68,14 +68,13 @@ pub(super) async fn make(
         .run()
         .await
         .map_err(|error| unreadable(remote, &error))?;
-    let origin = match known {
-        Some(origin) => origin,
-        None => {
-            let tip = format!("refs/heads/{base_branch}^{{commit}}");
-            let git = tools.bare(&layout.mirror_new);
-            let tip = git.command("rev-parse").args(["--verify", &tip]).run().await.map_err(|error| told(&error))?;
-            Origin { base_branch: base_branch.to_owned(), base_commit: tip.text() }
-        }
+    let origin = if let Some(origin) = known {
+        origin
+    } else {
+        let tip = format!("refs/heads/{base_branch}^{{commit}}");
+        let git = tools.bare(&layout.mirror_new);
+        let tip = git.command("rev-parse").args(["--verify", &tip]).run().await.map_err(|error| told(&error))?;
+        Origin { base_branch: base_branch.to_owned(), base_commit: tip.text() }
     };
     let (it, whole) = (layout.clone(), origin.clone());
     aside(move || {

@@ -7,4 +7,5 @@ mod process;
 mod prompts;
 mod scripted;
 mod workspace;
+mod workspace_checkpoints;
 mod workspace_hostile;

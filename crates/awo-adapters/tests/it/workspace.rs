@@ -69,7 +69,7 @@ pub(crate) fn order(n: u8) -> OrderId {
     OrderId::new(1_700_000_000_000, [n; 10])
 }
 
-fn write(sandbox: &dyn Sandbox, path: &str, text: &str) {
+pub(crate) fn write(sandbox: &dyn Sandbox, path: &str, text: &str) {
     let path = sandbox.working_dir().join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
