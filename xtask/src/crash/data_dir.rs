@@ -62,9 +62,11 @@ fn is_kept(entry: &Entry, orders: &[&str]) -> bool {
         return !entry.is_directory;
     }
     match (entry.is_directory, parts.as_slice()) {
-        (true, ["orders" | "artifacts" | "workspaces" | "processes" | "agents"] | ["agents", "files" | "homes"]) => {
-            true
-        }
+        (
+            true,
+            ["orders" | "artifacts" | "workspaces" | "mirrors" | "processes" | "agents"]
+            | ["agents", "files" | "homes"],
+        ) => true,
         // One may be empty: that of an order whose creation was cut.
         (true, ["orders" | "artifacts", shard]) => shard.len() == 2 && shard.bytes().all(|b| b.is_ascii_hexdigit()),
         (true, ["artifacts", shard, id]) => shard_of(id, shard),
@@ -96,7 +98,7 @@ mod tests {
         for file in ["LOCK", "orders/ef/ID.awoj", "orders/ef/ID.awoj.torn-1", "artifacts/ef/ID/01-plan-1.patch"] {
             assert!(!left(&file.replace("ID", ID), false), "{file}");
         }
-        for directory in ["workspaces", "processes", "agents/files/ID", "artifacts/ef/ID", "orders/ab"] {
+        for directory in ["workspaces", "mirrors", "processes", "agents/files/ID", "artifacts/ef/ID", "orders/ab"] {
             assert!(!left(&directory.replace("ID", ID), true), "{directory}");
         }
     }
@@ -113,13 +115,20 @@ mod tests {
             "artifacts/ef/ID/.1-0.tmp",
             "artifacts/ef/.1-0.writing",
             "stray.tmp",
+            "mirrors/.tmp1",
             "workspaces",
         ] {
             assert!(left(&file.replace("ID", ID), false), "{file}");
         }
-        for directory in
-            ["workspaces/ID", "workspaces/ID/repo", "agents/homes/ID", "tmp", "orders/tmp", "artifacts/ab/ID"]
-        {
+        for directory in [
+            "workspaces/ID",
+            "workspaces/ID/repo",
+            "mirrors/ID.git",
+            "agents/homes/ID",
+            "tmp",
+            "orders/tmp",
+            "artifacts/ab/ID",
+        ] {
             assert!(left(&directory.replace("ID", ID), true), "{directory}");
         }
     }
