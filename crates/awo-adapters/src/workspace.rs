@@ -1,18 +1,23 @@
 //! Checkouts of orders made with git: `SandboxProvider` and what it needs to know.
 //!
-//! *Invariant*: the operator's rights and secrets are used on the bare clone only (`mirror.git`), where no agent works.
-//! What an agent committed comes out of its checkout as a pack of objects that is checked when it is taken in.
+//! *Invariant*: the operator's rights and secrets are used on the bare clone only, where no agent works. What an agent
+//! made comes out of its checkout as a pack of objects that is checked when it is taken in.
 
 mod branch_names;
 mod changes;
+mod checkpoints;
 mod exporting;
 mod inspecting;
 mod layout;
+mod mirror;
+mod origin;
+mod packing;
 mod preparing;
+mod rebuilding;
 mod sandbox;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +33,11 @@ use sandbox::GitSandbox;
 /// What the checkouts are made with.
 #[derive(Debug, Clone)]
 pub struct WorkspaceSettings {
-    /// Directory that holds one directory per order.
+    /// Directory that holds one directory per order, with its checkout.
     pub root: PathBuf,
+    /// Directory that holds one bare clone per order, with the checkpoints. Not below `root`: a checkout is made anew
+    /// from it when `root` is lost.
+    pub mirrors: PathBuf,
     /// Addresses that callers may use.
     pub policy: AddressPolicy,
     /// Where awo's own git goes instead.
@@ -65,9 +73,10 @@ pub struct Author {
 
 impl WorkspaceSettings {
     /// Settings with the defaults: https and ssh only, no operator's variables.
-    pub fn new(root: PathBuf, records: Arc<ProcessRecords>, author: Author) -> Self {
+    pub fn new(root: PathBuf, mirrors: PathBuf, records: Arc<ProcessRecords>, author: Author) -> Self {
         Self {
             root,
+            mirrors,
             policy: AddressPolicy::default(),
             redirects: Redirects::default(),
             records,
@@ -83,10 +92,12 @@ impl WorkspaceSettings {
     }
 }
 
-/// Makes, finds and removes checkouts with the git program.
+/// Makes, finds, mends and removes checkouts with the git program.
 ///
-/// One directory per order under the root: `mirror.git` (bare clone, used by awo alone), `repo` (the agent's checkout,
-/// with a git directory of its own and no remote) and `workspace.json`, written last, which makes the checkout whole.
+/// One directory per order under the root: `repo` (the agent's checkout, with a git directory of its own and no remote)
+/// and `workspace.json`, written last, which makes the checkout whole. And `<id>.git` under the mirrors: the bare clone,
+/// used by awo alone, which gets its name when it is whole. It has what was checked out, pushed and kept: the state
+/// after each step, under `refs/awo/checkpoints`.
 #[derive(Debug)]
 pub struct GitSandboxes {
     settings: Arc<WorkspaceSettings>,
@@ -95,13 +106,14 @@ pub struct GitSandboxes {
 impl GitSandboxes {
     /// A provider with the given settings. Looks for git, once; touches nothing yet.
     pub fn new(settings: WorkspaceSettings) -> Self {
-        let root = std::path::absolute(&settings.root).unwrap_or(settings.root);
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let (root, mirrors) = (absolute(settings.root), absolute(settings.mirrors));
         let git = find_git(&settings.git, &settings.search_path);
-        Self { settings: Arc::new(WorkspaceSettings { root, git, ..settings }) }
+        Self { settings: Arc::new(WorkspaceSettings { root, mirrors, git, ..settings }) }
     }
 
     fn layout(&self, order: OrderId) -> Layout {
-        Layout::new(&self.settings.root, order)
+        Layout::new(&self.settings.root, &self.settings.mirrors, order)
     }
 
     /// Where git goes for an address, policy and redirects applied.
@@ -136,32 +148,36 @@ impl SandboxProvider for GitSandboxes {
 
     async fn reopen(&self, request: &SandboxRequest) -> Result<Option<Arc<dyn Sandbox>>, Failure> {
         let layout = self.layout(request.order);
-        let Some(origin) = layout.origin().await? else {
+        let Some(claimed) = layout.origin().await? else {
             return Ok(None);
         };
+        // The one that no agent reaches counts, if it is there.
+        let origin = mirror::origin(&layout).await?.unwrap_or(claimed);
         let remote = self.remote(&request.repository_url)?;
         let tools = Tools::new(&self.settings, &layout, request.order);
         Ok(Some(Arc::new(GitSandbox::new(layout, tools, remote, origin))))
     }
 
     async fn examine(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Standing, Failure> {
-        let Some(sandbox) = self.reopen(request).await? else {
-            return Ok(Standing::Lost);
-        };
-        Ok(match sandbox.snapshot().await {
-            Ok(now) if now == *left => Standing::Sound,
-            Ok(_) => Standing::Changed,
-            Err(_) => Standing::Lost,
-        })
+        sandbox::check_state(left)?;
+        let layout = self.layout(request.order);
+        let tools = Tools::new(&self.settings, &layout, request.order);
+        rebuilding::examine(&tools, &layout, left).await
     }
 
-    async fn rebuild(&self, request: &SandboxRequest, _left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure> {
-        let message = format!("the checkout of {} was not kept", request.order);
-        Err(Failure::new(FailureCode::WorkspaceFailed, message))
+    async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure> {
+        sandbox::check_state(left)?;
+        let remote = self.remote(&request.repository_url)?;
+        let layout = self.layout(request.order);
+        let tools = Tools::new(&self.settings, &layout, request.order);
+        let origin = rebuilding::rebuild(&tools, &layout, &remote, request, left).await?;
+        Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin)))
     }
 
     async fn orders(&self) -> Result<Vec<OrderId>, Failure> {
-        Ok(Vec::new())
+        let settings = Arc::clone(&self.settings);
+        let listed = aside(move || layout::orders(&settings.root, &settings.mirrors)).await;
+        listed.map_err(|error| failed("list the orders that have a checkout", &error))
     }
 
     async fn end_processes(&self, order: OrderId) -> Result<usize, Failure> {
@@ -195,28 +211,31 @@ impl Tools {
         let mut host = host_environment(&settings.search_path, &nowhere, &settings.host_environment);
         let mut inside = workspace_environment(&settings.search_path, &layout.home);
         for environment in [&mut host, &mut inside] {
-            // awo's directory may lie in somebody's repository; git must not find that one.
-            environment.push(("GIT_CEILING_DIRECTORIES".into(), settings.root.clone().into()));
+            // awo's directories may lie in somebody's repository; git must not find that one. It looks into where it
+            // starts in any case.
+            let above = settings.mirrors.parent().unwrap_or(&settings.mirrors);
+            let ceilings = std::env::join_paths([settings.root.as_path(), above]).unwrap_or_default();
+            environment.push(("GIT_CEILING_DIRECTORIES".into(), ceilings));
         }
-        let git = |environment, settings_of, deadline| Git {
+        let git = |environment, settings_of, directory: &PathBuf, deadline| Git {
             program: settings.git.clone(),
             environment,
             settings: settings_of,
-            directory: layout.order.clone(),
+            directory: directory.clone(),
             deadline,
             records: records.clone(),
         };
         Self {
-            host: git(host, HOST_SETTINGS, settings.network_deadline),
-            inside: git(inside, WORKSPACE_SETTINGS, settings.local_deadline),
+            host: git(host, HOST_SETTINGS, &settings.mirrors, settings.network_deadline),
+            inside: git(inside, WORKSPACE_SETTINGS, &layout.order, settings.local_deadline),
             settings: Arc::clone(settings),
         }
     }
 
-    /// Host git in the bare clone.
-    fn mirror(&self, layout: &Layout) -> Git {
+    /// Host git in a bare clone.
+    fn bare(&self, clone: &Path) -> Git {
         let mut git = self.host.clone();
-        git.environment.push(("GIT_DIR".into(), layout.mirror.clone().into()));
+        git.environment.push(("GIT_DIR".into(), clone.into()));
         git
     }
 

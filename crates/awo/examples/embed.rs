@@ -25,7 +25,8 @@ async fn main() -> Result<()> {
 
     let records = Arc::new(ProcessRecords::new(place.path().join("processes")));
     let author = Author { name: "Embedder".into(), email: "embedder@localhost".into() };
-    let mut checkouts = WorkspaceSettings::new(place.path().join("workspaces"), records, author);
+    let mut checkouts =
+        WorkspaceSettings::new(place.path().join("workspaces"), place.path().join("mirrors"), records, author);
     checkouts.policy.allow_local = true; // addresses may be paths of this machine
     let orchestrator = OrchestratorBuilder::new(
         Arc::new(InMemory::default()),

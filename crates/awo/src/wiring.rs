@@ -121,7 +121,9 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
         .map_err(|error| coded(BAD_INPUT, format!("{:#}", anyhow::Error::new(error))))?;
     let records = Arc::new(process_records(settings));
     let author = Author { name: settings.git.author_name.clone(), email: settings.git.author_email.clone() };
-    let mut workspaces = WorkspaceSettings::new(settings.workspaces_dir(), Arc::clone(&records), author);
+    // Beside the journals, wherever the checkouts are: they may lie in a temporary directory.
+    let mirrors = settings.data_dir.join("mirrors");
+    let mut workspaces = WorkspaceSettings::new(settings.workspaces_dir(), mirrors, Arc::clone(&records), author);
     // Only loopback is served, so whoever asks can read this machine's files anyway.
     workspaces.policy.allow_local = true;
     let redirects = settings.git.redirect.iter().map(|r| Redirect { from: r.from.clone(), to: r.to.clone() });

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What stands in a data directory.
-const DIRECTORIES: [&str; 7] = ["orders", "artifacts", "logs", "catalog", "workspaces", "processes", "agents"];
+const DIRECTORIES: [&str; 8] =
+    ["orders", "artifacts", "logs", "catalog", "workspaces", "mirrors", "processes", "agents"];
 /// What stands in the catalog.
 const CATALOG: [&str; 4] = ["repositories.json", "keys.json", "audit.jsonl", "audit.1.jsonl"];
 
@@ -113,9 +114,7 @@ mod tests {
         ] {
             assert!(!left(&file.replace("ID", ID), false), "{file}");
         }
-        for directory in
-            ["workspaces", "processes", "agents/files/ID", "artifacts/ef/ID", "orders/ab", "logs/ab", "catalog"]
-        {
+        for directory in ["workspaces", "mirrors", "processes", "artifacts/ef/ID", "orders/ab", "logs/ab", "catalog"] {
             assert!(!left(&directory.replace("ID", ID), true), "{directory}");
         }
     }
@@ -140,13 +139,20 @@ mod tests {
             "catalog",
             "artifacts/ef/.1-0.writing",
             "stray.tmp",
+            "mirrors/.tmp1",
             "workspaces",
         ] {
             assert!(left(&file.replace("ID", ID), false), "{file}");
         }
-        for directory in
-            ["workspaces/ID", "workspaces/ID/repo", "agents/homes/ID", "tmp", "orders/tmp", "artifacts/ab/ID"]
-        {
+        for directory in [
+            "workspaces/ID",
+            "workspaces/ID/repo",
+            "mirrors/ID.git",
+            "agents/homes/ID",
+            "tmp",
+            "orders/tmp",
+            "artifacts/ab/ID",
+        ] {
             assert!(left(&directory.replace("ID", ID), true), "{directory}");
         }
     }

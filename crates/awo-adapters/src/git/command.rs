@@ -48,6 +48,7 @@ impl Git {
             arguments: Vec::new(),
             variables: Vec::new(),
             input: None,
+            output: None,
             limit: Limit::Refuse(SMALL),
             accepted: &[0],
         }
@@ -63,6 +64,7 @@ pub(crate) struct GitCommand<'a> {
     arguments: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
     input: Option<File>,
+    output: Option<File>,
     limit: Limit,
     accepted: &'static [i32],
 }
@@ -89,6 +91,12 @@ impl GitCommand<'_> {
     /// Gives it a file to read; without one its input is closed.
     pub(crate) fn input(mut self, file: File) -> Self {
         self.input = Some(file);
+        self
+    }
+
+    /// Has it print into a file, without limit; what it left has then no `stdout`.
+    pub(crate) fn output(mut self, file: File) -> Self {
+        self.output = Some(file);
         self
     }
 
@@ -121,7 +129,8 @@ impl GitCommand<'_> {
             .envs(self.git.environment.iter().map(|(name, value)| (name, value)))
             .envs(self.variables)
             .current_dir(&self.git.directory)
-            .stdin(self.input.map_or_else(Stdio::null, Stdio::from));
+            .stdin(self.input.map_or_else(Stdio::null, Stdio::from))
+            .stdout(self.output.map_or_else(Stdio::piped, Stdio::from));
         let output = run::run(command, self.name, self.git, self.limit).await?;
         if self.accepted.contains(&output.code) { Ok(output) } else { Err(GitError::failed(self.name, &output)) }
     }

@@ -16,6 +16,8 @@ pub(crate) const HOST_SETTINGS: &[&str] = &[
     "core.hooksPath=/dev/null",
     "transfer.fsckObjects=true",
     "fetch.fsckObjects=true",
+    // A checkpoint that was told to be kept is on the disk, its ref too.
+    "core.fsync=committed,reference",
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",

@@ -49,20 +49,16 @@ pub(super) async fn run(
         io::ErrorKind::NotFound if git.directory.is_dir() => GitError::Missing { program: git.program.clone() },
         _ => GitError::Start { name, source },
     };
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(started)?;
+    let mut child = command.stderr(Stdio::piped()).process_group(0).kill_on_drop(true).spawn().map_err(started)?;
     let pid = child.id().unwrap_or(0);
     let group = Group(i32::try_from(pid).unwrap_or(0));
     let _record = match &git.records {
         Some((records, order)) => Some(records.track(*order, pid).map_err(started)?),
         None => None,
     };
-    let (Some(mut out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) else {
+    // Without a pipe it prints into a file.
+    let mut out = child.stdout.take();
+    let Some(mut err) = child.stderr.take() else {
         return Err(started(io::Error::other("its output is not connected")));
     };
 
@@ -71,7 +67,13 @@ pub(super) async fn run(
     };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let (status, full) = {
-        let reading = async { tokio::try_join!(read_to(&mut out, &mut stdout, most), read_end(&mut err, &mut stderr)) };
+        let printed = async {
+            match &mut out {
+                Some(out) => read_to(out, &mut stdout, most).await,
+                None => Ok(()),
+            }
+        };
+        let reading = async { tokio::try_join!(printed, read_end(&mut err, &mut stderr)) };
         tokio::pin!(reading);
         let ending = async {
             tokio::select! {

@@ -168,13 +168,19 @@ pub(super) async fn patch(
     Ok(patch)
 }
 
+/// Fails if the checkout does not have the commit or the tree of a state.
+pub(super) async fn find(git: &Git, state: &WorkspaceSnapshot) -> Result<(), GitError> {
+    for (id, kind) in [(&state.head, "commit"), (&state.tree, "tree")] {
+        git.command("cat-file").args(["-e", &format!("{id}^{{{kind}}}")]).run().await?;
+    }
+    Ok(())
+}
+
 /// Makes commit, branch, index and files what they were.
 pub(super) async fn restore(git: &Git, layout: &Layout, wanted: &WorkspaceSnapshot) -> Result<(), Failure> {
     check_ids(&[&wanted.head, &wanted.tree])?;
     let told = |error: GitError| failed(format!("restore the checkout of commit {}", wanted.head), &error);
-    for (id, kind) in [(&wanted.head, "commit"), (&wanted.tree, "tree")] {
-        git.command("cat-file").args(["-e", &format!("{id}^{{{kind}}}")]).run().await.map_err(told)?;
-    }
+    find(git, wanted).await.map_err(told)?;
     if let Some(branch) = &wanted.branch {
         let reference = format!("refs/heads/{branch}");
         git.command("update-ref").args([reference.as_str(), &wanted.head]).run().await.map_err(told)?;
@@ -190,11 +196,26 @@ pub(super) async fn restore(git: &Git, layout: &Layout, wanted: &WorkspaceSnapsh
     if now == *wanted {
         return Ok(());
     }
-    let message = format!("cannot restore the checkout of commit {}: its files came out as another tree", wanted.head);
-    Err(Failure::new(FailureCode::WorkspaceFailed, message))
+    Err(Failure::new(
+        FailureCode::WorkspaceFailed,
+        format!("cannot restore the checkout of commit {}: {}", wanted.head, difference(git, wanted, &now).await),
+    ))
 }
 
-fn check_ids(ids: &[&Arc<str>]) -> Result<(), Failure> {
+/// What did not come out as it was.
+async fn difference(git: &Git, wanted: &WorkspaceSnapshot, now: &WorkspaceSnapshot) -> String {
+    let listing = git.command("diff-tree").args(PLAINLY).args(["--name-only", "-z", &wanted.tree, &now.tree, "--"]);
+    let paths = listing.limit(Limit::Cut(16 << 10)).run().await.map(|output| output.stdout).unwrap_or_default();
+    match paths.split(|b| *b == 0).next().map(String::from_utf8_lossy) {
+        Some(path) if !path.is_empty() => format!(
+            "{path:?} came out otherwise (files of a repository inside the repository are not kept, and conversions \
+             that an agent set up are not done)"
+        ),
+        _ => "its commit or branch came out otherwise".into(),
+    }
+}
+
+pub(super) fn check_ids(ids: &[&Arc<str>]) -> Result<(), Failure> {
     match ids.iter().find(|id| !is_object_id(id)) {
         None => Ok(()),
         Some(id) => Err(Failure::new(

@@ -1,32 +1,30 @@
 //! Getting commits out of a checkout and onto the remote.
 //!
-//! The checkout packs its new objects, without rights or secrets. The bare clone takes the pack in, checking every
-//! object, and only it talks to the remote.
-
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+//! They get into the bare clone as a pack, and only the bare clone talks to the remote.
 
 use awo_models::{BranchPush, Failure, FailureCode};
-use rustix::fs::OFlags;
 
-use super::layout::{Layout, Origin, is_object_id};
-use super::{Tools, aside, changes, failed, with_causes};
+use super::layout::{Layout, is_object_id};
+use super::origin::Origin;
+use super::packing::{self, Wanted};
+use super::{Tools, changes, checkpoints, failed, with_causes};
 use crate::RepositoryAddress;
 use crate::address::redacted;
 use crate::git::{Git, GitError};
 
-/// Longest head of a bundle: a line per branch and per commit that it builds on.
-const MAX_BUNDLE_HEAD: u64 = 1 << 20;
-
 /// Puts the commits of a branch, which must be what is checked out, into the bare clone; the head.
-pub(super) async fn export(tools: &Tools, layout: &Layout, origin: &Origin, branch: &str) -> Result<String, Failure> {
+pub(super) async fn export(
+    tools: &Tools,
+    layout: &Layout,
+    mirror: &Git,
+    origin: &Origin,
+    branch: &str,
+) -> Result<String, Failure> {
     let refused = |message: String| Failure::new(FailureCode::WorkspaceFailed, message);
     let told = |error: &(dyn std::error::Error + 'static)| {
         failed(format!("take the commits of branch {branch:?} out of the checkout"), error)
     };
-    let (checkout, mirror) = (tools.checkout(layout), tools.mirror(layout));
+    let checkout = tools.checkout(layout);
     let reference = format!("refs/heads/{branch}");
     let head = changes::head(&checkout).await?;
     let tip = checkout
@@ -45,47 +43,21 @@ pub(super) async fn export(tools: &Tools, layout: &Layout, origin: &Origin, bran
             "branch {branch:?} is not what is checked out (it is at {tip}, the checkout at {head}); check it out first"
         )));
     }
-    if !has_commit(&mirror, &head).await.map_err(|error| told(&error))? {
-        let bundle = layout.bundle.clone();
-        let _ = aside(move || fs::remove_file(bundle)).await;
-        checkout
-            .command("bundle")
-            .args(["create", "--quiet"])
-            .arg(&layout.bundle)
-            .args([reference.as_str(), "--not", &origin.base_commit])
-            .run()
-            .await
-            .map_err(|error| told(&error))?;
-        let (bundle, most) = (layout.bundle.clone(), tools.settings.max_export_bytes);
-        let pack = aside(move || pack_of(&bundle, most)).await.map_err(|error| told(&error))?;
-        mirror
-            .command("index-pack")
-            .args(["--stdin", "--strict", "--fix-thin", &format!("--max-input-size={most}")])
-            .input(pack)
-            .run()
-            .await
-            .map_err(|error| told(&error))?;
-        let bundle = layout.bundle.clone();
-        let _ = aside(move || fs::remove_file(bundle)).await;
-        // Nothing that the head needs may be missing here.
-        mirror
-            .command("rev-list")
-            .args(["--objects", "--quiet", &head, "--not", "--all", "--"])
-            .run()
-            .await
-            .map_err(|error| told(&error))?;
-        if !has_commit(&mirror, &head).await.map_err(|error| told(&error))? {
+    if !has_commit(mirror, &head).await.map_err(|error| told(&error))? {
+        let objects = Wanted { wanted: &[&head], there: &[&origin.base_commit] };
+        packing::take_out(tools, layout, mirror, objects).await.map_err(|error| told(&*error))?;
+        if !has_commit(mirror, &head).await.map_err(|error| told(&error))? {
             return Err(refused(format!("the checkout did not hand over commit {head} of branch {branch:?}")));
         }
     }
-    mirror.command("update-ref").args([reference.as_str(), &head]).run().await.map_err(|error| told(&error))?;
+    checkpoints::set_reference(mirror, layout, &reference, &head).await.map_err(|error| told(&error))?;
     Ok(head)
 }
 
 /// Pushes a commit that the bare clone has, unless it would overwrite somebody's work.
 pub(super) async fn push(
-    tools: &Tools,
     layout: &Layout,
+    mirror: &Git,
     remote: &RepositoryAddress,
     branch: &str,
     head: &str,
@@ -97,12 +69,11 @@ pub(super) async fn push(
         Failure::new(FailureCode::ForgeFailed, message)
     };
     let told = |error: GitError| refused(with_causes(&error));
-    let mirror = tools.mirror(layout);
     let pushed_by_us = format!("refs/awo/pushed/{branch}");
-    let there = remote_head(&mirror, &address, branch).await.map_err(told)?;
+    let there = remote_head(mirror, &address, branch).await.map_err(told)?;
     if there.as_deref() != Some(head) {
         if let Some(there) = &there
-            && !may_replace(&mirror, there, head, &pushed_by_us).await.map_err(told)?
+            && !may_replace(mirror, there, head, &pushed_by_us).await.map_err(told)?
         {
             return Err(refused(format!(
                 "the remote has commit {there} there, which is not part of this work; merge it or use another branch"
@@ -117,7 +88,7 @@ pub(super) async fn push(
             .run()
             .await
             .map_err(told)?;
-        let now = remote_head(&mirror, &address, branch).await.map_err(told)?;
+        let now = remote_head(mirror, &address, branch).await.map_err(told)?;
         if now.as_deref() != Some(head) {
             return Err(refused(format!(
                 "the remote has {} there although it took {head}",
@@ -125,7 +96,7 @@ pub(super) async fn push(
             )));
         }
     }
-    mirror.command("update-ref").args([pushed_by_us.as_str(), head]).run().await.map_err(told)?;
+    checkpoints::set_reference(mirror, layout, &pushed_by_us, head).await.map_err(told)?;
     Ok(BranchPush { branch: branch.into(), commit: head.into() })
 }
 
@@ -168,30 +139,4 @@ async fn has_commit(git: &Git, commit: &str) -> Result<bool, GitError> {
     let commit = format!("{commit}^{{commit}}");
     let output = git.command("cat-file").args(["-e", &commit]).accept(&[0, 1, 128]).run().await?;
     Ok(output.code == 0)
-}
-
-/// Opens a bundle at its pack. Of the head, only its end matters: what it claims is not used.
-fn pack_of(bundle: &Path, most: u64) -> io::Result<File> {
-    let wrong = |message: String| io::Error::new(io::ErrorKind::InvalidData, message);
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let mut file = fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(bundle)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(wrong("the pack of commits is not a file".into()));
-    }
-    if metadata.len() > most {
-        return Err(wrong(format!("the new commits take {} bytes, more than the {most} allowed", metadata.len())));
-    }
-    let mut head = BufReader::new((&mut file).take(MAX_BUNDLE_HEAD));
-    let mut length = 0;
-    let mut line = Vec::new();
-    while head.read_until(b'\n', &mut line)? > 0 {
-        length += line.len() as u64;
-        if line == b"\n" {
-            file.seek(SeekFrom::Start(length))?;
-            return Ok(file);
-        }
-        line.clear();
-    }
-    Err(wrong("the pack of commits has no end of its head".into()))
 }

@@ -1,103 +1,103 @@
-//! Where things lie in an order's directory, how it becomes whole and how it goes.
+//! Where the things of an order lie, how they become whole and how they go.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use awo_models::{Failure, FailureCode, OrderId};
-use serde::{Deserialize, Serialize};
 
-use super::{aside, branch_names, failed};
+use super::origin::Origin;
+use super::{aside, failed};
 
 /// How long a directory may take to be removed.
 const REMOVAL: Duration = Duration::from_mins(5);
 
+/// Endings of the bare clone: whole, being made, and set aside because it was broken.
+const MIRROR: [&str; 3] = [".git", ".git.new", ".git.broken"];
+
 /// Paths of one order.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
-    /// Everything of the order.
+    /// Everything that an agent may reach.
     pub(super) order: PathBuf,
+    /// Directory of all bare clones.
+    mirrors: PathBuf,
     /// Bare clone, for awo alone.
     pub(super) mirror: PathBuf,
+    /// Bare clone that is being made.
+    pub(super) mirror_new: PathBuf,
+    /// Bare clone that was broken.
+    pub(super) mirror_broken: PathBuf,
+    /// What declares the bare clone whole.
+    pub(super) mirror_marker: PathBuf,
+    /// Where earlier versions had the bare clone.
+    pub(super) mirror_before: PathBuf,
     /// The agent's checkout.
     pub(super) repo: PathBuf,
     /// Home directory of git in the checkout; empty.
     pub(super) home: PathBuf,
     /// Index that snapshots are taken with.
     pub(super) index: PathBuf,
-    /// New commits on their way out.
-    pub(super) bundle: PathBuf,
     marker: PathBuf,
 }
 
-/// What a checkout started from. Kept in the marker that makes it whole.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Origin {
-    pub(super) base_branch: String,
-    pub(super) base_commit: String,
-}
-
 impl Layout {
-    pub(super) fn new(root: &Path, order: OrderId) -> Self {
+    pub(super) fn new(root: &Path, mirrors: &Path, order: OrderId) -> Self {
+        let mirror = |ending: &str| mirrors.join(format!("{order}{ending}"));
+        let [whole, new, broken] = MIRROR.map(mirror);
         let order = root.join(order.to_string());
         Self {
-            mirror: order.join("mirror.git"),
+            mirrors: mirrors.to_owned(),
+            mirror_marker: whole.join("awo-origin.json"),
+            mirror: whole,
+            mirror_new: new,
+            mirror_broken: broken,
+            mirror_before: order.join("mirror.git"),
             repo: order.join("repo"),
             home: order.join("home"),
             index: order.join("snapshot.index"),
-            bundle: order.join("outgoing.bundle"),
             marker: order.join("workspace.json"),
             order,
         }
     }
 
-    /// Makes the order's directory, for its owner only.
+    /// Makes the directories, for their owner only.
     pub(super) async fn make(&self) -> Result<(), Failure> {
-        let (order, home) = (self.order.clone(), self.home.clone());
-        aside(move || {
-            let mut builder = fs::DirBuilder::new();
-            builder.recursive(true).mode(0o700);
-            builder.create(&order)?;
-            builder.create(&home)
-        })
-        .await
-        .map_err(|error| failed(format!("make the directory {}", self.order.display()), &error))
+        let layout = self.clone();
+        let told = format!("make the directories {} and {}", self.order.display(), self.mirrors.display());
+        aside(move || layout.make_now()).await.map_err(|error| failed(told, &error))
+    }
+
+    /// [`make`](Self::make), for those who are aside already.
+    pub(super) fn make_now(&self) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        [&self.order, &self.home, &self.mirrors].into_iter().try_for_each(|directory| builder.create(directory))
     }
 
     /// Declares the checkout whole.
     pub(super) async fn finish(&self, origin: &Origin) -> Result<(), Failure> {
         let (marker, origin) = (self.marker.clone(), origin.clone());
-        aside(move || {
-            let new = marker.with_extension("new");
-            let mut file = fs::File::create(&new)?;
-            file.write_all(&serde_json::to_vec(&origin)?)?;
-            file.sync_all()?;
-            fs::rename(new, marker)
-        })
-        .await
-        .map_err(|error| failed(format!("write {}", self.marker.display()), &error))
+        aside(move || origin.write(&marker))
+            .await
+            .map_err(|error| failed(format!("write {}", self.marker.display()), &error))
+    }
+
+    /// What the checkout started from, as it says itself, whatever is left of it.
+    pub(super) async fn claimed_origin(&self) -> Result<Option<Origin>, Failure> {
+        let marker = self.marker.clone();
+        aside(move || Origin::read(&marker))
+            .await
+            .map_err(|error| failed(format!("read {}", self.marker.display()), &error))
     }
 
     /// What the checkout started from; `None` unless it is whole.
     pub(super) async fn origin(&self) -> Result<Option<Origin>, Failure> {
-        let layout = self.clone();
-        aside(move || {
-            let bytes = match fs::read(&layout.marker) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            // The agent could have reached the file; what it says becomes arguments of git.
-            let origin = serde_json::from_slice::<Origin>(&bytes)
-                .ok()
-                .filter(|origin| is_object_id(&origin.base_commit) && branch_names::check(&origin.base_branch).is_ok());
-            let present = layout.mirror.is_dir() && layout.repo.join(".git").is_dir();
-            Ok(origin.filter(|_| present))
-        })
-        .await
-        .map_err(|error| failed(format!("read {}", self.marker.display()), &error))
+        let git = self.repo.join(".git");
+        let present = aside(move || Ok(git.is_dir())).await.unwrap_or(false);
+        Ok(self.claimed_origin().await?.filter(|_| present))
     }
 
     /// Whether the checkout's git directory is the one that was made: a real directory that borrows from no other.
@@ -114,7 +114,7 @@ impl Layout {
             _ => Err(Failure::new(
                 FailureCode::WorkspaceFailed,
                 format!(
-                    "the git directory of the checkout {} was replaced or removed; create the order again",
+                    "the git directory of the checkout {} was replaced or removed; retry the order, which makes it anew",
                     self.repo.display()
                 ),
             )),
@@ -123,19 +123,55 @@ impl Layout {
 
     /// Removes everything of the order, also what its owner may not write. Follows no links.
     pub(super) async fn clear(&self) -> Result<(), Failure> {
-        let (order, marker) = (self.order.clone(), self.marker.clone());
-        let work = aside(move || {
-            // First, so that no half-removed checkout looks whole.
-            if order.is_dir() {
-                let _ = fs::remove_file(marker);
-            }
-            remove(&order)
-        });
-        let removed = tokio::time::timeout(REMOVAL, work)
-            .await
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "it takes too long")));
-        removed.map_err(|error| failed(format!("remove the checkout {}", self.order.display()), &error))
+        // First, so that nothing half-removed looks whole. The order's directory goes last: it is what people see.
+        let markers = vec![self.marker.clone(), self.mirror_marker.clone()];
+        let bare = [&self.mirror, &self.mirror_new, &self.mirror_broken];
+        let all = bare.into_iter().chain([&self.order]).cloned().collect();
+        removed(markers, all).await.map_err(|error| failed(format!("remove {}", self.order.display()), &error))
     }
+
+    /// Removes the checkout, and leaves the bare clone.
+    pub(super) async fn clear_checkout(&self) -> Result<(), Failure> {
+        removed(vec![self.marker.clone()], vec![self.order.clone()])
+            .await
+            .map_err(|error| failed(format!("remove the checkout {}", self.order.display()), &error))
+    }
+}
+
+/// Orders that something in the two directories belongs to. Other names are not awo's business.
+pub(super) fn orders(root: &Path, mirrors: &Path) -> io::Result<Vec<OrderId>> {
+    let mut found = Vec::new();
+    for (directory, endings) in [(root, [""].as_slice()), (mirrors, MIRROR.as_slice())] {
+        let entries = match fs::read_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let name = entry?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let ids = endings.iter().filter_map(|ending| name.strip_suffix(ending)).filter_map(order);
+            found.extend(ids);
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// The order of a name that awo gives; ids have other spellings too.
+fn order(name: &str) -> Option<OrderId> {
+    name.parse::<OrderId>().ok().filter(|order| order.to_string() == name)
+}
+
+async fn removed(markers: Vec<PathBuf>, all: Vec<PathBuf>) -> io::Result<()> {
+    let work = aside(move || {
+        for marker in markers {
+            let _ = fs::remove_file(marker);
+        }
+        all.iter().try_for_each(|path| remove(path))
+    });
+    let late = || io::Error::new(io::ErrorKind::TimedOut, "it takes too long");
+    tokio::time::timeout(REMOVAL, work).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Whether a text is the id of a git object (SHA-1 or SHA-256), and so harmless as an argument.
@@ -143,7 +179,8 @@ pub(super) fn is_object_id(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+/// Removes whatever is at a path. Nothing there is Ok.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     let kind = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

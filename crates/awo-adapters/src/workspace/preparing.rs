@@ -2,8 +2,9 @@
 
 use awo_models::{Failure, FailureCode};
 
-use super::layout::{Layout, Origin};
-use super::{Tools, branch_names, failed, with_causes};
+use super::layout::Layout;
+use super::origin::Origin;
+use super::{Tools, branch_names, failed, mirror, with_causes};
 use crate::RepositoryAddress;
 use crate::address::redacted;
 use crate::git::{GitError, Limit};
@@ -19,23 +20,25 @@ pub(super) async fn prepare(
 ) -> Result<Origin, Failure> {
     layout.make().await?;
     let base_branch = base_branch(tools, remote, asked).await?;
-    let address = remote.to_string();
-    tools
-        .host
-        .command("clone")
-        .args(["--quiet", "--bare", "--single-branch", "--template=", "--branch", &base_branch])
-        // Over the transport even if it is on this disk: only then are the objects checked.
-        .arg("--no-local")
-        .args(["--", &address])
-        .arg(&layout.mirror)
-        .run()
-        .await
-        .map_err(|error| unreadable(remote, &error))?;
-    let told = |error: GitError| failed(format!("make a checkout of branch {base_branch:?} of {address:?}"), &error);
+    let origin = mirror::make(tools, layout, remote, &base_branch, None).await?;
+    clone_for_agent(tools, layout, &base_branch, &[]).await?;
+    layout.finish(&origin).await?;
+    Ok(origin)
+}
+
+/// Makes the checkout: a clone of the bare clone, with a git directory of its own and no remote.
+pub(super) async fn clone_for_agent(
+    tools: &Tools,
+    layout: &Layout,
+    base_branch: &str,
+    how: &[&str],
+) -> Result<(), Failure> {
+    let told = |error: GitError| failed(format!("make a checkout of branch {base_branch:?}"), &error);
     tools
         .inside
         .command("clone")
-        .args(["--quiet", "--no-hardlinks", "--single-branch", "--template=", "--branch", &base_branch])
+        .args(["--quiet", "--no-hardlinks", "--single-branch", "--template=", "--branch", base_branch])
+        .args(how)
         .arg("--")
         .arg(&layout.mirror)
         .arg(&layout.repo)
@@ -49,13 +52,15 @@ pub(super) async fn prepare(
         // So that the agent's own commits have an author too.
         checkout.command("config").args([key, value]).run().await.map_err(told)?;
     }
-    let head = checkout.command("rev-parse").args(["--verify", "HEAD^{commit}"]).run().await.map_err(told)?;
-    let origin = Origin { base_branch, base_commit: head.text() };
-    layout.finish(&origin).await?;
-    Ok(origin)
+    Ok(())
 }
 
-async fn base_branch(tools: &Tools, remote: &RepositoryAddress, asked: Option<&str>) -> Result<String, Failure> {
+/// The branch to start from: the one that was asked for or the remote's default, if the remote has it.
+pub(super) async fn base_branch(
+    tools: &Tools,
+    remote: &RepositoryAddress,
+    asked: Option<&str>,
+) -> Result<String, Failure> {
     let refused = |message: String| Failure::new(FailureCode::WorkspaceFailed, message);
     let address = redacted(&remote.to_string());
     if let Some(asked) = asked {
@@ -104,7 +109,7 @@ fn some_of(branches: &[&str]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn unreadable(remote: &RepositoryAddress, error: &GitError) -> Failure {
+pub(super) fn unreadable(remote: &RepositoryAddress, error: &GitError) -> Failure {
     let address = redacted(&remote.to_string());
     let cure = match remote {
         RepositoryAddress::Local(_) => "check that the path is a git repository that awo may read",

@@ -9,8 +9,9 @@ use awo_engine::ports::{FileKind, Sandbox};
 use awo_models::{BranchPush, DiffStat, Failure, FailureCode, Isolation, WorkspaceSnapshot};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::layout::{Layout, Origin};
-use super::{Tools, aside, branch_names, changes, exporting, failed, inspecting};
+use super::layout::Layout;
+use super::origin::Origin;
+use super::{Tools, aside, branch_names, changes, checkpoints, exporting, failed, inspecting, mirror};
 use crate::RepositoryAddress;
 use crate::git::{Git, GitError, Limit};
 
@@ -39,6 +40,11 @@ impl GitSandbox {
         let turn = self.busy.lock().await;
         self.layout.check_git_directory().await?;
         Ok(turn)
+    }
+
+    /// Host git in the bare clone, which is whole.
+    async fn mirror(&self) -> Result<Git, Failure> {
+        mirror::ensure(&self.tools, &self.layout, &self.remote, &self.origin).await
     }
 
     /// Removes locks that a killed git left. Agents have ended when the engine changes the checkout.
@@ -105,17 +111,18 @@ impl Sandbox for GitSandbox {
         changes::patch(&self.checkout, from, to, self.tools.settings.max_patch_bytes).await
     }
 
-    async fn checkpoint(&self, _snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
-        Ok(())
+    async fn checkpoint(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
+        check_state(snapshot)?;
+        let _turn = self.turn().await?;
+        let mirror = self.mirror().await?;
+        checkpoints::keep(&self.tools, &self.layout, &mirror, &self.origin, snapshot).await
     }
 
     async fn restore(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
-        if let Some(branch) = &snapshot.branch {
-            check_branch(branch)?;
-        }
+        check_state(snapshot)?;
         let _turn = self.turn().await?;
         self.remove_stale_locks().await;
-        changes::restore(&self.checkout, &self.layout, snapshot).await
+        checkpoints::restore(&self.tools, &self.layout, &self.origin, snapshot).await
     }
 
     async fn inspect(&self, path: &str) -> Result<FileKind, Failure> {
@@ -131,7 +138,7 @@ impl Sandbox for GitSandbox {
         let _turn = self.turn().await?;
         self.remove_stale_locks().await;
         let mut taken = self.local_branches().await.map_err(|error| told(&error))?;
-        let mirror = self.tools.mirror(&self.layout);
+        let mirror = self.mirror().await?;
         let of_remote = exporting::remote_branches(&mirror, &self.remote.to_string()).await;
         let of_remote = of_remote.map_err(|error| told(&error))?;
         let made_before = !of_remote.iter().any(|branch| branch == name);
@@ -198,9 +205,16 @@ impl Sandbox for GitSandbox {
     async fn push(&self, branch: &str) -> Result<BranchPush, Failure> {
         check_branch(branch)?;
         let _turn = self.turn().await?;
-        let head = exporting::export(&self.tools, &self.layout, &self.origin, branch).await?;
-        exporting::push(&self.tools, &self.layout, &self.remote, branch, &head).await
+        let mirror = self.mirror().await?;
+        let head = exporting::export(&self.tools, &self.layout, &mirror, &self.origin, branch).await?;
+        exporting::push(&self.layout, &mirror, &self.remote, branch, &head).await
     }
+}
+
+/// Checks that a state names nothing that a command could misread.
+pub(super) fn check_state(state: &WorkspaceSnapshot) -> Result<(), Failure> {
+    changes::check_ids(&[&state.head, &state.tree])?;
+    state.branch.as_deref().map_or(Ok(()), check_branch)
 }
 
 fn check_branch(name: &str) -> Result<(), Failure> {

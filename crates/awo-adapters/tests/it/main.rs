@@ -8,4 +8,5 @@ mod prompts;
 mod scripted;
 mod spill_files;
 mod workspace;
+mod workspace_checkpoints;
 mod workspace_hostile;

@@ -29,7 +29,8 @@ impl Setting {
         let records = Arc::new(ProcessRecords::new(place.path().join("processes")));
         let author = Author { name: "awo".into(), email: "awo@example.org".into() };
         // A space, as people have them in the names of their directories.
-        let mut settings = WorkspaceSettings::new(place.path().join("work spaces"), records, author);
+        let (root, mirrors) = (place.path().join("work spaces"), place.path().join("mirr ors"));
+        let mut settings = WorkspaceSettings::new(root, mirrors, records, author);
         settings.policy.allow_local = true;
         change(&mut settings);
         Self { provider: GitSandboxes::new(settings), place, remote }
@@ -49,13 +50,17 @@ impl Setting {
         self.place.path().join("work spaces").join(order(n).to_string())
     }
 
+    pub(crate) fn mirror(&self, n: u8) -> PathBuf {
+        self.place.path().join("mirr ors").join(format!("{}.git", order(n)))
+    }
+
     pub(crate) async fn prepare(&self, n: u8) -> Arc<dyn Sandbox> {
         self.provider.prepare(&self.request(n)).await.unwrap()
     }
 
     async fn refused(&self, request: &SandboxRequest) -> Failure {
         let failure = self.provider.prepare(request).await.unwrap_err();
-        assert!(!self.directory(1).exists(), "a failed attempt leaves nothing");
+        assert!(!self.directory(1).exists() && !self.mirror(1).exists(), "a failed attempt leaves nothing");
         failure
     }
 }
@@ -64,7 +69,7 @@ pub(crate) fn order(n: u8) -> OrderId {
     OrderId::new(1_700_000_000_000, [n; 10])
 }
 
-fn write(sandbox: &dyn Sandbox, path: &str, text: &str) {
+pub(crate) fn write(sandbox: &dyn Sandbox, path: &str, text: &str) {
     let path = sandbox.working_dir().join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
@@ -123,7 +128,7 @@ async fn work_gets_from_the_remote_to_the_agent_and_back() {
     assert_eq!(author, "awo <awo@example.org> awo <awo@example.org>\n");
 
     setting.provider.remove(order(1)).await.unwrap();
-    assert!(!setting.directory(1).exists());
+    assert!(!setting.directory(1).exists() && !setting.mirror(1).exists());
     setting.provider.remove(order(1)).await.unwrap();
 }
 

@@ -183,6 +183,83 @@ async fn what_the_agent_planted_finds_no_secrets_and_never_runs_on_the_host_side
 }
 
 #[tokio::test]
+async fn keeping_a_state_and_making_it_anew_run_nothing_that_the_agent_planted() {
+    let (setting, place) = setting_with_secret();
+    let sandbox = setting.prepare(1).await;
+    let root = sandbox.working_dir();
+    booby_trap(&*sandbox, place.path());
+    for (key, value) in
+        [("i18n.commitEncoding", "latin1"), ("pack.packSizeLimit", "1"), ("extensions.partialClone", "x")]
+    {
+        agents_git(root, &["config", key, value]);
+    }
+    agents_git(root, &["config", "remote.x.url", &format!("ext::{}", plant(place.path(), "promisor").display())]);
+    agents_git(root, &["config", "remote.x.uploadpack", plant(place.path(), "promisorpack").to_str().unwrap()]);
+    agents_git(root, &["config", "remote.x.promisor", "true"]);
+    fs::write(root.join("work"), "done\n").unwrap();
+    let left = sandbox.snapshot().await.unwrap();
+    let ran = || {
+        let names: Vec<String> = traces(place.path()).into_iter().map(|(name, _)| name).collect();
+        for entry in fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.extension().is_some_and(|extension| extension == "trace") {
+                fs::remove_file(entry).unwrap();
+            }
+        }
+        names
+    };
+    assert!(!ran().is_empty(), "the traps work");
+    sandbox.checkpoint(&left).await.unwrap();
+    assert_eq!(ran(), Vec::<String>::new());
+
+    // Its objects thrown away, so that they have to be brought back into the trapped checkout. What was cloned is a pack.
+    let objects = root.join(".git/objects");
+    for entry in fs::read_dir(&objects).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.file_name().unwrap().len() == 2 {
+            fs::remove_dir_all(entry).unwrap();
+        }
+    }
+    fs::remove_file(setting.directory(1).join("snapshot.index")).unwrap();
+    fs::remove_file(root.join("work")).unwrap();
+    sandbox.restore(&left).await.unwrap();
+    assert_eq!(fs::read_to_string(root.join("work")).unwrap(), "done\n");
+    assert!(traces(place.path()).iter().all(|(_, environment)| !environment.contains(CANARY)));
+    // As in every snapshot: filters run, inside and without secrets.
+    assert!(ran().iter().all(|name| name == "clean" || name == "smudge"));
+
+    fs::remove_dir_all(&objects).unwrap();
+    fs::create_dir(&objects).unwrap();
+    let standing = setting.provider.examine(&setting.request(1), &left).await.unwrap();
+    assert_eq!(standing, awo_engine::ports::Standing::Rebuildable);
+    ran();
+    let again = setting.provider.rebuild(&setting.request(1), &left).await.unwrap();
+    assert_eq!(again.snapshot().await.unwrap(), left);
+    assert_eq!(fs::read_to_string(again.working_dir().join("work")).unwrap(), "done\n");
+    assert_eq!(ran(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn evil_or_huge_states_are_not_kept() {
+    let setting = Setting::with(FixtureRepository::new(), |settings| settings.max_export_bytes = 10_000);
+    let sandbox = setting.prepare(1).await;
+    let root = sandbox.working_dir();
+    let clean = sandbox.snapshot().await.unwrap();
+    let script = "blob=$(echo x | git hash-object -w --stdin)
+        inner=$(printf '100644 blob %s\\tconfig\\n' $blob | git mktree)
+        printf '040000 tree %s\\t.git\\n' $inner | git mktree";
+    let output = Command::new("/bin/sh").args(["-ec", script]).current_dir(root).output().unwrap();
+    let tree = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    let evil = awo_models::WorkspaceSnapshot { tree: tree.into(), ..clean };
+    let failure = sandbox.checkpoint(&evil).await.unwrap_err();
+    assert!(failure.message.contains("hasDotgit"), "{failure}");
+    let noise: Vec<u8> = (0..60_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    fs::write(root.join("noise"), noise).unwrap();
+    let failure = sandbox.checkpoint(&sandbox.snapshot().await.unwrap()).await.unwrap_err();
+    assert!(failure.message.contains("more than the 10000 allowed"), "{failure}");
+    let refs = fs::read_dir(setting.mirror(1).join("refs")).unwrap();
+    assert!(refs.into_iter().all(|entry| entry.unwrap().file_name() != "awo"), "nothing was kept");
+}
+
+#[tokio::test]
 async fn the_operators_variables_do_reach_host_git() {
     // Without this, the test above would pass if nobody got the secret.
     let traces_at = tempfile::tempdir().unwrap();
@@ -244,12 +321,12 @@ async fn a_git_directory_that_leads_elsewhere_is_refused() {
     let sandbox = setting.prepare(1).await;
     let git = sandbox.working_dir().join(".git");
     fs::remove_dir_all(&git).unwrap();
-    fs::write(&git, format!("gitdir: {}\n", setting.directory(1).join("mirror.git").display())).unwrap();
+    fs::write(&git, format!("gitdir: {}\n", setting.mirror(1).display())).unwrap();
     let failure = sandbox.snapshot().await.unwrap_err();
     assert_eq!(failure.code, FailureCode::WorkspaceFailed);
     assert_eq!(sandbox.commit("x").await.unwrap_err(), failure);
     fs::remove_file(&git).unwrap();
-    std::os::unix::fs::symlink(setting.directory(1).join("mirror.git"), &git).unwrap();
+    std::os::unix::fs::symlink(setting.mirror(1), &git).unwrap();
     assert_eq!(sandbox.push("main").await.unwrap_err(), failure);
 }
 

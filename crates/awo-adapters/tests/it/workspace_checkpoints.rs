@@ -1,0 +1,484 @@
+//! Checkouts that were lost or broken after their state was kept: found out, restored, made anew.
+
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use awo_engine::ports::{Sandbox, SandboxProvider as _, Standing};
+use awo_models::{FailureCode, WorkspaceSnapshot};
+use awo_testkit::repository::FixtureRepository;
+
+use crate::workspace::{Setting, order, write};
+
+/// What happens to a directory, and how.
+type Breakage = (&'static str, fn(&Path));
+
+fn git(directory: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=Agent", "-c", "user.email=agent@example.org"])
+        .args(arguments)
+        .current_dir(directory)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Work of every kind, committed and not, and its state, which is kept.
+async fn work(sandbox: &dyn Sandbox) -> WorkspaceSnapshot {
+    let root = sandbox.working_dir();
+    sandbox.create_branch("feat-x").await.unwrap();
+    write(sandbox, "committed", "1\n");
+    sandbox.commit("first part").await.unwrap();
+    write(sandbox, "README.md", "# Changed\n");
+    write(sandbox, "run.sh", "#!/bin/sh\n");
+    fs::set_permissions(root.join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("run.sh", root.join("link")).unwrap();
+    fs::remove_file(root.join("docs/usage.md")).unwrap();
+    write(sandbox, &format!("{}deep", "long-name/".repeat(80)), "far down\n");
+    write(sandbox, "new\nline -- \u{e9}", "odd\n");
+    fs::write(root.join("blob"), [0, 255, 1]).unwrap();
+    write(sandbox, "ignored.log", "noise\n");
+    let left = sandbox.snapshot().await.unwrap();
+    sandbox.checkpoint(&left).await.unwrap();
+    left
+}
+
+fn assert_work_is_there(root: &Path) {
+    assert_eq!(fs::read_to_string(root.join("README.md")).unwrap(), "# Changed\n");
+    assert_eq!(fs::metadata(root.join("run.sh")).unwrap().permissions().mode() & 0o111, 0o111);
+    assert_eq!(fs::read_link(root.join("link")).unwrap(), Path::new("run.sh"));
+    assert!(!root.join("docs/usage.md").exists());
+    assert_eq!(git(root, &["log", "--format=%s"]), "first part\nfirst commit");
+    assert_eq!(git(root, &["diff", "--name-only", "HEAD", "--", "committed"]), "");
+}
+
+async fn examine(setting: &Setting, left: &WorkspaceSnapshot) -> Standing {
+    setting.provider.examine(&setting.request(1), left).await.unwrap()
+}
+
+async fn rebuild(setting: &Setting, left: &WorkspaceSnapshot) -> Arc<dyn Sandbox> {
+    setting.provider.rebuild(&setting.request(1), left).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_checkout_that_is_gone_or_broken_is_made_anew() {
+    let breakages: [Breakage; 7] = [
+        ("everything is gone", |order| fs::remove_dir_all(order).unwrap()),
+        ("all checkouts are gone", |order| fs::remove_dir_all(order.parent().unwrap()).unwrap()),
+        ("the files are gone", |order| fs::remove_dir_all(order.join("repo")).unwrap()),
+        ("it was never finished", |order| fs::remove_file(order.join("workspace.json")).unwrap()),
+        ("the git directory is a file", |order| {
+            fs::remove_dir_all(order.join("repo/.git")).unwrap();
+            fs::write(order.join("repo/.git"), "gitdir: /nowhere\n").unwrap();
+        }),
+        ("the head is rubbish", |order| fs::write(order.join("repo/.git/HEAD"), "rubbish\n").unwrap()),
+        ("the objects are gone", |order| {
+            fs::remove_dir_all(order.join("repo/.git/objects")).unwrap();
+            fs::create_dir(order.join("repo/.git/objects")).unwrap();
+        }),
+    ];
+    for (what, break_it) in breakages {
+        let setting = Setting::new(FixtureRepository::new());
+        let sandbox = setting.prepare(1).await;
+        let left = work(&*sandbox).await;
+        assert_eq!(examine(&setting, &left).await, Standing::Sound, "{what}");
+        let base = sandbox.base_commit().to_owned();
+        break_it(&setting.directory(1));
+        // It must not matter what the remote has by now.
+        setting.remote.commit("main", "later", &[("later", "1")]);
+
+        assert_eq!(examine(&setting, &left).await, Standing::Rebuildable, "{what}");
+        let again = rebuild(&setting, &left).await;
+        assert_eq!(again.snapshot().await.unwrap(), left, "{what}");
+        assert_eq!(again.working_dir(), sandbox.working_dir());
+        assert_eq!((again.base_branch(), again.base_commit()), ("main", &*base));
+        assert_work_is_there(again.working_dir());
+        assert!(!again.working_dir().join("ignored.log").exists(), "ignored files are not kept");
+        assert_eq!(examine(&setting, &left).await, Standing::Sound, "{what}");
+
+        // The work goes on as if nothing had been.
+        again.commit("second part").await.unwrap();
+        again.push("feat-x").await.unwrap();
+        assert_eq!(setting.remote.log("feat-x"), ["second part", "first part", "first commit"]);
+        let reopened = setting.provider.reopen(&setting.request(1)).await.unwrap().unwrap();
+        assert_eq!(reopened.base_commit(), base);
+    }
+}
+
+#[tokio::test]
+async fn what_came_since_is_undone_though_the_agent_threw_the_objects_away() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    let left = work(&*sandbox).await;
+    let root = sandbox.working_dir();
+    git(root, &["checkout", "--quiet", "--force", "main"]);
+    git(root, &["branch", "-D", "feat-x"]);
+    git(root, &["clean", "-ffdxq"]);
+    fs::remove_file(setting.directory(1).join("snapshot.index")).unwrap();
+    git(root, &["reflog", "expire", "--expire=now", "--all"]);
+    git(root, &["gc", "--quiet", "--prune=now"]);
+    let lost = Command::new("git").args(["cat-file", "-e", &left.tree]).current_dir(root).status().unwrap();
+    assert!(!lost.success(), "the agent did throw it away");
+
+    assert_eq!(examine(&setting, &left).await, Standing::Changed);
+    sandbox.restore(&left).await.unwrap();
+    assert_eq!(sandbox.snapshot().await.unwrap(), left);
+    assert_work_is_there(root);
+
+    // The next state builds on one that the checkout does not have any more.
+    git(root, &["checkout", "--quiet", "--force", "main"]);
+    git(root, &["branch", "-D", "feat-x"]);
+    git(root, &["reflog", "expire", "--expire=now", "--all"]);
+    git(root, &["gc", "--quiet", "--prune=now"]);
+    let next = sandbox.snapshot().await.unwrap();
+    sandbox.checkpoint(&next).await.unwrap();
+    fs::remove_dir_all(setting.directory(1)).unwrap();
+    assert_eq!(rebuild(&setting, &next).await.snapshot().await.unwrap(), next);
+    assert_eq!(rebuild(&setting, &left).await.snapshot().await.unwrap(), left, "an earlier one is kept too");
+}
+
+#[tokio::test]
+async fn a_state_is_kept_once_and_stays_while_others_come() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    let first = work(&*sandbox).await;
+    let refs = || git(&setting.mirror(1), &["for-each-ref", "refs/awo/checkpoints"]);
+    let kept = refs();
+    assert_eq!(kept.lines().count(), 1);
+    sandbox.checkpoint(&first).await.unwrap();
+    assert_eq!(refs(), kept);
+    git(&setting.mirror(1), &["update-ref", "-d", kept.rsplit('\t').next().unwrap()]);
+    sandbox.checkpoint(&first).await.unwrap();
+    assert_eq!(refs(), kept, "one state is one commit");
+
+    write(&*sandbox, "more", "2\n");
+    let second = sandbox.snapshot().await.unwrap();
+    sandbox.checkpoint(&second).await.unwrap();
+    git(&setting.mirror(1), &["gc", "--quiet", "--prune=now"]);
+    for state in [&first, &second, &first] {
+        fs::remove_dir_all(setting.directory(1)).unwrap();
+        assert_eq!(rebuild(&setting, state).await.snapshot().await.unwrap(), *state);
+    }
+    let unknown = WorkspaceSnapshot { tree: "0".repeat(40).into(), ..first };
+    assert!(sandbox.checkpoint(&unknown).await.is_err());
+}
+
+#[tokio::test]
+async fn only_what_is_new_travels() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    let noise: Vec<u8> = (0..200_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    fs::write(sandbox.working_dir().join("noise"), noise).unwrap();
+    sandbox.checkpoint(&sandbox.snapshot().await.unwrap()).await.unwrap();
+    let size = || -> u64 {
+        let packs = fs::read_dir(setting.mirror(1).join("objects/pack")).unwrap();
+        packs.map(|pack| pack.unwrap().metadata().unwrap().len()).sum()
+    };
+    let before = size();
+    assert!(before > 100_000);
+    write(&*sandbox, "small", "1\n");
+    sandbox.checkpoint(&sandbox.snapshot().await.unwrap()).await.unwrap();
+    assert!(size() - before < 5_000, "{before} {}", size());
+}
+
+#[tokio::test]
+async fn a_repository_with_longer_ids_and_a_tree_without_files_are_kept_too() {
+    let place = tempfile::tempdir().unwrap();
+    let remote = place.path().join("sha256.git");
+    git(place.path(), &["init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", "sha256.git"]);
+    git(place.path(), &["clone", "--quiet", "sha256.git", "work"]);
+    let work = place.path().join("work");
+    fs::write(work.join("file"), "1").unwrap();
+    git(&work, &["add", "."]);
+    git(&work, &["commit", "--quiet", "-m", "first"]);
+    git(&work, &["push", "--quiet", "origin", "HEAD:main"]);
+
+    let setting = Setting::new(FixtureRepository::new());
+    for (n, url) in [(1, setting.remote.url()), (2, remote.to_str().unwrap().to_owned())] {
+        let request = awo_engine::ports::SandboxRequest { repository_url: url.into(), ..setting.request(n) };
+        let sandbox = setting.provider.prepare(&request).await.unwrap();
+        let root = sandbox.working_dir();
+        git(root, &["rm", "-r", "-f", "--quiet", "."]);
+        let empty = sandbox.snapshot().await.unwrap();
+        sandbox.checkpoint(&empty).await.unwrap();
+        fs::write(root.join("new"), "1").unwrap();
+        let full = sandbox.snapshot().await.unwrap();
+        sandbox.checkpoint(&full).await.unwrap();
+        for state in [empty, full] {
+            fs::remove_dir_all(setting.directory(n)).unwrap();
+            assert_eq!(setting.provider.examine(&request, &state).await, Ok(Standing::Rebuildable));
+            let again = setting.provider.rebuild(&request, &state).await.unwrap();
+            assert_eq!(again.snapshot().await.unwrap(), state);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_repository_inside_the_repository_is_not_kept_and_the_failure_names_it() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    let nested = sandbox.working_dir().join("nested");
+    fs::create_dir(&nested).unwrap();
+    git(&nested, &["init", "--quiet"]);
+    fs::write(nested.join("file"), "1").unwrap();
+    git(&nested, &["add", "."]);
+    git(&nested, &["commit", "--quiet", "-m", "inner"]);
+    let left = sandbox.snapshot().await.unwrap();
+    sandbox.checkpoint(&left).await.unwrap();
+    // Once it is part of a commit, it is a submodule that is not checked out.
+    sandbox.commit("outer").await.unwrap();
+    let committed = sandbox.snapshot().await.unwrap();
+    sandbox.checkpoint(&committed).await.unwrap();
+    fs::remove_dir_all(setting.directory(1)).unwrap();
+    assert_eq!(rebuild(&setting, &committed).await.snapshot().await.unwrap(), committed);
+    let failure = setting.provider.rebuild(&setting.request(1), &left).await.unwrap_err();
+    assert!(failure.message.contains("\"nested\" came out otherwise"), "{failure}");
+}
+
+#[tokio::test]
+async fn without_the_bare_clone_the_remote_is_asked() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    let base = sandbox.base_commit().to_owned();
+    sandbox.create_branch("feat-x").await.unwrap();
+    write(&*sandbox, "new", "1\n");
+    sandbox.commit("work").await.unwrap();
+    sandbox.push("feat-x").await.unwrap();
+    let pushed = sandbox.snapshot().await.unwrap();
+    sandbox.checkpoint(&pushed).await.unwrap();
+    setting.remote.commit("main", "later", &[("later", "1")]);
+
+    // Only the bare clone is gone: the checkout is sound, and what is kept or pushed next makes a new one.
+    fs::remove_dir_all(setting.mirror(1)).unwrap();
+    assert_eq!(examine(&setting, &pushed).await, Standing::Sound);
+    sandbox.checkpoint(&pushed).await.unwrap();
+    fs::remove_dir_all(setting.directory(1)).unwrap();
+    assert_eq!(rebuild(&setting, &pushed).await.base_commit(), base);
+
+    // Everything of this machine is gone.
+    for gone in [setting.mirror(1), setting.directory(1)] {
+        fs::remove_dir_all(gone).unwrap();
+    }
+    assert_eq!(examine(&setting, &pushed).await, Standing::Lost, "no other machine is asked");
+    let again = rebuild(&setting, &pushed).await;
+    assert_eq!(again.snapshot().await.unwrap(), pushed);
+    assert_eq!((again.base_branch(), again.base_commit()), ("main", &*base), "not what the remote has by now");
+
+    // What was not committed is on no remote.
+    write(&*again, "newer", "2\n");
+    let unpushed = again.snapshot().await.unwrap();
+    for gone in [setting.mirror(1), setting.directory(1)] {
+        fs::remove_dir_all(gone).unwrap();
+    }
+    let request = setting.request(1);
+    let failure = setting.provider.rebuild(&request, &unpushed).await.unwrap_err();
+    assert_eq!(failure.code, FailureCode::WorkspaceFailed);
+    assert!(failure.message.contains(&*unpushed.tree) && failure.message.contains(&*unpushed.head), "{failure}");
+    assert!(failure.message.contains(&format!("awo retry {} --from-step", order(1))), "{failure}");
+    let never_pushed = WorkspaceSnapshot { branch: Some("feat-y".into()), ..unpushed };
+    let failure = setting.provider.rebuild(&request, &never_pushed).await.unwrap_err();
+    assert!(failure.message.contains("couldn't find remote ref"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_bare_clone_that_is_broken_or_cut_half_way_is_made_anew() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    sandbox.create_branch("feat-x").await.unwrap();
+    write(&*sandbox, "new", "1\n");
+    sandbox.commit("work").await.unwrap();
+    sandbox.push("feat-x").await.unwrap();
+    let pushed = sandbox.snapshot().await.unwrap();
+    let mirror = setting.mirror(1);
+    let breakages: [Breakage; 4] = [
+        ("cut while it was made", |mirror| {
+            fs::rename(mirror, mirror.with_extension("git.new")).unwrap();
+            fs::remove_file(mirror.with_extension("git.new").join("HEAD")).unwrap();
+        }),
+        ("cut while it was removed", |mirror| {
+            fs::remove_file(mirror.join("awo-origin.json")).unwrap();
+            fs::remove_dir_all(mirror.join("refs")).unwrap();
+        }),
+        ("objects are gone", |mirror| fs::remove_dir_all(mirror.join("objects/pack")).unwrap()),
+        ("no repository", |mirror| fs::remove_file(mirror.join("HEAD")).unwrap()),
+    ];
+    for (what, break_it) in breakages {
+        sandbox.checkpoint(&sandbox.snapshot().await.unwrap()).await.unwrap();
+        break_it(&mirror);
+        fs::remove_dir_all(setting.directory(1)).unwrap();
+        assert_eq!(examine(&setting, &pushed).await, Standing::Lost, "{what}");
+        assert_eq!(setting.provider.orders().await.unwrap(), [order(1)], "{what}");
+        let again = rebuild(&setting, &pushed).await;
+        assert_eq!(again.snapshot().await.unwrap(), pushed, "{what}");
+        again.checkpoint(&pushed).await.unwrap();
+        assert_eq!(again.base_commit(), sandbox.base_commit(), "{what}");
+    }
+    setting.provider.remove(order(1)).await.unwrap();
+    assert_eq!(fs::read_dir(mirror.parent().unwrap()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_checkpoint_or_a_rebuild_that_was_cut_is_done_again() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    let first = work(&*sandbox).await;
+    // Each poll lets it get a little further; then it is dropped, and its git is killed.
+    for polls in (1..40).step_by(3) {
+        write(&*sandbox, "counter", &polls.to_string());
+        let state = sandbox.snapshot().await.unwrap();
+        cut(sandbox.checkpoint(&state), polls).await;
+        sandbox.checkpoint(&state).await.unwrap();
+        let (head, tree) = (&state.head, &state.tree);
+        // The locks that a git leaves which is killed at the worst moment.
+        fs::write(setting.mirror(1).join(format!("refs/awo/checkpoints/{head}-{tree}.lock")), "").unwrap();
+        sandbox.checkpoint(&state).await.unwrap();
+    }
+    write(&*sandbox, "counter", "last");
+    let last = sandbox.snapshot().await.unwrap();
+    let lock = setting.mirror(1).join(format!("refs/awo/checkpoints/{}-{}.lock", last.head, last.tree));
+    fs::write(lock, "").unwrap();
+    sandbox.checkpoint(&last).await.unwrap();
+    for polls in (1..200).step_by(13) {
+        let state = if polls % 2 == 0 { &first } else { &last };
+        let request = setting.request(1);
+        cut(setting.provider.rebuild(&request, state), polls).await;
+        assert_ne!(examine(&setting, state).await, Standing::Lost, "{polls}");
+        assert_eq!(rebuild(&setting, state).await.snapshot().await.unwrap(), *state, "{polls}");
+    }
+}
+
+/// Drops a future after so many polls, if it has not ended before.
+async fn cut<T>(future: impl Future<Output = T>, polls: u32) {
+    let mut future = Box::pin(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        left -= 1;
+        if left == 0 || future.as_mut().poll(context).is_ready() {
+            return std::task::Poll::Ready(());
+        }
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_of_the_previous_version_goes_on() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    write(&*sandbox, "new", "1\n");
+    let left = sandbox.snapshot().await.unwrap();
+    // The bare clone was in the order's directory, and nothing was kept.
+    let old = setting.directory(1).join("mirror.git");
+    fs::remove_file(setting.mirror(1).join("awo-origin.json")).unwrap();
+    fs::rename(setting.mirror(1), &old).unwrap();
+    let reopened = setting.provider.reopen(&setting.request(1)).await.unwrap().unwrap();
+    assert!(!old.exists() && setting.mirror(1).is_dir());
+    assert_eq!(reopened.base_commit(), sandbox.base_commit());
+    assert_eq!(examine(&setting, &left).await, Standing::Sound);
+    reopened.checkpoint(&left).await.unwrap();
+    fs::remove_dir_all(setting.directory(1)).unwrap();
+    assert_eq!(rebuild(&setting, &left).await.snapshot().await.unwrap(), left);
+
+    // One that is only removed goes whole.
+    fs::rename(setting.mirror(1), &old).unwrap();
+    setting.provider.remove(order(1)).await.unwrap();
+    assert!(!setting.directory(1).exists());
+    assert_eq!(setting.provider.orders().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn orders_are_found_in_both_places_and_foreign_names_are_not_ours() {
+    let setting = Setting::new(FixtureRepository::new());
+    assert_eq!(setting.provider.orders().await.unwrap(), []);
+    for n in 1..=3 {
+        setting.prepare(n).await;
+    }
+    fs::remove_dir_all(setting.directory(1)).unwrap();
+    fs::remove_dir_all(setting.mirror(2)).unwrap();
+    fs::rename(setting.mirror(3), setting.mirror(3).with_extension("git.new")).unwrap();
+    for place in [setting.directory(1), setting.mirror(1)] {
+        let around = place.parent().unwrap();
+        fs::create_dir_all(around.join("somebody's")).unwrap();
+        fs::write(around.join("notes.git"), "").unwrap();
+        fs::create_dir_all(around.join(order(4).to_string().to_uppercase())).unwrap();
+    }
+    assert_eq!(setting.provider.orders().await.unwrap(), [order(1), order(2), order(3)]);
+    for n in 1..=3 {
+        setting.provider.remove(order(n)).await.unwrap();
+    }
+    assert_eq!(setting.provider.orders().await.unwrap(), []);
+    assert!(setting.mirror(1).parent().unwrap().join("notes.git").exists());
+}
+
+#[tokio::test]
+async fn a_state_that_was_not_kept_is_told_apart() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    let untouched = sandbox.snapshot().await.unwrap();
+    write(&*sandbox, "new", "1\n");
+    let left = sandbox.snapshot().await.unwrap();
+    write(&*sandbox, "new", "2\n");
+    assert_eq!(examine(&setting, &left).await, Standing::Changed, "the objects are there");
+    assert_eq!(examine(&setting, &untouched).await, Standing::Changed);
+    fs::remove_dir_all(sandbox.working_dir()).unwrap();
+    assert_eq!(examine(&setting, &left).await, Standing::Lost);
+    assert_eq!(examine(&setting, &untouched).await, Standing::Rebuildable, "it is the commit that was cloned");
+    let failure = setting.provider.rebuild(&setting.request(1), &left).await.unwrap_err();
+    assert!(failure.message.contains("\"main\""), "{failure}");
+    assert!(setting.directory(1).join("workspace.json").exists(), "a rebuild that cannot be done removes nothing");
+    assert_eq!(rebuild(&setting, &untouched).await.snapshot().await.unwrap(), untouched);
+    for bad in ["--help", "main", ""] {
+        let bad = WorkspaceSnapshot { tree: bad.into(), ..left.clone() };
+        assert!(setting.provider.examine(&setting.request(1), &bad).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_git_that_cannot_be_run_says_nothing_about_the_checkout() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    let left = work(&*sandbox).await;
+    let (root, mirrors) = (setting.directory(1), setting.mirror(1));
+    let without = Setting::with(FixtureRepository::new(), |settings| {
+        settings.root = root.parent().unwrap().to_owned();
+        settings.mirrors = mirrors.parent().unwrap().to_owned();
+        settings.git = "/nowhere/git".into();
+    });
+    let failure = without.provider.examine(&setting.request(1), &left).await.unwrap_err();
+    assert!(failure.message.contains("cannot find the program"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_checkpoint_takes_a_handful_of_processes() {
+    let place = tempfile::tempdir().unwrap();
+    let (counting, log) = (place.path().join("git"), place.path().join("log"));
+    let script = format!("#!/bin/sh\necho \"$@\" >> '{}'\nexec git \"$@\"\n", log.display());
+    fs::write(&counting, script).unwrap();
+    fs::set_permissions(&counting, fs::Permissions::from_mode(0o755)).unwrap();
+    let setting = Setting::with(FixtureRepository::new(), |settings| settings.git = counting);
+    let sandbox = setting.prepare(1).await;
+    write(&*sandbox, "new", "1\n");
+    let state = sandbox.snapshot().await.unwrap();
+    let ran = || {
+        let lines = fs::read_to_string(&log).unwrap().lines().count();
+        fs::write(&log, "").unwrap();
+        lines
+    };
+    ran();
+    sandbox.checkpoint(&state).await.unwrap();
+    assert_eq!(ran(), 6);
+    sandbox.checkpoint(&state).await.unwrap();
+    assert_eq!(ran(), 1, "it is kept already");
+    sandbox.commit("work").await.unwrap();
+    let committed = sandbox.snapshot().await.unwrap();
+    ran();
+    sandbox.checkpoint(&committed).await.unwrap();
+    assert_eq!(ran(), 6);
+}
