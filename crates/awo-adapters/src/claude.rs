@@ -195,8 +195,8 @@ impl ClaudeExecutor {
 
     /// Makes an empty file of its own for an execution, readable by its owner only.
     async fn file(&self, request: &AgentRequest, kind: &str) -> Result<PathBuf, Failure> {
-        let directory = self.config.files_dir.join(request.order.to_string());
-        let prefix = format!("{}-{}-", request.step, request.attempt);
+        let directory = self.config.files_dir.clone();
+        let prefix = format!("{}-{}-{}-", request.order, request.step, request.attempt);
         let suffix = format!(".{kind}");
         let place = directory.clone();
         let made = tokio::task::spawn_blocking(move || {

@@ -74,8 +74,6 @@ fn is_kept(entry: &Entry, orders: &[&str]) -> bool {
             shard.len() == 2 && shard.bytes().all(|b| b.is_ascii_hexdigit())
         }
         (true, ["artifacts", shard, id]) => shard_of(id, shard),
-        // Only the directory: a file in it is work that was not cleaned up.
-        (true, ["agents", "files", id]) => orders.contains(id),
         (false, ["orders", shard, name]) => name.split_once('.').is_some_and(|(id, ending)| {
             // A cut record is kept aside on purpose.
             shard_of(id, shard) && (ending == "awoj" || ending.starts_with("awoj.torn-"))
@@ -123,7 +121,7 @@ mod tests {
     fn everything_else_is_a_leftover() {
         for file in [
             "processes/ID-1.json",
-            "agents/files/ID/transcript",
+            "agents/files/ID-plan-1-x.stderr.txt",
             "orders/ef/.ID.awoj.writing",
             "orders/ef/ID.tmp",
             "orders/ab/ID.awoj",
