@@ -128,6 +128,7 @@ async fn a_reader_sees_no_gap_while_files_are_rotated() {
         assert!(seen.windows(2).all(|two| two[0].0 + 1 == two[1].0), "{seen:?}");
         let last = seen.last().map_or(0, |(number, _)| *number);
         assert!(last >= newest, "nothing that was seen goes back");
+        assert!(seen.len() as u64 >= last.min(BOUNDS.lines / 2), "the newer half is there: {seen:?}");
         newest = last;
         if over {
             break;
@@ -135,6 +136,23 @@ async fn a_reader_sees_no_gap_while_files_are_rotated() {
     }
     writing.await.unwrap();
     assert_eq!(newest, 2_000);
+}
+
+#[tokio::test]
+async fn a_log_that_somebody_else_changed_is_looked_at_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = FileOrderLog::with_bounds(dir.path(), BOUNDS);
+    let numbers = async |log: &FileOrderLog| lines(log).await.into_iter().map(|(number, _)| number).collect::<Vec<_>>();
+    log.append(id(1), &[entry(1), entry(2)]).await.unwrap();
+    let text = id(1).to_string();
+    let path = dir.path().join("logs").join(&text[text.len() - 2..]).join(format!("{text}.jsonl"));
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+    log.append(id(1), &[entry(2)]).await.unwrap();
+    assert_eq!(numbers(&log).await, [1, 2]);
+    std::fs::remove_file(&path).unwrap();
+    log.append(id(1), &[entry(1)]).await.unwrap();
+    assert_eq!(numbers(&log).await, [1]);
 }
 
 #[tokio::test]
