@@ -107,7 +107,7 @@ async fn commit_of(mirror: &Git, snapshot: &WorkspaceSnapshot) -> Result<Option<
         let parsed = mirror.command("rev-parse").args(["--verify", "--quiet", &what]).accept(&[0, 1]).run();
         parsed.await.map(|output| Some(output.text()).filter(|id| !id.is_empty()))
     };
-    if let Some(checkpoint) = resolved(reference(snapshot)).await? {
+    if let Some(checkpoint) = resolved(format!("{}^{{commit}}", reference(snapshot))).await? {
         return Ok(Some(checkpoint));
     }
     let tree = resolved(format!("{}^{{tree}}", snapshot.head)).await?;

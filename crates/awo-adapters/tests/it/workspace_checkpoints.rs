@@ -297,7 +297,7 @@ async fn a_bare_clone_that_is_broken_or_cut_half_way_is_made_anew() {
     sandbox.push("feat-x").await.unwrap();
     let pushed = sandbox.snapshot().await.unwrap();
     let mirror = setting.mirror(1);
-    let breakages: [Breakage; 4] = [
+    let breakages: [Breakage; 5] = [
         ("cut while it was made", |mirror| {
             fs::rename(mirror, mirror.with_extension("git.new")).unwrap();
             fs::remove_file(mirror.with_extension("git.new").join("HEAD")).unwrap();
@@ -307,6 +307,10 @@ async fn a_bare_clone_that_is_broken_or_cut_half_way_is_made_anew() {
             fs::remove_dir_all(mirror.join("refs")).unwrap();
         }),
         ("objects are gone", |mirror| fs::remove_dir_all(mirror.join("objects/pack")).unwrap()),
+        ("all objects are gone", |mirror| {
+            fs::remove_dir_all(mirror.join("objects")).unwrap();
+            fs::create_dir(mirror.join("objects")).unwrap();
+        }),
         ("no repository", |mirror| fs::remove_file(mirror.join("HEAD")).unwrap()),
     ];
     for (what, break_it) in breakages {
