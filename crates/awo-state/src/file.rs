@@ -6,6 +6,7 @@
 mod artifacts;
 mod content;
 mod disk;
+mod flush;
 mod frame;
 mod index;
 mod journal;
@@ -30,6 +31,7 @@ pub use options::{Durability, FileOptions};
 use crate::{Change, Committed, Head, OrderQuery, OrderSnapshot, Page, Result, StateError, StateRepository, merge};
 use content::Recent;
 use disk::{Disk, RealDisk};
+use flush::Writer;
 use index::{Entry, Index, Seen};
 use journal::Journal;
 use lock::Lock;
@@ -54,7 +56,7 @@ struct Shared {
 
 #[derive(Debug)]
 enum Access {
-    Writer(Lock),
+    Writer(Writer),
     Reader(Reader),
 }
 
@@ -69,17 +71,22 @@ impl FileRepository {
 
     /// The same with other settings than the default.
     pub fn open_with(dir: impl AsRef<Path>, holder: &str, options: FileOptions) -> Result<Self, OpenError> {
-        Self::open_on(Arc::new(RealDisk), dir.as_ref(), holder, options)
+        let opened = Self::open_on(Arc::new(RealDisk), dir.as_ref(), holder, options)?;
+        if let Access::Writer(writer) = &opened.shared.access {
+            writer.start().map_err(|source| OpenError::Io { dir: dir.as_ref().to_owned(), source })?;
+        }
+        Ok(opened)
     }
 
+    /// Nothing is synced by itself: that is started by the caller.
     fn open_on(disk: Arc<dyn Disk>, dir: &Path, holder: &str, options: FileOptions) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { dir: dir.to_owned(), source };
         let orders = dir.join("orders");
         disk::create_dirs(&*disk, &orders).map_err(failed)?;
         mounts::warn_if_network(dir);
-        let lock = Lock::take(dir, holder, options.durability)?;
+        let lock = Lock::take(dir, holder)?;
         let index = scan::index(&*disk, &orders, lock.crashed_since).map_err(failed)?;
-        let access = Access::Writer(lock);
+        let access = Access::Writer(Writer::new(lock, Arc::clone(&disk), options.durability));
         Ok(Self { shared: Arc::new(Shared { index, recent: Recent::default(), orders, disk, access, options }) })
     }
 
@@ -95,7 +102,7 @@ impl FileRepository {
                 recent: Recent::default(),
                 orders,
                 disk: Arc::new(RealDisk),
-                access: Access::Reader(Reader::default()),
+                access: Access::Reader(Reader::new(dir)),
                 options: FileOptions::default(),
             }),
         })
@@ -109,7 +116,7 @@ impl FileRepository {
     /// Tells whoever looks at the lock where this process answers requests.
     pub fn announce(&self, address: &str) -> io::Result<()> {
         match &self.shared.access {
-            Access::Writer(lock) => lock.write(Some(address)),
+            Access::Writer(writer) => writer.lock.write(Some(address)),
             Access::Reader(_) => Err(io::Error::other("the data directory is opened for reading only")),
         }
     }
@@ -154,26 +161,31 @@ impl FileRepository {
 impl Shared {
     fn commit(
         &self,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         journal: &mut Journal,
         history: Option<&StepHistory>,
         delta: crate::Delta,
     ) -> Result<Committed> {
         let gone = || StateError::NotFound(entry.id);
-        if let Some(file) = journal.open(&*self.disk) {
-            journal.append(&*self.disk, &file, history, &delta, self.options.durability)?;
+        let durability = self.options.durability;
+        if let Some(file) = journal.open(&*self.disk, durability) {
+            journal.append(&*self.disk, &file, history, &delta, durability)?;
         } else {
             let mut next = entry.look(|order| order.clone())?.ok_or_else(gone)?;
             next.commit(history, delta.clone());
-            journal.store_whole(&*self.disk, &next)?;
+            journal.store_whole(&*self.disk, &next, durability)?;
         }
         let head = delta.head;
         entry.look(|order| order.commit(history, delta))?.ok_or_else(gone)?;
+        if let Access::Writer(writer) = &self.access {
+            writer.unsynced.add(entry);
+        }
         if journal.is_long(&self.options)
             && let Some(order) = entry.look(|order| order.clone())?
         {
             journal.compact(&*self.disk, &order, &self.options);
         }
+        entry.set_bytes(journal.length());
         if head.status.is_terminal() {
             self.recent.add(entry.id);
             self.evict();
@@ -184,8 +196,9 @@ impl Shared {
     fn create(&self, entry: &Entry, journal: &mut Journal, order: AgentWorkOrder, head: Head) -> Result<Committed> {
         let order = Loaded::created(order, head);
         let key = index::key_of(&order);
-        match journal.store_whole(&*self.disk, &order) {
+        match journal.store_whole(&*self.disk, &order, self.options.durability) {
             Ok(()) => {
+                entry.set_bytes(journal.length());
                 *entry.seen() = Seen::Sound(order);
                 Ok(head.committed())
             }

@@ -130,7 +130,7 @@ impl StateRepository for InMemory {
         let mut items: Vec<_> = matching()
             .filter(older)
             .take(query.limit.saturating_add(1))
-            .map(|s| OrderRow { order: Arc::clone(&s.order), seq: s.head.seq, epoch: s.head.epoch })
+            .map(|s| OrderRow { order: Arc::clone(&s.order), seq: s.head.seq, epoch: s.head.epoch, bytes: 0 })
             .collect();
         let more = items.len() > query.limit;
         items.truncate(query.limit);

@@ -1,6 +1,7 @@
 //! What a repository knows of its orders without asking the disk: what was last acknowledged.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use awo_models::OrderId;
@@ -26,6 +27,7 @@ struct Entries {
 pub(super) struct Entry {
     pub(super) id: OrderId,
     seen: Mutex<Seen>,
+    bytes: AtomicU64,
     pub(super) journal: Arc<tokio::sync::Mutex<Journal>>,
 }
 
@@ -42,7 +44,13 @@ pub(super) enum Seen {
 
 impl Entry {
     pub(super) fn new(id: OrderId, seen: Seen, journal: Journal) -> Arc<Self> {
-        Arc::new(Self { id, seen: Mutex::new(seen), journal: Arc::new(tokio::sync::Mutex::new(journal)) })
+        let bytes = AtomicU64::new(journal.length());
+        Arc::new(Self { id, seen: Mutex::new(seen), bytes, journal: Arc::new(tokio::sync::Mutex::new(journal)) })
+    }
+
+    /// Says how long the file is, for lists.
+    pub(super) fn set_bytes(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -127,9 +135,12 @@ impl Index {
                     continue;
                 }
                 Seen::Sound(order) if !query.matches(&order.order) => continue,
-                Seen::Sound(order) => {
-                    OrderRow { order: Arc::clone(&order.order), seq: order.head.seq, epoch: order.head.epoch }
-                }
+                Seen::Sound(order) => OrderRow {
+                    order: Arc::clone(&order.order),
+                    seq: order.head.seq,
+                    epoch: order.head.epoch,
+                    bytes: entry.bytes.load(Ordering::Relaxed),
+                },
             };
             page.total += 1;
             if query.after.is_some_and(|after| entry.id >= after) {

@@ -3,6 +3,7 @@
 mod compaction;
 mod durability;
 mod eviction;
+mod power;
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
