@@ -46,6 +46,12 @@ pub trait ArtifactStore: Debug + Send + Sync + 'static {
 
     /// Removes all artifacts of an order. No error if there are none.
     async fn delete_all(&self, id: OrderId) -> Result<()>;
+
+    /// Orders that have artifacts, sorted.
+    async fn orders(&self) -> Result<Vec<OrderId>>;
+
+    /// Bytes of all artifacts of an order; 0 for an unknown order.
+    async fn size(&self, id: OrderId) -> Result<u64>;
 }
 
 /// What to store.

@@ -15,6 +15,7 @@
 //! | `mock` | `MockStateRepository`, for tests of call order |
 
 mod artifacts;
+mod catalog;
 mod change;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -26,9 +27,14 @@ mod head;
 #[cfg(feature = "memory")]
 mod memory;
 mod merge;
+mod order_log;
 mod repository;
 
 pub use artifacts::{ArtifactContent, ArtifactStore};
+pub use catalog::{
+    ApiKey, AuditEntry, AuditLine, AuditPage, Catalog, CatalogBounds, CatalogError, CatalogResult,
+    ConfiguredRepository, Versioned, normalized_address,
+};
 pub use change::{Change, ClaimId, Guard, Recorded};
 pub use error::{BoxError, Result, StateError};
 pub use extension::StateRepositoryExt;
@@ -36,9 +42,12 @@ pub use extension::StateRepositoryExt;
 pub use file::{Durability, FileArtifacts, FileOptions, FileRepository, Holder, OpenError};
 pub use head::{Committed, Head};
 #[cfg(feature = "memory")]
-pub use memory::{InMemory, InMemoryArtifacts};
+pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryOrderLog};
 pub use merge::{Delta, merge};
+pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
 
 #[cfg(feature = "mock")]
-pub use {artifacts::MockArtifactStore, repository::MockStateRepository};
+pub use {
+    artifacts::MockArtifactStore, catalog::MockCatalog, order_log::MockOrderLog, repository::MockStateRepository,
+};

@@ -1,10 +1,16 @@
 //! Orders in memory: for tests and for embedders that want no disk. Survives nothing.
 
-use std::collections::{BTreeMap, HashMap};
+mod catalog;
+mod order_log;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use awo_models::{AgentWorkOrder, ArtifactName, Event, EventKind, EventSeq, OrderId, StepHistory};
+
+pub use catalog::InMemoryCatalog;
+pub use order_log::InMemoryOrderLog;
 
 use crate::{
     ArtifactContent, ArtifactStore, Change, Committed, Head, OrderQuery, OrderRow, OrderSnapshot, Page, Result,
@@ -202,5 +208,14 @@ impl ArtifactStore for InMemoryArtifacts {
     async fn delete_all(&self, id: OrderId) -> Result<()> {
         self.all().retain(|(order, _), _| *order != id);
         Ok(())
+    }
+
+    async fn orders(&self) -> Result<Vec<OrderId>> {
+        let orders: BTreeSet<_> = self.all().keys().map(|(order, _)| *order).collect();
+        Ok(orders.into_iter().collect())
+    }
+
+    async fn size(&self, id: OrderId) -> Result<u64> {
+        Ok(self.all().iter().filter(|((order, _), _)| *order == id).map(|(_, bytes)| bytes.len() as u64).sum())
     }
 }

@@ -55,6 +55,16 @@ impl ArtifactStore for FileArtifacts {
         let dir = self.dir(id);
         on_disk(move || delete_all(&dir)).await?
     }
+
+    async fn orders(&self) -> Result<Vec<OrderId>> {
+        let dir = self.artifacts.clone();
+        on_disk(move || orders(&dir)).await?
+    }
+
+    async fn size(&self, id: OrderId) -> Result<u64> {
+        let dir = self.dir(id);
+        on_disk(move || size(&dir)).await?
+    }
 }
 
 fn put(dir: &Path, name: &str, content: &ArtifactContent) -> Result<()> {
@@ -147,6 +157,37 @@ fn delete_all(dir: &Path) -> Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StateError::Unavailable(error.into())),
         _ => Ok(()),
     }
+}
+
+fn listed(dir: &Path) -> Result<Vec<PathBuf>> {
+    match RealDisk.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.map_err(backend),
+    }
+}
+
+fn orders(artifacts: &Path) -> Result<Vec<OrderId>> {
+    let mut orders = Vec::new();
+    for shard in listed(artifacts)? {
+        for dir in listed(&shard)? {
+            let id = dir.file_name().and_then(|name| name.to_str()?.parse().ok());
+            if let Some(id) = id
+                && !list(&dir)?.is_empty()
+            {
+                orders.push(id);
+            }
+        }
+    }
+    orders.sort_unstable();
+    Ok(orders)
+}
+
+fn size(dir: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for name in list(dir)? {
+        bytes += fs::metadata(dir.join(name.as_str())).map_err(backend)?.len();
+    }
+    Ok(bytes)
 }
 
 fn backend(error: io::Error) -> StateError {
