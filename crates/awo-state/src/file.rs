@@ -28,7 +28,10 @@ pub use artifacts::FileArtifacts;
 pub use lock::{Holder, OpenError};
 pub use options::{Durability, FileOptions};
 
-use crate::{Change, Committed, Head, OrderQuery, OrderSnapshot, Page, Result, StateError, StateRepository, merge};
+use crate::{
+    Change, Committed, Head, OrderQuery, OrderSnapshot, Page, Result, StateError, StateRepository, StateTransfer,
+    StoredOrder, merge,
+};
 use content::Recent;
 use disk::{Disk, RealDisk};
 use flush::Writer;
@@ -137,6 +140,35 @@ impl FileRepository {
         Ok(self.shared.index.get(id))
     }
 
+    /// Stores an order whose id and key are free.
+    async fn store_new(&self, order: Loaded) -> Result<()> {
+        let id = order.order.agent_work_order_id;
+        let key = index::key_of(&order);
+        let (entry, mut journal) = loop {
+            let journal = Journal::missing(journal::path(&self.shared.orders, id));
+            let entry = Entry::new(id, Seen::Nothing, journal);
+            let journal = Arc::clone(&entry.journal).try_lock_owned();
+            let journal = journal.map_err(|e| StateError::Backend(e.into()))?;
+            let Some(taken) = self.shared.index.reserve(&entry, key.as_ref()) else {
+                break (entry, journal);
+            };
+            // The one that has the name may be on its way in or out: wait for it and look again.
+            let _turn = taken.journal.lock().await;
+            if !matches!(*taken.seen(), Seen::Nothing) {
+                return Err(StateError::AlreadyExists(taken.id));
+            }
+            self.shared.index.forget(&taken);
+        };
+        let shared = Arc::clone(&self.shared);
+        on_disk(move || {
+            let stored = shared.create(&entry, &mut journal, order);
+            drop((shared, entry));
+            drop(journal);
+            stored
+        })
+        .await?
+    }
+
     async fn commit(&self, id: OrderId, history: Option<&StepHistory>, change: &Change) -> Result<Committed> {
         self.writable()?;
         let entry = self.entry(id).await?.ok_or(StateError::NotFound(id))?;
@@ -193,14 +225,17 @@ impl Shared {
         Ok(head.committed())
     }
 
-    fn create(&self, entry: &Entry, journal: &mut Journal, order: AgentWorkOrder, head: Head) -> Result<Committed> {
-        let order = Loaded::created(order, head);
+    fn create(&self, entry: &Entry, journal: &mut Journal, order: Loaded) -> Result<()> {
         let key = index::key_of(&order);
         match journal.store_whole(&*self.disk, &order, self.options.durability) {
             Ok(()) => {
                 entry.set_bytes(journal.length());
+                let ended = order.head.status.is_terminal();
                 *entry.seen() = Seen::Sound(order);
-                Ok(head.committed())
+                if ended {
+                    self.recent.add(entry.id);
+                }
+                Ok(())
             }
             Err(error) => {
                 if matches!(error, StateError::Unavailable(_)) {
@@ -226,31 +261,8 @@ impl StateRepository for FileRepository {
     async fn create(&self, order: AgentWorkOrder) -> Result<Committed> {
         self.writable()?;
         let head = Head::of_new(&order)?;
-        let id = order.agent_work_order_id;
-        let key = order.spec.idempotency.as_ref().map(|idempotency| Arc::clone(&idempotency.key));
-        let (entry, mut journal) = loop {
-            let journal = Journal::missing(journal::path(&self.shared.orders, id));
-            let entry = Entry::new(id, Seen::Nothing, journal);
-            let journal = Arc::clone(&entry.journal).try_lock_owned();
-            let journal = journal.map_err(|e| StateError::Backend(e.into()))?;
-            let Some(taken) = self.shared.index.reserve(&entry, key.as_ref()) else {
-                break (entry, journal);
-            };
-            // The one that has the name may be on its way in or out: wait for it and look again.
-            let _turn = taken.journal.lock().await;
-            if !matches!(*taken.seen(), Seen::Nothing) {
-                return Err(StateError::AlreadyExists(taken.id));
-            }
-            self.shared.index.forget(&taken);
-        };
-        let shared = Arc::clone(&self.shared);
-        on_disk(move || {
-            let stored = shared.create(&entry, &mut journal, order, head);
-            drop((shared, entry));
-            drop(journal);
-            stored
-        })
-        .await?
+        self.store_new(Loaded::created(order, head)).await?;
+        Ok(head.committed())
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<OrderSnapshot>> {
@@ -305,6 +317,29 @@ impl StateRepository for FileRepository {
             deleted
         })
         .await?
+    }
+}
+
+#[async_trait]
+impl StateTransfer for FileRepository {
+    async fn export(&self, id: OrderId) -> Result<Option<StoredOrder>> {
+        let Some(entry) = self.entry(id).await? else {
+            return Ok(None);
+        };
+        let stored = |order: &Loaded, content: &Content| StoredOrder {
+            order: Arc::clone(&order.order),
+            head: order.head,
+            history: content.history.clone(),
+            events: content.events.clone(),
+        };
+        self.read(&entry, stored).await
+    }
+
+    async fn import(&self, stored: StoredOrder) -> Result<()> {
+        self.writable()?;
+        stored.check()?;
+        let StoredOrder { order, head, history, events } = stored;
+        self.store_new(Loaded { order, head, content: Some(Content { history, events }) }).await
     }
 }
 

@@ -29,6 +29,7 @@ mod memory;
 mod merge;
 mod order_log;
 mod repository;
+mod transfer;
 
 pub use artifacts::{ArtifactContent, ArtifactStore};
 pub use catalog::{
@@ -46,8 +47,10 @@ pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryOrderLog}
 pub use merge::{Delta, merge};
 pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
+pub use transfer::{StateTransfer, StoredOrder};
 
 #[cfg(feature = "mock")]
 pub use {
     artifacts::MockArtifactStore, catalog::MockCatalog, order_log::MockOrderLog, repository::MockStateRepository,
+    transfer::MockStateTransfer,
 };

@@ -25,3 +25,16 @@ mod memory_artifacts {
 mod file_artifacts {
     awo_state::artifact_store_conformance!(crate::fixtures::ArtifactFiles(tempfile::tempdir().unwrap()));
 }
+
+mod memory_transfer {
+    awo_state::state_transfer_conformance!(crate::fixtures::TwoInMemory::default());
+}
+
+mod file_transfer {
+    use crate::fixtures::{Files, TwoDirectories};
+
+    awo_state::state_transfer_conformance!(TwoDirectories(
+        Files::new(),
+        Files::with(awo_state::FileOptions { keep_ended: 0, ..Default::default() })
+    ));
+}
