@@ -14,6 +14,7 @@
 //! | what an answer means | `answers.rs` |
 //! | which steps there are | `workflows.rs` |
 //! | what may be asked for | `new_order.rs` |
+//! | what is kept of orders that have ended | `retention.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
 
 mod answers;
@@ -32,6 +33,7 @@ mod progress;
 mod pull_request;
 mod queue;
 mod recorder;
+mod retention;
 mod run;
 mod steps;
 mod work_orders;
@@ -39,7 +41,8 @@ mod workflows;
 mod workspace;
 
 pub use awo_state::{
-    ArtifactContent, ArtifactStore, BoxError, OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
+    ArtifactContent, ArtifactStore, BoxError, OrderLog, OrderQuery, OrderRow, OrderSnapshot, Page, StateError,
+    StateRepository,
 };
 pub use engine::Settings;
 pub use error::{EngineError, FieldError};
@@ -47,6 +50,7 @@ pub use hints::Hint;
 pub use live::Persistence;
 pub use new_order::NewOrder;
 pub use orchestrator::{Orchestrator, OrchestratorBuilder};
+pub use retention::{EndedOrder, Expired, Limit, Orphan, RetentionPolicy, Retired, plan as plan_retention};
 pub use run::RunEnd;
 pub use work_orders::{Created, EngineHealth, ListedOrder, OrderList, OrderView, WorkOrders};
 pub use workflows::{COMMANDS, OPTIONAL_STEPS};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
-use awo_state::{ArtifactStore, OrderQuery, StateError, StateRepository};
+use awo_state::{ArtifactStore, OrderLog, OrderQuery, StateError, StateRepository};
 use futures::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -21,6 +21,7 @@ use crate::live::{LiveOrders, StopReason};
 use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SystemClock};
 use crate::queue::{QueueReceiver, QueueSender, queue};
 use crate::recorder::describe;
+use crate::retention::{self, Retired};
 use crate::run::{RunEnd, run_order};
 use crate::work_orders::WorkOrders;
 
@@ -59,6 +60,7 @@ pub struct OrchestratorBuilder {
     prompts: Arc<dyn PromptSource>,
     agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
     clock: Arc<dyn Clock>,
+    order_log: Option<Arc<dyn OrderLog>>,
     settings: Settings,
 }
 
@@ -79,6 +81,7 @@ impl OrchestratorBuilder {
             prompts,
             agents: BTreeMap::new(),
             clock: Arc::new(SystemClock::default()),
+            order_log: None,
             settings: Settings::default(),
         }
     }
@@ -95,6 +98,12 @@ impl OrchestratorBuilder {
         self
     }
 
+    /// Names the log whose lines go when their order is deleted.
+    pub fn with_order_log(mut self, log: Arc<dyn OrderLog>) -> Self {
+        self.order_log = Some(log);
+        self
+    }
+
     /// Sets how the engine behaves.
     pub fn with_settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
@@ -107,6 +116,7 @@ impl OrchestratorBuilder {
         let engine = Engine {
             repository: self.repository,
             artifacts: self.artifacts,
+            order_log: self.order_log,
             agents: self.agents,
             sandboxes: self.sandboxes,
             forge: self.forge,
@@ -167,6 +177,13 @@ impl Orchestrator {
             }
         });
         self.tasks.spawn(dispatch(Arc::clone(&self.engine), waiting, self.tasks.clone()));
+        self.tasks.spawn(retention::run(Arc::clone(&self.engine)));
+    }
+
+    /// Applies the retention policy once, and removes what belongs to orders that are not there; with `dry_run` it only
+    /// says what that would be. A worker that was started does it by itself, unless everything is kept.
+    pub async fn retire(&self, dry_run: bool) -> Result<Retired, StateError> {
+        retention::retire(&self.engine, &self.engine.settings.retention, dry_run).await
     }
 
     /// Ends this worker: no new step begins. An agent that is still at work after `finishing` is stopped and its order

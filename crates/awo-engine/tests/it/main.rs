@@ -6,6 +6,7 @@ mod cancel;
 mod create;
 mod outages;
 mod recovery;
+mod retention;
 mod retry;
 mod save_order;
 mod timelines;
