@@ -15,7 +15,9 @@ mod mounts;
 mod options;
 mod reader;
 mod record;
+mod salvage;
 mod scan;
+mod verify;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,8 @@ use awo_models::{AgentWorkOrder, Event, EventSeq, OrderId, StepHistory};
 pub use artifacts::FileArtifacts;
 pub use lock::{Holder, OpenError};
 pub use options::{Durability, FileOptions};
+pub use salvage::Salvaged;
+pub use verify::{FileFinding, FileFindingKind, Verified};
 
 use crate::{
     Change, Committed, Head, OrderQuery, OrderSnapshot, Page, Result, StateError, StateRepository, StateTransfer,

@@ -40,7 +40,10 @@ pub use change::{Change, ClaimId, Guard, Recorded};
 pub use error::{BoxError, Result, StateError};
 pub use extension::StateRepositoryExt;
 #[cfg(feature = "file")]
-pub use file::{Durability, FileArtifacts, FileOptions, FileRepository, Holder, OpenError};
+pub use file::{
+    Durability, FileArtifacts, FileFinding, FileFindingKind, FileOptions, FileRepository, Holder, OpenError, Salvaged,
+    Verified,
+};
 pub use head::{Committed, Head};
 #[cfg(feature = "memory")]
 pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryOrderLog};

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use awo_models::OrderId;
 
 use super::journal::Journal;
-use super::record::{Damage, FORMAT, Loaded};
-use crate::{OrderQuery, OrderRow, Page, Result, StateError};
+use super::record::{Damage, Loaded};
+use crate::{OrderQuery, OrderRow, Page, Result};
 
 /// All orders. Locks are held for a few instructions and never while the disk works.
 #[derive(Debug, Default)]
@@ -62,15 +62,8 @@ impl Entry {
         match &mut *self.seen() {
             Seen::Nothing => Ok(None),
             Seen::Sound(order) => Ok(Some(look(order))),
-            Seen::Damaged(damage) => Err(told(self.id, damage)),
+            Seen::Damaged(damage) => Err(damage.told(self.id)),
         }
-    }
-}
-
-fn told(id: OrderId, damage: &Damage) -> StateError {
-    match damage {
-        Damage::Newer(found) => StateError::UnsupportedVersion { id, found: *found, known: FORMAT },
-        damage => StateError::Corrupt { id, source: Box::new(damage.clone()) },
     }
 }
 

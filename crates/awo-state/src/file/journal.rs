@@ -26,6 +26,29 @@ pub(super) fn load(disk: &dyn Disk, path: &Path, id: OrderId, depth: Depth, tail
     record::read(id, BufReader::with_capacity(64 * 1024, file), depth, tail)
 }
 
+/// Reads the first bytes of a journal.
+pub(super) fn load_prefix(disk: &dyn Disk, path: &Path, id: OrderId, bytes: u64) -> Result<Found, Damage> {
+    let file = disk.open_read(path).map_err(|e| Damage::Unreadable(std::sync::Arc::new(e)))?;
+    let from = BufReader::with_capacity(64 * 1024, io::Read::take(file, bytes));
+    record::read(id, from, Depth::Content, Tail::Kept)
+}
+
+/// Keeps bytes beside a journal, on the device; where.
+pub(super) fn keep_aside(disk: &dyn Disk, journal: &Path, what: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    let mut n = 1;
+    let (aside, file) = loop {
+        let aside = journal.with_extension(format!("{EXTENSION}.{what}-{n}"));
+        match disk.create_new(&aside) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && n < 1_000 => n += 1,
+            made => break (aside, made?),
+        }
+    };
+    disk.write(&file, bytes)?;
+    disk.sync_all(&file)?;
+    disk.sync_dir(journal.parent().unwrap_or(Path::new(".")))?;
+    Ok(aside)
+}
+
 /// What its only writer knows of a journal.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -70,17 +93,7 @@ impl Journal {
     /// Cuts a torn record off and keeps it aside, under the name that is answered.
     pub(super) fn cut(&mut self, disk: &dyn Disk, torn: &[u8]) -> io::Result<PathBuf> {
         self.sound = false;
-        let mut n = 1;
-        let (aside, file) = loop {
-            let aside = self.path.with_extension(format!("{EXTENSION}.torn-{n}"));
-            match disk.create_new(&aside) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && n < 1_000 => n += 1,
-                made => break (aside, made?),
-            }
-        };
-        disk.write(&file, torn)?;
-        disk.sync_all(&file)?;
-        disk.sync_dir(self.path.parent().unwrap_or(Path::new(".")))?;
+        let aside = keep_aside(disk, &self.path, "torn", torn)?;
         let file = disk.open_append(&self.path)?;
         disk.set_len(&file, self.length)?;
         disk.sync_all(&file)?;

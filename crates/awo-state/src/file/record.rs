@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{self, Kind, Line};
-use crate::{Delta, Head};
+use crate::{Delta, Head, StateError};
 
 /// Newest format that is read, and the one that is written.
 pub(super) const FORMAT: u32 = 1;
@@ -128,6 +128,33 @@ pub(super) enum Damage {
     Unreadable(Arc<io::Error>),
     #[error("it was stored in format {0}")]
     Newer(u32),
+}
+
+impl Damage {
+    /// Number of the record, and where it begins.
+    pub(super) fn place(&self) -> (Option<u64>, Option<u64>) {
+        match self {
+            Self::Record { record, at, .. } => (Some(*record), Some(*at)),
+            Self::Empty => (Some(1), Some(0)),
+            Self::Unreadable(_) | Self::Newer(_) => (None, None),
+        }
+    }
+
+    /// What is wrong, without the place.
+    pub(super) fn why(&self) -> String {
+        match self {
+            Self::Record { why, .. } => why.to_string(),
+            other => other.to_string(),
+        }
+    }
+
+    /// As callers are told of it.
+    pub(super) fn told(&self, id: OrderId) -> StateError {
+        match self {
+            Self::Newer(found) => StateError::UnsupportedVersion { id, found: *found, known: FORMAT },
+            damage => StateError::Corrupt { id, source: Box::new(damage.clone()) },
+        }
+    }
 }
 
 /// How much of a journal is parsed.

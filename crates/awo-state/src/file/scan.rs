@@ -17,6 +17,10 @@ pub(super) struct Scan {
     pub(super) journals: Vec<(OrderId, PathBuf)>,
     /// Files whose writing was cut off.
     pub(super) leftovers: Vec<PathBuf>,
+    /// What was kept when journals were mended.
+    pub(super) asides: Vec<PathBuf>,
+    /// What is not ours.
+    pub(super) strays: Vec<PathBuf>,
     pub(super) shards: Vec<PathBuf>,
 }
 
@@ -32,8 +36,11 @@ pub(super) fn scan(disk: &dyn Disk, orders: &Path) -> io::Result<Scan> {
             match id.and_then(|id| id.parse::<OrderId>().ok()) {
                 Some(id) if journal::path(orders, id) == file => found.journals.push((id, file)),
                 _ if name.ends_with(TEMPORARY) && name.starts_with('.') => found.leftovers.push(file),
-                _ if name.contains(".torn-") || name.contains(".damaged-") => {}
-                _ => tracing::warn!(path = %file.display(), "a file that is not a journal lies among them; left alone"),
+                _ if name.contains(".torn-") || name.contains(".damaged-") => found.asides.push(file),
+                _ => {
+                    tracing::warn!(path = %file.display(), "a file that is not a journal lies among them; left alone");
+                    found.strays.push(file);
+                }
             }
         }
         found.shards.push(shard);
