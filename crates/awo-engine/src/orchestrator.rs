@@ -181,9 +181,10 @@ impl Orchestrator {
     }
 
     /// Applies the retention policy once, and removes what belongs to orders that are not there; with `dry_run` it only
-    /// says what that would be. A worker that was started does it by itself, unless everything is kept.
-    pub async fn retire(&self, dry_run: bool) -> Result<Retired, StateError> {
-        retention::retire(&self.engine, &self.engine.settings.retention, dry_run).await
+    /// says what that would be. A worker that was started does it by itself, unless everything is kept, but for
+    /// `workspaces`: those that there are, with their bytes. Only of these is asked whether their order is there.
+    pub async fn retire(&self, workspaces: &[(OrderId, u64)], dry_run: bool) -> Result<Retired, StateError> {
+        retention::retire(&self.engine, &self.engine.settings.retention, workspaces, dry_run).await
     }
 
     /// Ends this worker: no new step begins. An agent that is still at work after `finishing` is stopped and its order

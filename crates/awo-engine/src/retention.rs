@@ -111,12 +111,12 @@ pub fn plan(ended: &[EndedOrder], policy: &RetentionPolicy, now: Timestamp) -> V
     expired
 }
 
-/// Artifacts or a log of an order that is not there.
+/// Artifacts, a log or a workspace of an order that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Orphan {
     /// The order that is not there.
     pub id: OrderId,
-    /// `artifacts` or `log`.
+    /// `artifacts`, `log` or `workspace`.
     pub what: &'static str,
     /// Bytes that they take.
     pub bytes: u64,
@@ -139,8 +139,14 @@ impl Retired {
     }
 }
 
-/// Looks once and removes what is to go, or only says what that is.
-pub(crate) async fn retire(engine: &Engine, policy: &RetentionPolicy, dry_run: bool) -> Result<Retired, StateError> {
+/// Looks once and removes what is to go, or only says what that is. `workspaces` are those that there are, with their
+/// bytes; only of these is asked whether their order is there.
+pub(crate) async fn retire(
+    engine: &Engine,
+    policy: &RetentionPolicy,
+    workspaces: &[(OrderId, u64)],
+    dry_run: bool,
+) -> Result<Retired, StateError> {
     // Before the orders are listed: whoever makes things of an order has made the order before.
     let with_artifacts = engine.answered(engine.artifacts.orders()).await?;
     let with_log = match &engine.order_log {
@@ -165,13 +171,30 @@ pub(crate) async fn retire(engine: &Engine, policy: &RetentionPolicy, dry_run: b
         }
     }
     let known: BTreeSet<_> = rows.iter().map(|row| row.order.agent_work_order_id).chain(damaged).collect();
-    for (what, found) in [("artifacts", with_artifacts), ("log", with_log)] {
-        for id in found.into_iter().filter(|id| !known.contains(id)) {
-            retired.orphans.extend(remove_orphan(engine, id, what, dry_run).await?);
+    for id in with_artifacts.into_iter().filter(|id| !known.contains(id)) {
+        let bytes = engine.answered(engine.artifacts.size(id)).await?;
+        if dry_run || remove_artifacts(engine, id).await {
+            retired.orphans.push(Orphan { id, what: "artifacts", bytes });
+        }
+    }
+    if let Some(log) = &engine.order_log {
+        for id in with_log.into_iter().filter(|id| !known.contains(id)) {
+            let bytes = engine.answered(log.size(id)).await?;
+            if dry_run || remove_log(engine, id).await {
+                retired.orphans.push(Orphan { id, what: "log", bytes });
+            }
+        }
+    }
+    for (id, bytes) in workspaces.iter().copied().filter(|(id, _)| !known.contains(id)) {
+        if dry_run || remove_workspace(engine, id).await {
+            retired.orphans.push(Orphan { id, what: "workspace", bytes });
         }
     }
     if !dry_run && retired != Retired::default() {
         let (orders, orphans) = (retired.orders.len(), retired.orphans.len());
+        for Orphan { id, what, bytes } in &retired.orphans {
+            info!(agent_work_order_id = %id, what, bytes, "orphan_removed");
+        }
         info!(orders, orphans, bytes = retired.bytes(), "retention_applied");
     }
     Ok(retired)
@@ -216,46 +239,30 @@ async fn delete(engine: &Engine, order: &Expired) -> bool {
     info!(agent_work_order_id = %id, why = %order.why, bytes = order.bytes, "agent_work_order_deleted");
     remove_artifacts(engine, id).await;
     remove_log(engine, id).await;
-    if let Err(failure) = engine.sandboxes.remove(id).await {
-        warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_removed");
-    }
+    remove_workspace(engine, id).await;
     true
 }
 
-/// Removes artifacts or a log of an order that is not there.
-async fn remove_orphan(
-    engine: &Engine,
-    id: OrderId,
-    what: &'static str,
-    dry_run: bool,
-) -> Result<Option<Orphan>, StateError> {
-    let bytes = match (what, &engine.order_log) {
-        ("log", Some(log)) => engine.answered(log.size(id)).await?,
-        _ => engine.answered(engine.artifacts.size(id)).await?,
-    };
-    let removed = match what {
-        _ if dry_run => true,
-        "log" => remove_log(engine, id).await,
-        _ => remove_artifacts(engine, id).await,
-    };
-    if removed && !dry_run {
-        info!(agent_work_order_id = %id, what, bytes, "orphan_removed");
+async fn remove_workspace(engine: &Engine, id: OrderId) -> bool {
+    let removed = engine.sandboxes.remove(id).await;
+    if let Err(failure) = &removed {
+        warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_removed: tried again later");
     }
-    Ok(removed.then_some(Orphan { id, what, bytes }))
+    removed.is_ok()
 }
 
 async fn remove_artifacts(engine: &Engine, id: OrderId) -> bool {
     let removed = engine.answered(engine.artifacts.delete_all(id)).await;
-    removed_or_said(id, removed, "artifacts_not_removed")
+    removed_or_said(id, &removed, "artifacts_not_removed")
 }
 
 async fn remove_log(engine: &Engine, id: OrderId) -> bool {
     let Some(log) = &engine.order_log else { return true };
-    removed_or_said(id, engine.answered(log.delete(id)).await, "log_not_removed")
+    removed_or_said(id, &engine.answered(log.delete(id)).await, "log_not_removed")
 }
 
-fn removed_or_said(id: OrderId, removed: Result<(), StateError>, event: &'static str) -> bool {
-    if let Err(failed) = &removed {
+fn removed_or_said(id: OrderId, removed: &Result<(), StateError>, event: &'static str) -> bool {
+    if let Err(failed) = removed {
         warn!(agent_work_order_id = %id, reason = describe(failed), "{event}: tried again later");
     }
     removed.is_ok()
@@ -275,7 +282,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             () = engine.draining.cancelled() => return,
             _ = looks.tick() => {}
         }
-        if let Err(failed) = retire(&engine, &policy, false).await {
+        if let Err(failed) = retire(&engine, &policy, &[], false).await {
             warn!(reason = describe(&failed), "retention_not_applied: the next pass tries again");
         }
     }
