@@ -8,6 +8,7 @@ mod list;
 mod run;
 mod serve;
 mod show;
+mod state;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Steps(steps) => show::steps(&settings, &steps, common.json).await,
         Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,
+        Command::State(state) => state::run(&settings, state.command, common.json).await,
         Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,
         Command::Openapi => {
             anstream::println!("{}", awo_http::openapi().to_pretty_json()?);

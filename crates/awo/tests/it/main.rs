@@ -11,6 +11,7 @@ mod load;
 mod seed;
 mod setting;
 mod shutdown;
+mod state_tools;
 mod time_limits;
 mod visibility;
 mod wrong_calls;
