@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{ArtifactName, OrderId};
-use awo_state::{ArtifactContent, ArtifactStore, LogEntry, LogLevel, StateError, StateRepository};
+use awo_state::{ArtifactContent, ArtifactStore, LogEntry, LogLevel, OrderLog, StateError, StateRepository};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -14,11 +14,14 @@ use crate::hints::Hints;
 use crate::live::LiveOrders;
 use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore};
 use crate::recorder::describe;
+use crate::retention::RetentionPolicy;
 
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) repository: Arc<dyn StateRepository>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
+    /// Where the lines of orders are that go with them.
+    pub(crate) order_log: Option<Arc<dyn OrderLog>>,
     pub(crate) agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) forge: Arc<dyn Forge>,
@@ -109,6 +112,8 @@ pub struct Settings {
     pub max_interruptions: u32,
     /// Whether the checkout of a completed order is kept.
     pub keep_workspaces: bool,
+    /// What is kept of orders that have ended.
+    pub retention: RetentionPolicy,
 }
 
 impl Default for Settings {
@@ -128,6 +133,7 @@ impl Default for Settings {
             artifact_time: Duration::from_secs(30),
             max_interruptions: 5,
             keep_workspaces: false,
+            retention: RetentionPolicy::default(),
         }
     }
 }

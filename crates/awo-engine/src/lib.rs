@@ -17,6 +17,7 @@
 //! | what an answer means | `answers.rs` |
 //! | which steps there are | `workflows.rs` |
 //! | what may be asked for | `new_order.rs` |
+//! | what is kept of orders that have ended | `retention.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
 
 mod answers;
@@ -38,6 +39,7 @@ mod pull_request;
 mod queue;
 mod recorder;
 mod recovery;
+mod retention;
 mod run;
 mod spilling;
 mod steps;
@@ -56,6 +58,7 @@ pub use live::Persistence;
 pub use new_order::NewOrder;
 pub use orchestrator::{Orchestrator, OrchestratorBuilder};
 pub use recovery::{Forecast, Foreseen, ForeseenOrder};
+pub use retention::{EndedOrder, Expired, Limit, Orphan, RetentionPolicy, Retired, plan as plan_retention};
 pub use run::RunEnd;
 pub use work_orders::{Created, EngineHealth, ListedOrder, OrderList, OrderView, WorkOrders};
 pub use workflows::{COMMANDS, OPTIONAL_STEPS};

@@ -21,6 +21,7 @@ mod order_log;
 mod owners;
 mod races;
 mod records;
+mod transfer;
 
 #[doc(hidden)]
 pub mod kit;
@@ -39,8 +40,9 @@ pub use order_log::*;
 pub use owners::*;
 pub use races::*;
 pub use records::*;
+pub use transfer::*;
 
-use crate::{ArtifactStore, Catalog, CatalogBounds, LogBounds, OrderLog, StateRepository};
+use crate::{ArtifactStore, Catalog, CatalogBounds, LogBounds, OrderLog, StateRepository, StateTransfer};
 
 /// A store for one clause.
 #[async_trait]
@@ -119,6 +121,19 @@ pub trait CatalogFixture: Send + Sync {
     async fn stored_repositories(&self) -> Vec<u8>;
 }
 
+/// Two stores for one clause, both empty at first, that can be transferred between.
+#[async_trait]
+pub trait TransferFixture: Send + Sync {
+    /// A handle on a store. Each call gives another handle on the same data.
+    async fn repository(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>);
+
+    /// A handle on another store of the same kind. Each call gives another handle on the same data.
+    async fn other(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>);
+
+    /// Opens the other store again, as a restart does; `None` if it is not durable. Clauses drop their handles before.
+    async fn reopen_other(&self) -> Option<Arc<dyn StateRepository>>;
+}
+
 /// Runs a clause to its end on a runtime of its own.
 #[doc(hidden)]
 pub fn run(clause: impl Future<Output = ()>) {
@@ -131,6 +146,19 @@ pub fn run(clause: impl Future<Output = ()>) {
 macro_rules! state_repository_conformance {
     ($fixture:expr) => {
         $crate::__state_repository_clauses!(__conformance_tests[$fixture]);
+    };
+}
+
+/// Makes one `#[test]` per clause of [`StateTransfer`]. Takes an expression that builds a [`TransferFixture`] for empty
+/// stores.
+#[macro_export]
+macro_rules! state_transfer_conformance {
+    ($fixture:expr) => {
+        $crate::__conformance_tests! { [$fixture]
+            an_exported_order_imports_equal
+            import_refuses_what_does_not_fit
+            import_does_not_overwrite
+        }
     };
 }
 

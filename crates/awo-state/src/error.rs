@@ -58,6 +58,15 @@ pub enum StateError {
         source: BoxError,
     },
 
+    /// An order that is to be imported and does not fit itself; nothing of it is stored.
+    #[error("order {id} does not fit itself: {why}")]
+    Unfit {
+        /// The order.
+        id: OrderId,
+        /// What does not fit.
+        why: &'static str,
+    },
+
     /// Written by a newer version of this program; left untouched.
     #[error("order {id} was stored in format {found}, and this program reads formats up to {known}")]
     UnsupportedVersion {

@@ -7,6 +7,7 @@ mod artifacts;
 mod catalog;
 mod content;
 mod disk;
+mod flush;
 mod frame;
 mod index;
 mod journal;
@@ -17,8 +18,10 @@ mod options;
 mod order_log;
 mod reader;
 mod record;
+mod salvage;
 mod scan;
 mod segments;
+mod verify;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,10 +35,16 @@ pub use catalog::FileCatalog;
 pub use lock::{Holder, OpenError};
 pub use options::{Durability, FileOptions};
 pub use order_log::FileOrderLog;
+pub use salvage::Salvaged;
+pub use verify::{FileFinding, FileFindingKind, Verified};
 
-use crate::{Change, Committed, Head, OrderQuery, OrderSnapshot, Page, Result, StateError, StateRepository, merge};
+use crate::{
+    Change, Committed, Head, OrderQuery, OrderSnapshot, Page, Result, StateError, StateRepository, StateTransfer,
+    StoredOrder, merge,
+};
 use content::Recent;
 use disk::{Disk, RealDisk};
+use flush::Writer;
 use index::{Entry, Index, Seen};
 use journal::Journal;
 use lock::Lock;
@@ -60,7 +69,7 @@ struct Shared {
 
 #[derive(Debug)]
 enum Access {
-    Writer(Lock),
+    Writer(Writer),
     Reader(Reader),
 }
 
@@ -75,17 +84,22 @@ impl FileRepository {
 
     /// The same with other settings than the default.
     pub fn open_with(dir: impl AsRef<Path>, holder: &str, options: FileOptions) -> Result<Self, OpenError> {
-        Self::open_on(Arc::new(RealDisk), dir.as_ref(), holder, options)
+        let opened = Self::open_on(Arc::new(RealDisk), dir.as_ref(), holder, options)?;
+        if let Access::Writer(writer) = &opened.shared.access {
+            writer.start().map_err(|source| OpenError::Io { dir: dir.as_ref().to_owned(), source })?;
+        }
+        Ok(opened)
     }
 
+    /// Nothing is synced by itself: that is started by the caller.
     fn open_on(disk: Arc<dyn Disk>, dir: &Path, holder: &str, options: FileOptions) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { dir: dir.to_owned(), source };
         let orders = dir.join("orders");
         disk::create_dirs(&*disk, &orders).map_err(failed)?;
         mounts::warn_if_network(dir);
-        let lock = Lock::take(dir, holder, options.durability)?;
+        let lock = Lock::take(dir, holder)?;
         let index = scan::index(&*disk, &orders, lock.crashed_since).map_err(failed)?;
-        let access = Access::Writer(lock);
+        let access = Access::Writer(Writer::new(lock, Arc::clone(&disk), options.durability));
         Ok(Self { shared: Arc::new(Shared { index, recent: Recent::default(), orders, disk, access, options }) })
     }
 
@@ -101,7 +115,7 @@ impl FileRepository {
                 recent: Recent::default(),
                 orders,
                 disk: Arc::new(RealDisk),
-                access: Access::Reader(Reader::default()),
+                access: Access::Reader(Reader::new(dir)),
                 options: FileOptions::default(),
             }),
         })
@@ -115,7 +129,7 @@ impl FileRepository {
     /// Tells whoever looks at the lock where this process answers requests.
     pub fn announce(&self, address: &str) -> io::Result<()> {
         match &self.shared.access {
-            Access::Writer(lock) => lock.write(Some(address)),
+            Access::Writer(writer) => writer.lock.write(Some(address)),
             Access::Reader(_) => Err(io::Error::other("the data directory is opened for reading only")),
         }
     }
@@ -134,6 +148,35 @@ impl FileRepository {
             on_disk(move || shared.refresh(id)).await?;
         }
         Ok(self.shared.index.get(id))
+    }
+
+    /// Stores an order whose id and key are free.
+    async fn store_new(&self, order: Loaded) -> Result<()> {
+        let id = order.order.agent_work_order_id;
+        let key = index::key_of(&order);
+        let (entry, mut journal) = loop {
+            let journal = Journal::missing(journal::path(&self.shared.orders, id));
+            let entry = Entry::new(id, Seen::Nothing, journal);
+            let journal = Arc::clone(&entry.journal).try_lock_owned();
+            let journal = journal.map_err(|e| StateError::Backend(e.into()))?;
+            let Some(taken) = self.shared.index.reserve(&entry, key.as_ref()) else {
+                break (entry, journal);
+            };
+            // The one that has the name may be on its way in or out: wait for it and look again.
+            let _turn = taken.journal.lock().await;
+            if !matches!(*taken.seen(), Seen::Nothing) {
+                return Err(StateError::AlreadyExists(taken.id));
+            }
+            self.shared.index.forget(&taken);
+        };
+        let shared = Arc::clone(&self.shared);
+        on_disk(move || {
+            let stored = shared.create(&entry, &mut journal, order);
+            drop((shared, entry));
+            drop(journal);
+            stored
+        })
+        .await?
     }
 
     async fn commit(&self, id: OrderId, history: Option<&StepHistory>, change: &Change) -> Result<Committed> {
@@ -160,26 +203,31 @@ impl FileRepository {
 impl Shared {
     fn commit(
         &self,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         journal: &mut Journal,
         history: Option<&StepHistory>,
         delta: crate::Delta,
     ) -> Result<Committed> {
         let gone = || StateError::NotFound(entry.id);
-        if let Some(file) = journal.open(&*self.disk) {
-            journal.append(&*self.disk, &file, history, &delta, self.options.durability)?;
+        let durability = self.options.durability;
+        if let Some(file) = journal.open(&*self.disk, durability) {
+            journal.append(&*self.disk, &file, history, &delta, durability)?;
         } else {
             let mut next = entry.look(|order| order.clone())?.ok_or_else(gone)?;
             next.commit(history, delta.clone());
-            journal.store_whole(&*self.disk, &next)?;
+            journal.store_whole(&*self.disk, &next, durability)?;
         }
         let head = delta.head;
         entry.look(|order| order.commit(history, delta))?.ok_or_else(gone)?;
+        if let Access::Writer(writer) = &self.access {
+            writer.unsynced.add(entry);
+        }
         if journal.is_long(&self.options)
             && let Some(order) = entry.look(|order| order.clone())?
         {
             journal.compact(&*self.disk, &order, &self.options);
         }
+        entry.set_bytes(journal.length());
         if head.status.is_terminal() {
             self.recent.add(entry.id);
             self.evict();
@@ -187,13 +235,17 @@ impl Shared {
         Ok(head.committed())
     }
 
-    fn create(&self, entry: &Entry, journal: &mut Journal, order: AgentWorkOrder, head: Head) -> Result<Committed> {
-        let order = Loaded::created(order, head);
+    fn create(&self, entry: &Entry, journal: &mut Journal, order: Loaded) -> Result<()> {
         let key = index::key_of(&order);
-        match journal.store_whole(&*self.disk, &order) {
+        match journal.store_whole(&*self.disk, &order, self.options.durability) {
             Ok(()) => {
+                entry.set_bytes(journal.length());
+                let ended = order.head.status.is_terminal();
                 *entry.seen() = Seen::Sound(order);
-                Ok(head.committed())
+                if ended {
+                    self.recent.add(entry.id);
+                }
+                Ok(())
             }
             Err(error) => {
                 if matches!(error, StateError::Unavailable(_)) {
@@ -219,31 +271,8 @@ impl StateRepository for FileRepository {
     async fn create(&self, order: AgentWorkOrder) -> Result<Committed> {
         self.writable()?;
         let head = Head::of_new(&order)?;
-        let id = order.agent_work_order_id;
-        let key = order.spec.idempotency.as_ref().map(|idempotency| Arc::clone(&idempotency.key));
-        let (entry, mut journal) = loop {
-            let journal = Journal::missing(journal::path(&self.shared.orders, id));
-            let entry = Entry::new(id, Seen::Nothing, journal);
-            let journal = Arc::clone(&entry.journal).try_lock_owned();
-            let journal = journal.map_err(|e| StateError::Backend(e.into()))?;
-            let Some(taken) = self.shared.index.reserve(&entry, key.as_ref()) else {
-                break (entry, journal);
-            };
-            // The one that has the name may be on its way in or out: wait for it and look again.
-            let _turn = taken.journal.lock().await;
-            if !matches!(*taken.seen(), Seen::Nothing) {
-                return Err(StateError::AlreadyExists(taken.id));
-            }
-            self.shared.index.forget(&taken);
-        };
-        let shared = Arc::clone(&self.shared);
-        on_disk(move || {
-            let stored = shared.create(&entry, &mut journal, order, head);
-            drop((shared, entry));
-            drop(journal);
-            stored
-        })
-        .await?
+        self.store_new(Loaded::created(order, head)).await?;
+        Ok(head.committed())
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<OrderSnapshot>> {
@@ -298,6 +327,29 @@ impl StateRepository for FileRepository {
             deleted
         })
         .await?
+    }
+}
+
+#[async_trait]
+impl StateTransfer for FileRepository {
+    async fn export(&self, id: OrderId) -> Result<Option<StoredOrder>> {
+        let Some(entry) = self.entry(id).await? else {
+            return Ok(None);
+        };
+        let stored = |order: &Loaded, content: &Content| StoredOrder {
+            order: Arc::clone(&order.order),
+            head: order.head,
+            history: content.history.clone(),
+            events: content.events.clone(),
+        };
+        self.read(&entry, stored).await
+    }
+
+    async fn import(&self, stored: StoredOrder) -> Result<()> {
+        self.writable()?;
+        stored.check()?;
+        let StoredOrder { order, head, history, events } = stored;
+        self.store_new(Loaded { order, head, content: Some(Content { history, events }) }).await
     }
 }
 

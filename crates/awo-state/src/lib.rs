@@ -29,6 +29,7 @@ mod memory;
 mod merge;
 mod order_log;
 mod repository;
+mod transfer;
 
 pub use artifacts::{ArtifactContent, ArtifactStore};
 pub use catalog::{
@@ -39,15 +40,20 @@ pub use change::{Change, ClaimId, Guard, Recorded};
 pub use error::{BoxError, Result, StateError};
 pub use extension::StateRepositoryExt;
 #[cfg(feature = "file")]
-pub use file::{Durability, FileArtifacts, FileCatalog, FileOptions, FileOrderLog, FileRepository, Holder, OpenError};
+pub use file::{
+    Durability, FileArtifacts, FileCatalog, FileFinding, FileFindingKind, FileOptions, FileOrderLog, FileRepository,
+    Holder, OpenError, Salvaged, Verified,
+};
 pub use head::{Committed, Head};
 #[cfg(feature = "memory")]
 pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryOrderLog};
 pub use merge::{Delta, merge};
 pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
+pub use transfer::{StateTransfer, StoredOrder};
 
 #[cfg(feature = "mock")]
 pub use {
     artifacts::MockArtifactStore, catalog::MockCatalog, order_log::MockOrderLog, repository::MockStateRepository,
+    transfer::MockStateTransfer,
 };

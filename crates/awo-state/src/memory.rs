@@ -14,7 +14,7 @@ pub use order_log::InMemoryOrderLog;
 
 use crate::{
     ArtifactContent, ArtifactStore, Change, Committed, Head, OrderQuery, OrderRow, OrderSnapshot, Page, Result,
-    StateError, StateRepository, merge,
+    StateError, StateRepository, StateTransfer, StoredOrder, merge,
 };
 
 /// A repository in memory. Clones share their data. Locks are held for a few instructions and never across an await.
@@ -76,6 +76,22 @@ impl InMemory {
 }
 
 impl Orders {
+    /// Whether id and key of an order are free.
+    fn reserve(&self, order: &AgentWorkOrder) -> Result<()> {
+        let id = order.agent_work_order_id;
+        let same_key = order.spec.idempotency.as_ref().and_then(|idempotency| self.by_key.get(&idempotency.key));
+        let taken = self.by_id.contains_key(&id).then_some(id).or(same_key.copied());
+        taken.map_or(Ok(()), |taken| Err(StateError::AlreadyExists(taken)))
+    }
+
+    fn insert(&mut self, stored: Stored) {
+        let id = stored.order.agent_work_order_id;
+        if let Some(idempotency) = &stored.order.spec.idempotency {
+            self.by_key.insert(Arc::clone(&idempotency.key), id);
+        }
+        self.by_id.insert(id, stored);
+    }
+
     fn remove(&mut self, id: OrderId) {
         if let Some(Stored { order, .. }) = self.by_id.remove(&id)
             && let Some(idempotency) = &order.spec.idempotency
@@ -100,23 +116,13 @@ impl StateRepository for InMemory {
     async fn create(&self, order: AgentWorkOrder) -> Result<Committed> {
         let head = Head::of_new(&order)?;
         let mut orders = self.orders();
-        let id = order.agent_work_order_id;
-        if orders.by_id.contains_key(&id) {
-            return Err(StateError::AlreadyExists(id));
-        }
-        if let Some(idempotency) = &order.spec.idempotency {
-            if let Some(first) = orders.by_key.get(&idempotency.key) {
-                return Err(StateError::AlreadyExists(*first));
-            }
-            orders.by_key.insert(Arc::clone(&idempotency.key), id);
-        }
+        orders.reserve(&order)?;
         if let Some(keep) = self.keep_finished {
             orders.evict(keep);
         }
         let created = Event { seq: head.seq, epoch: head.epoch, at: order.created_at, kind: EventKind::Created };
-        let stored =
-            Stored { order: Arc::new(order), history: StepHistory::default(), head, events: vec![Arc::new(created)] };
-        orders.by_id.insert(id, stored);
+        let events = vec![Arc::new(created)];
+        orders.insert(Stored { order: Arc::new(order), history: StepHistory::default(), head, events });
         Ok(head.committed())
     }
 
@@ -136,7 +142,7 @@ impl StateRepository for InMemory {
         let mut items: Vec<_> = matching()
             .filter(older)
             .take(query.limit.saturating_add(1))
-            .map(|s| OrderRow { order: Arc::clone(&s.order), seq: s.head.seq, epoch: s.head.epoch })
+            .map(|s| OrderRow { order: Arc::clone(&s.order), seq: s.head.seq, epoch: s.head.epoch, bytes: 0 })
             .collect();
         let more = items.len() > query.limit;
         items.truncate(query.limit);
@@ -164,6 +170,27 @@ impl StateRepository for InMemory {
         let head = orders.by_id.get(&id).ok_or(StateError::NotFound(id))?.head;
         head.deletable(at)?;
         orders.remove(id);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl StateTransfer for InMemory {
+    async fn export(&self, id: OrderId) -> Result<Option<StoredOrder>> {
+        Ok(self.orders().by_id.get(&id).map(|stored| StoredOrder {
+            order: Arc::clone(&stored.order),
+            head: stored.head,
+            history: stored.history.clone(),
+            events: stored.events.clone(),
+        }))
+    }
+
+    async fn import(&self, stored: StoredOrder) -> Result<()> {
+        stored.check()?;
+        let mut orders = self.orders();
+        orders.reserve(&stored.order)?;
+        let StoredOrder { order, head, history, events } = stored;
+        orders.insert(Stored { order, history, head, events });
         Ok(())
     }
 }

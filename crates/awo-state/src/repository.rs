@@ -93,6 +93,8 @@ pub struct OrderRow {
     pub seq: EventSeq,
     /// Epoch of its last claim.
     pub epoch: Epoch,
+    /// Bytes that the backend stores of it, artifacts apart; 0 if it does not know.
+    pub bytes: u64,
 }
 
 /// Which orders to list. The default asks for the newest hundred.

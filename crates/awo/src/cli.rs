@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Retry(Retry),
     /// Go on with the orders that an earlier life left, until they have ended; a server does so by itself.
     Recover(Recover),
+    /// Look after what is stored: check it, mend it, move it, clear it up.
+    State(State),
     /// Check what awo needs on this machine.
     Doctor(Agents),
     /// Print the OpenAPI document.
@@ -211,6 +213,54 @@ pub(crate) struct Steps {
     /// Print the outputs in full.
     #[arg(long)]
     pub(crate) full: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct State {
+    #[command(subcommand)]
+    pub(crate) command: StateCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// Read everything in the data directory and say what is wrong, where, and what it means. Changes nothing.
+    Verify(Verify),
+    /// Write orders as JSON lines, for `awo state import`. Artifacts are files: copy the directory `artifacts` as well.
+    Export(Export),
+    /// Take orders in that `awo state export` wrote. What is there already is never changed.
+    Import(Import),
+    /// Delete ended orders beyond the limits of [retention], and what belongs to no order. A server does it by itself.
+    Gc(Gc),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Mend what can be mended; needs the data directory for itself. What is taken out is kept beside it.
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// File to write, once it is whole; without it, to the standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Orders: ids, or unique ends of them (four digits or more); all, if none is given.
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// File to read; `-` is the standard input.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Gc {
+    /// Only say what would go.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod recover;
 mod run;
 mod serve;
 mod show;
+mod state;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,
         Command::Recover(recover) => recover::run(settings, recover, common.json).await,
+        Command::State(state) => state::run(&settings, state.command, common.json).await,
         Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,
         Command::Openapi => {
             anstream::println!("{}", awo_http::openapi().to_pretty_json()?);

@@ -1,5 +1,7 @@
 //! Settings: flags, then `AWO_*` variables, then the names of the original, then the file, then defaults.
 
+mod store;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,12 +10,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use config::{Config, ConfigError, File, FileFormat};
 use serde::Deserialize;
+use store::{FileSettings, Retention};
 
 use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-const VARIABLES: [(&str, &str); 25] = [
+const VARIABLES: [(&str, &str); 33] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_STATE", "state"),
@@ -27,6 +30,14 @@ const VARIABLES: [(&str, &str); 25] = [
     ("AWO_MAX_RUNNING", "max_running"),
     ("AWO_MAX_QUEUED", "max_queued"),
     ("AWO_KEEP_WORKSPACES", "keep_workspaces"),
+    ("AWO_FILE_DURABILITY", "file.durability"),
+    ("AWO_FILE_SYNC_INTERVAL_MS", "file.sync_interval_ms"),
+    ("AWO_FILE_KEEP_ENDED", "file.keep_ended"),
+    ("AWO_FILE_COMPACT_FROM_BYTES", "file.compact_from_bytes"),
+    ("AWO_FILE_COMPACT_PERCENT", "file.compact_percent"),
+    ("AWO_RETENTION_MAX_AGE_DAYS", "retention.max_age_days"),
+    ("AWO_RETENTION_MAX_ORDERS", "retention.max_orders"),
+    ("AWO_RETENTION_MAX_BYTES", "retention.max_bytes"),
     ("AWO_CLAUDE_PATH", "claude.path"),
     ("AWO_CLAUDE_MODEL", "claude.model"),
     ("CLAUDE_CLI_PATH", "claude.path"),
@@ -73,6 +84,10 @@ pub(crate) struct Settings {
     pub(crate) claude: Claude,
     #[serde(default)]
     pub(crate) git: Git,
+    #[serde(default)]
+    pub(crate) file: FileSettings,
+    #[serde(default)]
+    pub(crate) retention: Retention,
 }
 
 /// Where state lives.
@@ -217,6 +232,8 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     if settings.max_running == 0 || settings.max_queued == 0 {
         return Err(coded(BAD_INPUT, "max_running and max_queued must be at least 1"));
     }
+    settings.file.options().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
     // Children run elsewhere: what they are given must not depend on where awo was started.
     settings.data_dir = std::path::absolute(&settings.data_dir)
         .map_err(|error| coded(BAD_INPUT, format!("cannot use data_dir: {error}")))?;
@@ -300,6 +317,23 @@ mod tests {
     }
 
     #[test]
+    fn the_files_and_what_is_kept_of_them_can_be_set() {
+        let settings = load_with("", &[], &[]).unwrap();
+        assert_eq!(settings.file.options().unwrap(), awo_state::FileOptions::default());
+        assert!(settings.retention.policy().unwrap().is_off(), "nothing is deleted unless it is asked for");
+        let file = "[file]\ndurability = 'os'\nkeep_ended = 7\ncompact_from_bytes = 9\ncompact_percent = 10\n\
+            [retention]\nmax_age_days = 2\nmax_orders = 3\nmax_bytes = 4";
+        let variables = [("AWO_FILE_DURABILITY", "interval"), ("AWO_FILE_SYNC_INTERVAL_MS", "250")];
+        let settings = load_with(file, &variables, &[]).unwrap();
+        let durability = awo_state::Durability::Interval(Duration::from_millis(250));
+        let expected = awo_state::FileOptions { durability, keep_ended: 7, compact_from: 9, compact_percent: 10 };
+        assert_eq!(settings.file.options().unwrap(), expected);
+        let policy = settings.retention.policy().unwrap();
+        assert_eq!((policy.max_age, policy.max_orders), (Some(Duration::from_hours(48)), Some(3)));
+        assert_eq!(policy.max_bytes, Some(4));
+    }
+
+    #[test]
     fn bad_settings_are_named() {
         for (file, variables, words) in [
             ("datadir = 'x'", &[][..], "datadir"),
@@ -310,6 +344,14 @@ mod tests {
             ("max_running = 'many'", &[("AWO_MAX_QUEUED", "1")], "awo.toml)"),
             ("step_timeout_seconds = 0", &[], "a step needs time"),
             ("max_running = 0", &[], "at least 1"),
+            ("[file]\ndurability = 'sometimes'", &[], "there are always"),
+            ("[file]\ndurability = 'interval'\nsync_interval_ms = 0", &[], "give 1 to 60000 milliseconds"),
+            ("", &[("AWO_FILE_SYNC_INTERVAL_MS", "5")], "file.durability = \"interval\""),
+            ("[file]\ncompact_percent = 101", &[], "give 0 to 100"),
+            ("[file]\nsync = true", &[], "sync"),
+            ("", &[("AWO_FILE_KEEP_ENDED", "many")], "(variable AWO_FILE_KEEP_ENDED)"),
+            ("[retention]\nmax_orders = 0", &[], "would delete every order"),
+            ("", &[("AWO_RETENTION_MAX_AGE_DAYS", "-1")], "AWO_RETENTION_MAX_AGE_DAYS"),
             ("[", &[], "cannot use the settings"),
         ] {
             let error = load_with(file, variables, &[]).unwrap_err();

@@ -8,7 +8,8 @@ use awo_adapters::{
     Author, ClaudeConfig, ClaudeExecutor, GitSandboxes, LocalForge, ProcessRecords, PromptFiles, Redirect, Redirects,
     ScriptedAgent, SpillFiles, WorkspaceSettings, claude_environment,
 };
-use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, StateRepository};
+use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
+use awo_models::OrderId;
 use awo_state::{
     FileArtifacts, FileCatalog, FileOrderLog, FileRepository, Holder, InMemory, InMemoryOrderLog, OpenError,
 };
@@ -47,10 +48,7 @@ pub(crate) struct Store {
 
 /// Opens the data directory for writing.
 pub(crate) async fn open_store(settings: &Settings, holder: &str) -> anyhow::Result<Store> {
-    let lock = FileRepository::open(&settings.data_dir, holder).map_err(|error| {
-        let code = if matches!(error, OpenError::Locked { .. }) { UNAVAILABLE } else { BAD_INPUT };
-        coded(code, format!("{:#}", anyhow::Error::new(error)))
-    })?;
+    let lock = open_files(settings, holder)?;
     // Alone with the directory: what an earlier life left running ends before its files go.
     match process_records(settings).end_left_over().await {
         Ok(0) => {}
@@ -64,6 +62,15 @@ pub(crate) async fn open_store(settings: &Settings, holder: &str) -> anyhow::Res
         Backend::Memory => Arc::new(InMemory::default()),
     };
     Ok(Store { lock, repository })
+}
+
+/// Opens the orders of the data directory as their only writer.
+pub(crate) fn open_files(settings: &Settings, holder: &str) -> anyhow::Result<FileRepository> {
+    let options = settings.file.options().map_err(|reason| coded(BAD_INPUT, reason))?;
+    FileRepository::open_with(&settings.data_dir, holder, options).map_err(|error| {
+        let code = if matches!(error, OpenError::Locked { .. }) { UNAVAILABLE } else { BAD_INPUT };
+        coded(code, format!("{:#}", anyhow::Error::new(error)))
+    })
 }
 
 fn process_records(settings: &Settings) -> ProcessRecords {
@@ -133,7 +140,7 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     if let Some(path) = std::env::var_os("PATH") {
         workspaces.search_path = path;
     }
-    let artifacts: Arc<dyn ArtifactStore> = Arc::new(FileArtifacts::new(&settings.data_dir));
+    let artifacts: Arc<dyn ArtifactStore> = Arc::new(artifacts(settings));
     let builder = OrchestratorBuilder::new(
         repository,
         artifacts,
@@ -151,7 +158,7 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     let orchestrator = builder
         .with_agent("claude", Arc::new(ClaudeExecutor::new(claude(settings), records)))
         .with_agent("scripted", Arc::new(ScriptedAgent::demo()))
-        .with_settings(engine_settings(settings))
+        .with_settings(engine_settings(settings)?)
         .build();
     let agents = orchestrator.work_orders().health().agents;
     if !agents.contains(&settings.agent) {
@@ -161,15 +168,46 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     Ok(orchestrator)
 }
 
-fn engine_settings(settings: &Settings) -> awo_engine::Settings {
-    awo_engine::Settings {
+/// The artifacts of the data directory.
+pub(crate) fn artifacts(settings: &Settings) -> FileArtifacts {
+    FileArtifacts::new(&settings.data_dir)
+}
+
+fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> {
+    let retention = match settings.state {
+        Backend::File => settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?,
+        // What lies in the data directory belongs to orders in files, which are not looked at now.
+        Backend::Memory => RetentionPolicy::default(),
+    };
+    Ok(awo_engine::Settings {
         worker: format!("awo-{}", std::process::id()).into(),
         default_agent: Some(settings.agent.clone()),
         max_running: settings.max_running,
         max_queued: settings.max_queued,
         step_timeout: settings.step_timeout(),
         keep_workspaces: settings.keep_workspaces,
+        retention,
         ..awo_engine::Settings::default()
+    })
+}
+
+/// Orders that have a workspace.
+pub(crate) fn workspaces(settings: &Settings) -> Vec<OrderId> {
+    let entries = std::fs::read_dir(settings.workspaces_dir()).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    found.sort_unstable();
+    found
+}
+
+/// Applies the retention policy, if there is one, also to workspaces whose order is not there: before anything runs,
+/// nobody works in them.
+pub(crate) async fn clear_workspaces(settings: &Settings, orchestrator: &Orchestrator) {
+    if settings.state == Backend::Memory || settings.retention.policy().is_ok_and(|policy| policy.is_off()) {
+        return;
+    }
+    let found: Vec<_> = workspaces(settings).into_iter().map(|id| (id, 0)).collect();
+    if let Err(error) = orchestrator.retire(&found, false).await {
+        warn!(%error, "retention_not_applied: tried again later");
     }
 }
 

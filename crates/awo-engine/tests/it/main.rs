@@ -7,6 +7,7 @@ mod create;
 mod order_log;
 mod outages;
 mod recovery;
+mod retention;
 mod retry;
 mod save_order;
 mod spill;

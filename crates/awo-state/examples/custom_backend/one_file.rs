@@ -141,7 +141,7 @@ impl StateRepository for OneFile {
     async fn list(&self, query: &OrderQuery) -> Result<Page> {
         let orders = self.orders();
         let matching = orders.by_id.values().rev().filter(|stored| query.matches(&stored.order));
-        let row = |s: &Stored| OrderRow { order: Arc::clone(&s.order), seq: s.head.seq, epoch: s.head.epoch };
+        let row = |s: &Stored| OrderRow { order: Arc::clone(&s.order), seq: s.head.seq, epoch: s.head.epoch, bytes: 0 };
         let all: Vec<OrderRow> = matching.map(row).collect();
         let total = all.len();
         let older = |row: &OrderRow| query.after.is_none_or(|after| row.order.agent_work_order_id < after);

@@ -10,7 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::index::{Entry, Seen};
 use super::journal::{self, Journal};
-use super::record::{Content, Damage, Depth, Loaded};
+use super::record::{Content, Damage, Depth, Loaded, Tail};
 use super::{Access, FileRepository, Shared, on_disk};
 use crate::{Result, StateError};
 
@@ -105,7 +105,11 @@ impl Shared {
     /// Reads the history and the events of an order whose row is known and whose journal is locked.
     fn load(&self, entry: &Entry) -> Result<()> {
         let path = journal::path(&self.orders, entry.id);
-        let found = journal::load(&*self.disk, &path, entry.id, Depth::Content);
+        let tail = match &self.access {
+            Access::Reader(reader) => reader.tail(),
+            Access::Writer(_) => Tail::Kept,
+        };
+        let found = journal::load(&*self.disk, &path, entry.id, Depth::Content, tail);
         let mut seen = entry.seen();
         let Seen::Sound(order) = &mut *seen else { return Ok(()) };
         let damage = match found {

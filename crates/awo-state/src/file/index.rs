@@ -1,13 +1,14 @@
 //! What a repository knows of its orders without asking the disk: what was last acknowledged.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use awo_models::OrderId;
 
 use super::journal::Journal;
-use super::record::{Damage, FORMAT, Loaded};
-use crate::{OrderQuery, OrderRow, Page, Result, StateError};
+use super::record::{Damage, Loaded};
+use crate::{OrderQuery, OrderRow, Page, Result};
 
 /// All orders. Locks are held for a few instructions and never while the disk works.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ struct Entries {
 pub(super) struct Entry {
     pub(super) id: OrderId,
     seen: Mutex<Seen>,
+    bytes: AtomicU64,
     pub(super) journal: Arc<tokio::sync::Mutex<Journal>>,
 }
 
@@ -42,7 +44,13 @@ pub(super) enum Seen {
 
 impl Entry {
     pub(super) fn new(id: OrderId, seen: Seen, journal: Journal) -> Arc<Self> {
-        Arc::new(Self { id, seen: Mutex::new(seen), journal: Arc::new(tokio::sync::Mutex::new(journal)) })
+        let bytes = AtomicU64::new(journal.length());
+        Arc::new(Self { id, seen: Mutex::new(seen), bytes, journal: Arc::new(tokio::sync::Mutex::new(journal)) })
+    }
+
+    /// Says how long the file is, for lists.
+    pub(super) fn set_bytes(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -54,15 +62,8 @@ impl Entry {
         match &mut *self.seen() {
             Seen::Nothing => Ok(None),
             Seen::Sound(order) => Ok(Some(look(order))),
-            Seen::Damaged(damage) => Err(told(self.id, damage)),
+            Seen::Damaged(damage) => Err(damage.told(self.id)),
         }
-    }
-}
-
-fn told(id: OrderId, damage: &Damage) -> StateError {
-    match damage {
-        Damage::Newer(found) => StateError::UnsupportedVersion { id, found: *found, known: FORMAT },
-        damage => StateError::Corrupt { id, source: Box::new(damage.clone()) },
     }
 }
 
@@ -127,9 +128,12 @@ impl Index {
                     continue;
                 }
                 Seen::Sound(order) if !query.matches(&order.order) => continue,
-                Seen::Sound(order) => {
-                    OrderRow { order: Arc::clone(&order.order), seq: order.head.seq, epoch: order.head.epoch }
-                }
+                Seen::Sound(order) => OrderRow {
+                    order: Arc::clone(&order.order),
+                    seq: order.head.seq,
+                    epoch: order.head.epoch,
+                    bytes: entry.bytes.load(Ordering::Relaxed),
+                },
             };
             page.total += 1;
             if query.after.is_some_and(|after| entry.id >= after) {

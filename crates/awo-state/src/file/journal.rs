@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use awo_models::{OrderId, StepHistory};
 
 use super::disk::{self, Disk, Stored};
-use super::record::{self, Damage, Depth, Found, Loaded};
+use super::record::{self, Damage, Depth, Found, Loaded, Tail};
 use super::{Durability, FileOptions};
 use crate::{Delta, StateError};
 
@@ -21,9 +21,32 @@ pub(super) fn path(orders: &Path, id: OrderId) -> PathBuf {
 }
 
 /// Reads a journal.
-pub(super) fn load(disk: &dyn Disk, path: &Path, id: OrderId, depth: Depth) -> Result<Found, Damage> {
+pub(super) fn load(disk: &dyn Disk, path: &Path, id: OrderId, depth: Depth, tail: Tail) -> Result<Found, Damage> {
     let file = disk.open_read(path).map_err(|e| Damage::Unreadable(std::sync::Arc::new(e)))?;
-    record::read(id, BufReader::with_capacity(64 * 1024, file), depth)
+    record::read(id, BufReader::with_capacity(64 * 1024, file), depth, tail)
+}
+
+/// Reads the first bytes of a journal.
+pub(super) fn load_prefix(disk: &dyn Disk, path: &Path, id: OrderId, bytes: u64) -> Result<Found, Damage> {
+    let file = disk.open_read(path).map_err(|e| Damage::Unreadable(std::sync::Arc::new(e)))?;
+    let from = BufReader::with_capacity(64 * 1024, io::Read::take(file, bytes));
+    record::read(id, from, Depth::Content, Tail::Kept)
+}
+
+/// Keeps bytes beside a journal, on the device; where.
+pub(super) fn keep_aside(disk: &dyn Disk, journal: &Path, what: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    let mut n = 1;
+    let (aside, file) = loop {
+        let aside = journal.with_extension(format!("{EXTENSION}.{what}-{n}"));
+        match disk.create_new(&aside) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && n < 1_000 => n += 1,
+            made => break (aside, made?),
+        }
+    };
+    disk.write(&file, bytes)?;
+    disk.sync_all(&file)?;
+    disk.sync_dir(journal.parent().unwrap_or(Path::new(".")))?;
+    Ok(aside)
 }
 
 /// What its only writer knows of a journal.
@@ -37,8 +60,10 @@ pub(super) struct Journal {
     /// Whether the file ends after `length` bytes for all we know. After an error nothing is believed: the next write
     /// makes the file anew from memory.
     sound: bool,
-    /// Whether there are acknowledged records that were not synced.
-    unsynced: bool,
+    /// Bytes that are known to be on the device.
+    synced: u64,
+    /// Whether the last record says that what follows it may not be on the device.
+    marked: bool,
     /// Length from which it is asked again whether to make the file anew to save room.
     ask_from: u64,
 }
@@ -46,12 +71,18 @@ pub(super) struct Journal {
 impl Journal {
     /// The journal of an order that has none yet.
     pub(super) fn missing(path: PathBuf) -> Self {
-        Self { path, length: 0, number: 0, sound: false, unsynced: false, ask_from: 0 }
+        Self { path, length: 0, number: 0, sound: false, synced: 0, marked: false, ask_from: 0 }
     }
 
-    /// A journal that was read.
+    /// A journal that was read, and is on the device.
     pub(super) fn found(path: PathBuf, found: &Found) -> Self {
-        Self { path, length: found.length, number: found.number, sound: true, unsynced: false, ask_from: 0 }
+        let (length, marked) = (found.length, found.synced.is_some());
+        Self { path, length, number: found.number, sound: true, synced: length, marked, ask_from: 0 }
+    }
+
+    /// Bytes of the file.
+    pub(super) fn length(&self) -> u64 {
+        self.length
     }
 
     /// From now on nothing is believed of the file.
@@ -62,17 +93,7 @@ impl Journal {
     /// Cuts a torn record off and keeps it aside, under the name that is answered.
     pub(super) fn cut(&mut self, disk: &dyn Disk, torn: &[u8]) -> io::Result<PathBuf> {
         self.sound = false;
-        let mut n = 1;
-        let (aside, file) = loop {
-            let aside = self.path.with_extension(format!("{EXTENSION}.torn-{n}"));
-            match disk.create_new(&aside) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && n < 1_000 => n += 1,
-                made => break (aside, made?),
-            }
-        };
-        disk.write(&file, torn)?;
-        disk.sync_all(&file)?;
-        disk.sync_dir(self.path.parent().unwrap_or(Path::new(".")))?;
+        let aside = keep_aside(disk, &self.path, "torn", torn)?;
         let file = disk.open_append(&self.path)?;
         disk.set_len(&file, self.length)?;
         disk.sync_all(&file)?;
@@ -81,15 +102,18 @@ impl Journal {
     }
 
     /// Stores an order whole: a new one, or one whose file is no longer believed.
-    pub(super) fn store_whole(&mut self, disk: &dyn Disk, order: &Loaded) -> Result<(), StateError> {
+    pub(super) fn store_whole(
+        &mut self,
+        disk: &dyn Disk,
+        order: &Loaded,
+        durability: Durability,
+    ) -> Result<(), StateError> {
         let content = order.content.as_ref().ok_or(StateError::Refused("the order was not read"))?;
-        let bytes = record::encode_order(&order.order, &order.head, content, self.number + 1);
+        let mark = mark(durability, 0);
+        let bytes = record::encode_order(&order.order, &order.head, content, self.number + 1, mark);
         self.sound = false;
         disk::replace(disk, &self.path, &bytes).map_err(|(stored, error)| refused(stored, &self.path, error))?;
-        self.number += 1;
-        self.length = bytes.len() as u64;
-        self.unsynced = false;
-        self.sound = true;
+        self.is_anew(bytes.len() as u64, mark.is_some());
         Ok(())
     }
 
@@ -102,26 +126,32 @@ impl Journal {
         delta: &Delta,
         durability: Durability,
     ) -> Result<(), StateError> {
-        let bytes = record::encode_save(history, delta, self.number + 1);
+        let mark = mark(durability, self.synced);
+        let bytes = record::encode_save(history, delta, self.number + 1, mark);
         self.sound = false; // until all of it is known to have worked, also if something panics
         if let Err(error) = disk.write(file, &bytes) {
             // A full disk is no reason to doubt the file: what was written of the record is taken back.
             let taken_back = disk.set_len(file, self.length).and_then(|()| disk.sync_data(file)).is_ok();
             self.sound = taken_back && is_full(&error);
+            if taken_back {
+                self.synced = self.length;
+            }
             let stored = if taken_back { Stored::No } else { Stored::Perhaps };
             return Err(refused(stored, &self.path, error));
         }
-        let synced = match durability {
-            Durability::Always => disk.sync_data(file),
-            Durability::Os => Ok(()),
-        };
+        // What is not synced follows a record that says so, or its loss would look like damage.
+        let syncs = mark.is_none() || !self.marked;
+        let synced = if syncs { disk.sync_data(file) } else { Ok(()) };
         if let Err(error) = synced {
             let _ = disk.set_len(file, self.length); // less to be found after a restart; nothing is believed of it
             return Err(refused(Stored::Perhaps, &self.path, error));
         }
         self.length += bytes.len() as u64;
         self.number += 1;
-        self.unsynced = durability == Durability::Os;
+        if syncs {
+            self.synced = self.length;
+        }
+        self.marked = mark.is_some();
         self.sound = true;
         Ok(())
     }
@@ -138,7 +168,8 @@ impl Journal {
     pub(super) fn compact(&mut self, disk: &dyn Disk, order: &Loaded, options: &FileOptions) {
         self.ask_from = self.length.saturating_mul(2);
         let Some(content) = &order.content else { return };
-        let bytes = record::encode_order(&order.order, &order.head, content, self.number + 1);
+        let mark = mark(options.durability, 0);
+        let bytes = record::encode_order(&order.order, &order.head, content, self.number + 1, mark);
         let (before, after) = (self.length, bytes.len() as u64);
         let enough = before / 100 * u64::from(options.compact_percent.min(100));
         if after > before.saturating_sub(enough) {
@@ -147,11 +178,8 @@ impl Journal {
         self.sound = false;
         match disk::replace(disk, &self.path, &bytes) {
             Ok(()) => {
-                self.number += 1;
-                self.length = after;
+                self.is_anew(after, mark.is_some());
                 self.ask_from = after.saturating_mul(2);
-                self.unsynced = false;
-                self.sound = true;
                 tracing::debug!(path = %self.path.display(), before, after, "a journal was made anew to save room");
             }
             Err((stored, error)) => {
@@ -162,8 +190,23 @@ impl Journal {
         }
     }
 
-    /// The file to append to, if it is as this writer left it; otherwise the order is to be stored whole.
-    pub(super) fn open(&self, disk: &dyn Disk) -> Option<File> {
+    fn is_anew(&mut self, length: u64, marked: bool) {
+        self.number += 1;
+        self.length = length;
+        self.synced = length;
+        self.marked = marked;
+        self.sound = true;
+    }
+
+    /// The file to append to; `None` if the order is to be stored whole instead.
+    ///
+    /// So is one whose last record says that what follows it may be lost, when each save is synced: then it may not.
+    pub(super) fn open(&self, disk: &dyn Disk, durability: Durability) -> Option<File> {
+        if self.marked && durability == Durability::Always { None } else { self.as_left(disk) }
+    }
+
+    /// The file, if it is as this writer left it.
+    fn as_left(&self, disk: &dyn Disk) -> Option<File> {
         if !self.sound {
             return None;
         }
@@ -174,11 +217,13 @@ impl Journal {
 
     /// Whether the file holds on the device what memory holds, so that memory may let go of it.
     pub(super) fn is_stored(&mut self, disk: &dyn Disk) -> bool {
-        let Some(file) = self.open(disk) else { return false };
-        if self.unsynced {
+        let Some(file) = self.as_left(disk) else { return false };
+        if self.synced < self.length {
             // What the system could not write it may forget, and the file would show something older.
             self.sound = disk.sync_data(&file).is_ok();
-            self.unsynced = !self.sound;
+            if self.sound {
+                self.synced = self.length;
+            }
         }
         self.sound
     }
@@ -200,6 +245,11 @@ impl Journal {
         asides.and_then(|()| removed(&self.path)).map_err(|e| refused(Stored::No, &self.path, e))?;
         disk.sync_dir(parent).map_err(|e| refused(Stored::Perhaps, &self.path, e))
     }
+}
+
+/// What a record says of the device: nothing if all before it is there.
+fn mark(durability: Durability, synced: u64) -> Option<u64> {
+    (durability != Durability::Always).then_some(synced)
 }
 
 fn is_full(error: &io::Error) -> bool {

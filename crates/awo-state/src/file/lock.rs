@@ -5,12 +5,11 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-
-use super::Durability;
 
 const NAME: &str = "LOCK";
 
@@ -70,14 +69,14 @@ pub enum OpenError {
 pub(super) struct Lock {
     file: Mutex<File>,
     what: String,
-    durability: Durability,
+    in_order: AtomicBool,
     since: OnceLock<SystemTime>,
     /// When the last holder took it, if that one ended without leaving: what was written since may not be on the device.
     pub(super) crashed_since: Option<SystemTime>,
 }
 
 impl Lock {
-    pub(super) fn take(dir: &Path, what: &str, durability: Durability) -> Result<Self, OpenError> {
+    pub(super) fn take(dir: &Path, what: &str) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { dir: dir.to_owned(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -108,7 +107,7 @@ impl Lock {
         let before = file.metadata().map_err(failed)?;
         let lock = Self {
             what: what.to_owned(),
-            durability,
+            in_order: AtomicBool::new(false),
             crashed_since: before.modified().ok().filter(|_| before.len() > 0),
             since: OnceLock::new(),
             file: Mutex::new(file),
@@ -118,6 +117,8 @@ impl Lock {
         let since = lock.crashed_since.map_or(since, |before| before.min(since));
         lock.file().set_modified(since).map_err(failed)?;
         lock.since.set(since).ok();
+        // After a power cut it must still tell that its holder did not leave in order.
+        lock.file().sync_all().and_then(|()| File::open(dir)?.sync_all()).map_err(failed)?;
         Ok(lock)
     }
 
@@ -135,6 +136,11 @@ impl Lock {
         self.since.get().map_or(Ok(()), |since| file.set_modified(*since))
     }
 
+    /// All that was written is on the device: when this is dropped, the next start need not doubt it.
+    pub(super) fn leave_in_order(&self) {
+        self.in_order.store(true, Ordering::Relaxed);
+    }
+
     fn file(&self) -> std::sync::MutexGuard<'_, File> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,12 +148,17 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let file = self.file();
-        if self.durability == Durability::Always {
-            let _ = file.set_len(0); // left in order: nothing is to be doubted at the next start
+        let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if *self.in_order.get_mut() {
+            let _ = file.set_len(0); // nothing is to be doubted at the next start
         }
         let _ = file.unlock(); // also for a child that was just forked and has not yet closed its copy
     }
+}
+
+/// Whether the last holder of a directory's lock left in order, or nobody ever had it. While somebody has it: not.
+pub(super) fn is_left_in_order(dir: &Path) -> bool {
+    std::fs::metadata(dir.join(NAME)).map_or(true, |lock| lock.len() == 0)
 }
 
 /// Whether a process is known not to run any more.

@@ -1,5 +1,7 @@
 //! What can be set when a directory of orders is opened.
 
+use std::time::Duration;
+
 /// How a [`FileRepository`](crate::FileRepository) keeps its files. The default is right unless there is a reason.
 ///
 /// ```
@@ -34,7 +36,11 @@ pub enum Durability {
     /// The save is on the device. It survives the end of the process, of the system, and a power cut.
     #[default]
     Always,
-    /// The save is with the operating system. It survives the end of the process, also by a kill; after a crash of the
-    /// system or a power cut the last saves may be missing, or the order damaged.
+    /// The save is with the operating system, and on the device at the latest so long afterwards (and as long as a sync
+    /// takes). It survives the end of the process, also by a kill; in a crash of the system or a power cut the last saves
+    /// of an order that are not older may be lost, whole, from its end. Below a millisecond counts as one.
+    Interval(Duration),
+    /// The save is with the operating system. It survives the end of the process, also by a kill; in a crash of the
+    /// system or a power cut the last saves of an order may be lost, whole, from its end; how many is up to the system.
     Os,
 }

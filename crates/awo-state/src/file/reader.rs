@@ -10,12 +10,13 @@ use awo_models::OrderId;
 
 use super::index::{Entry, Seen};
 use super::journal::{self, Journal};
-use super::record::{Damage, Depth};
-use super::{Access, Shared, scan};
+use super::record::{Damage, Depth, Tail};
+use super::{Access, Shared, lock, scan};
 
 /// What the files looked like when they were last read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reader {
+    dir: PathBuf,
     looks: Mutex<HashMap<OrderId, Look>>,
 }
 
@@ -66,19 +67,31 @@ impl Shared {
             return;
         }
         // A record that is just being written looks torn: what is before it is a valid prefix.
-        let seen = match journal::load(&*self.disk, &path, id, depth) {
+        let seen = match journal::load(&*self.disk, &path, id, depth, reader.tail()) {
             Ok(found) => Seen::Sound(found.order),
             Err(Damage::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => {
                 return self.index.remove(id, None); // deleted in this instant
             }
             Err(damage) => Seen::Damaged(damage),
         };
-        self.index.put(&Entry::new(id, seen, Journal::missing(path)));
+        let entry = Entry::new(id, seen, Journal::missing(path));
+        entry.set_bytes(look.length);
+        self.index.put(&entry);
         reader.look(id, look);
     }
 }
 
 impl Reader {
+    /// A reader of a data directory.
+    pub(super) fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), looks: Mutex::default() }
+    }
+
+    /// Whether the ends of journals may have been lost, as far as the last writer's lock tells.
+    pub(super) fn tail(&self) -> Tail {
+        if lock::is_left_in_order(&self.dir) { Tail::Kept } else { Tail::MayBeLost }
+    }
+
     fn looked(&self, id: OrderId) -> Option<Look> {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
     }

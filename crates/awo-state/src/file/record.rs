@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{self, Kind, Line};
-use crate::{Delta, Head};
+use crate::{Delta, Head, StateError};
 
 /// Newest format that is read, and the one that is written.
 pub(super) const FORMAT: u32 = 1;
@@ -51,20 +51,27 @@ impl Loaded {
     }
 }
 
-/// The whole of an order as the first record of its journal.
-pub(super) fn encode_order(order: &AgentWorkOrder, head: &Head, content: &Content, number: u64) -> Vec<u8> {
-    let record = Whole { format: FORMAT, order, head: *head, events: &content.events, steps: &content.history };
+/// The whole of an order as the first record of its journal. For `synced` see [`Mark`].
+pub(super) fn encode_order(
+    order: &AgentWorkOrder,
+    head: &Head,
+    content: &Content,
+    number: u64,
+    synced: Option<u64>,
+) -> Vec<u8> {
+    let record = Whole { format: FORMAT, order, head: *head, events: &content.events, steps: &content.history, synced };
     frame::encode(Kind::Order, number, &record)
 }
 
 /// What a commit adds, as one record.
-pub(super) fn encode_save(history: Option<&StepHistory>, delta: &Delta, number: u64) -> Vec<u8> {
+pub(super) fn encode_save(history: Option<&StepHistory>, delta: &Delta, number: u64, synced: Option<u64>) -> Vec<u8> {
     let new = |index| history.and_then(|h| h.get(index));
     let record = Save {
         head: delta.head,
         patch: &delta.patch,
         events: &delta.events,
         steps: delta.new_steps.clone().filter_map(new).collect::<Vec<_>>(),
+        synced,
     };
     frame::encode(Kind::Save, number, &record)
 }
@@ -76,6 +83,8 @@ struct Whole<O, E, S> {
     head: Head,
     events: E,
     steps: S,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    synced: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,6 +93,16 @@ struct Save<P, E, S> {
     patch: P,
     events: E,
     steps: S,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    synced: Option<u64>,
+}
+
+/// What a record says of the device: that so many bytes of the journal were on it when the record was written, and that
+/// what follows the record may get there later, or never. Records of writers that sync each save say nothing: all that
+/// is before them is on the device.
+#[derive(Deserialize)]
+struct Mark {
+    synced: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +130,33 @@ pub(super) enum Damage {
     Newer(u32),
 }
 
+impl Damage {
+    /// Number of the record, and where it begins.
+    pub(super) fn place(&self) -> (Option<u64>, Option<u64>) {
+        match self {
+            Self::Record { record, at, .. } => (Some(*record), Some(*at)),
+            Self::Empty => (Some(1), Some(0)),
+            Self::Unreadable(_) | Self::Newer(_) => (None, None),
+        }
+    }
+
+    /// What is wrong, without the place.
+    pub(super) fn why(&self) -> String {
+        match self {
+            Self::Record { why, .. } => why.to_string(),
+            other => other.to_string(),
+        }
+    }
+
+    /// As callers are told of it.
+    pub(super) fn told(&self, id: OrderId) -> StateError {
+        match self {
+            Self::Newer(found) => StateError::UnsupportedVersion { id, found: *found, known: FORMAT },
+            damage => StateError::Corrupt { id, source: Box::new(damage.clone()) },
+        }
+    }
+}
+
 /// How much of a journal is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
@@ -118,6 +164,16 @@ pub(super) enum Depth {
     Row,
     /// Everything.
     Content,
+}
+
+/// Whether the end of a journal may have been lost in a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// It cannot: all that was acknowledged was synced before its writer ended, or is what the system shows now.
+    Kept,
+    /// The writer ended without syncing. What the journal does not say to be on the device may be missing, in part and
+    /// in any order.
+    MayBeLost,
 }
 
 /// A journal as it was found.
@@ -128,12 +184,14 @@ pub(super) struct Found {
     pub(super) number: u64,
     /// Bytes of its sound records.
     pub(super) length: u64,
-    /// The cut record after them, if there is one.
+    /// What is cut or lost after them, if there is something.
     pub(super) torn: Vec<u8>,
+    /// What the last of them says of the device (see [`Mark`]).
+    pub(super) synced: Option<u64>,
 }
 
 /// Reads a journal to its end, a record at a time.
-pub(super) fn read(id: OrderId, mut from: impl BufRead, depth: Depth) -> Result<Found, Damage> {
+pub(super) fn read(id: OrderId, mut from: impl BufRead, depth: Depth, tail: Tail) -> Result<Found, Damage> {
     let mut found: Option<Found> = None;
     let mut line = Vec::new();
     loop {
@@ -144,34 +202,59 @@ pub(super) fn read(id: OrderId, mut from: impl BufRead, depth: Depth) -> Result<
         }
         let broken = |record: u64, at: u64, why: &str| Damage::Record { record, at, why: why.into() };
         let (before, at) = found.as_ref().map_or((0, 0), |f| (f.number, f.length));
-        let frame = match frame::decode(&line) {
-            Line::Sound(frame) => frame,
-            Line::Broken(why) => return Err(broken(before + 1, at, why)),
-            Line::Torn => {
-                let mut found = found.ok_or_else(|| broken(1, 0, "it is cut"))?;
-                found.torn = line;
-                return Ok(found);
+        let wrong = match (frame::decode(&line), &mut found) {
+            (Line::Sound(frame), None) if frame.kind == Kind::Order => {
+                let (order, synced) =
+                    read_order(id, frame.json, depth)?.map_err(|why| broken(frame.number, at, &why))?;
+                let length = read as u64;
+                found = Some(Found { order, number: frame.number, length, torn: Vec::new(), synced });
+                continue;
             }
-        };
-        let failed = |why: String| broken(frame.number, at, &why);
-        match (&mut found, frame.kind) {
-            (None, Kind::Order) => {
-                found = Some(Found {
-                    order: read_order(id, frame.json, depth)?.map_err(failed)?,
-                    number: frame.number,
-                    length: read as u64,
-                    torn: Vec::new(),
-                });
-            }
-            (Some(found), Kind::Save) if frame.number == found.number + 1 => {
-                read_save(&mut found.order, frame.json, depth).map_err(failed)?;
+            (Line::Sound(frame), Some(found)) if frame.kind == Kind::Save && frame.number == before + 1 => {
+                found.synced =
+                    read_save(&mut found.order, frame.json, depth).map_err(|why| broken(frame.number, at, &why))?;
                 found.number = frame.number;
                 found.length += read as u64;
+                continue;
             }
-            (Some(_), Kind::Save) => return Err(broken(frame.number, at, "the numbers have a gap")),
-            _ => return Err(broken(frame.number, at, "it is of the wrong kind")),
-        }
+            (Line::Sound(frame), Some(_)) if frame.kind == Kind::Save => {
+                broken(frame.number, at, "the numbers have a gap")
+            }
+            (Line::Sound(frame), _) => broken(frame.number, at, "it is of the wrong kind"),
+            (Line::Broken(why), _) => broken(before + 1, at, why),
+            (Line::Torn, None) => broken(1, 0, "it is cut"),
+            (Line::Torn, Some(found)) => {
+                found.torn.append(&mut line);
+                continue;
+            }
+        };
+        return match found {
+            Some(found) if tail == Tail::MayBeLost => without_tail(found, line, from, wrong),
+            _ => Err(wrong),
+        };
     }
+}
+
+/// The journal before a wrong record, if that one and all after it were never said to be on the device.
+fn without_tail(mut found: Found, mut rest: Vec<u8>, mut from: impl BufRead, wrong: Damage) -> Result<Found, Damage> {
+    let at = found.length;
+    if found.synced.is_none_or(|synced| synced > at) {
+        return Err(wrong);
+    }
+    from.read_to_end(&mut rest).map_err(|e| Damage::Unreadable(Arc::new(e)))?;
+    // Of what was written after a sync, any part may be there: a sound record there may tell of a sync of the wrong one.
+    let mut begins = at;
+    for line in rest.split_inclusive(|byte| *byte == b'\n') {
+        if let Line::Sound(frame) = frame::decode(line) {
+            let mark = parse::<Mark>(frame.json).ok().and_then(|mark| mark.synced);
+            if mark.unwrap_or(begins) > at {
+                return Err(wrong);
+            }
+        }
+        begins += line.len() as u64;
+    }
+    found.torn = rest;
+    Ok(found)
 }
 
 type Parsed<T> = Result<T, String>;
@@ -180,7 +263,7 @@ fn parse<'j, T: Deserialize<'j>>(json: &'j [u8]) -> Parsed<T> {
     serde_json::from_slice(json).map_err(|e| e.to_string())
 }
 
-fn read_order(id: OrderId, json: &[u8], depth: Depth) -> Result<Parsed<Loaded>, Damage> {
+fn read_order(id: OrderId, json: &[u8], depth: Depth) -> Result<Parsed<(Loaded, Option<u64>)>, Damage> {
     match parse::<Format>(json) {
         Ok(Format { format }) if format > FORMAT => return Err(Damage::Newer(format)),
         Ok(_) => {}
@@ -189,23 +272,23 @@ fn read_order(id: OrderId, json: &[u8], depth: Depth) -> Result<Parsed<Loaded>, 
     Ok(match depth {
         Depth::Row => parse::<Whole<AgentWorkOrder, Vec<Brief>, IgnoredAny>>(json).and_then(|whole| {
             check_numbers(0, whole.head.seq, whole.events.iter().map(|e| e.seq))?;
-            check_order(id, whole.order, whole.head, None)
+            Ok((check_order(id, whole.order, whole.head, None)?, whole.synced))
         }),
         Depth::Content => parse::<Whole<AgentWorkOrder, Vec<Arc<Event>>, StepHistory>>(json).and_then(|whole| {
             check_numbers(0, whole.head.seq, whole.events.iter().map(|e| e.seq))?;
             let content = Content { history: whole.steps, events: whole.events };
-            check_order(id, whole.order, whole.head, Some(content))
+            Ok((check_order(id, whole.order, whole.head, Some(content))?, whole.synced))
         }),
     })
 }
 
-fn read_save(into: &mut Loaded, json: &[u8], depth: Depth) -> Parsed<()> {
+fn read_save(into: &mut Loaded, json: &[u8], depth: Depth) -> Parsed<Option<u64>> {
     let before = into.head.seq.0;
-    let (head, patch, last) = match depth {
+    let (head, patch, last, synced) = match depth {
         Depth::Row => {
             let save = parse::<Save<OrderPatch, Vec<Brief>, IgnoredAny>>(json)?;
             check_numbers(before, save.head.seq, save.events.iter().map(|e| e.seq))?;
-            (save.head, save.patch, save.events.last().map(|e| e.at))
+            (save.head, save.patch, save.events.last().map(|e| e.at), save.synced)
         }
         Depth::Content => {
             let save = parse::<Save<OrderPatch, Vec<Arc<Event>>, Vec<StepExecutionResult>>>(json)?;
@@ -214,7 +297,7 @@ fn read_save(into: &mut Loaded, json: &[u8], depth: Depth) -> Parsed<()> {
             let content = into.content.as_mut().ok_or("the order was read without its content")?;
             save.steps.into_iter().for_each(|step| content.history.push(step));
             content.events.extend(save.events);
-            (save.head, save.patch, last)
+            (save.head, save.patch, last, save.synced)
         }
     };
     let order = Arc::make_mut(&mut into.order);
@@ -223,7 +306,8 @@ fn read_save(into: &mut Loaded, json: &[u8], depth: Depth) -> Parsed<()> {
         order.state.updated_at = at;
     }
     into.head = head;
-    check(into)
+    check(into)?;
+    Ok(synced)
 }
 
 fn check_order(id: OrderId, order: AgentWorkOrder, head: Head, content: Option<Content>) -> Parsed<Loaded> {

@@ -9,7 +9,7 @@ use awo_models::OrderId;
 use super::disk::{Disk, TEMPORARY};
 use super::index::{Entry, Index, Seen};
 use super::journal::{self, EXTENSION, Journal};
-use super::record::Depth;
+use super::record::{Depth, Tail};
 
 /// Everything that lies in the directories of orders.
 #[derive(Debug, Default)]
@@ -17,6 +17,10 @@ pub(super) struct Scan {
     pub(super) journals: Vec<(OrderId, PathBuf)>,
     /// Files whose writing was cut off.
     pub(super) leftovers: Vec<PathBuf>,
+    /// What was kept when journals were mended.
+    pub(super) asides: Vec<PathBuf>,
+    /// What is not ours.
+    pub(super) strays: Vec<PathBuf>,
     pub(super) shards: Vec<PathBuf>,
 }
 
@@ -32,8 +36,11 @@ pub(super) fn scan(disk: &dyn Disk, orders: &Path) -> io::Result<Scan> {
             match id.and_then(|id| id.parse::<OrderId>().ok()) {
                 Some(id) if journal::path(orders, id) == file => found.journals.push((id, file)),
                 _ if name.ends_with(TEMPORARY) && name.starts_with('.') => found.leftovers.push(file),
-                _ if name.contains(".torn-") => {}
-                _ => tracing::warn!(path = %file.display(), "a file that is not a journal lies among them; left alone"),
+                _ if name.contains(".torn-") || name.contains(".damaged-") => found.asides.push(file),
+                _ => {
+                    tracing::warn!(path = %file.display(), "a file that is not a journal lies among them; left alone");
+                    found.strays.push(file);
+                }
             }
         }
         found.shards.push(shard);
@@ -48,8 +55,9 @@ pub(super) fn index(disk: &dyn Disk, orders: &Path, crashed_since: Option<System
     for leftover in &scan.leftovers {
         disk.remove(leftover)?;
     }
+    let tail = if crashed_since.is_some() { Tail::MayBeLost } else { Tail::Kept };
     for (id, path) in scan.journals {
-        index.put(&entry(disk, id, path, crashed_since));
+        index.put(&entry(disk, id, path, crashed_since, tail));
     }
     if crashed_since.is_some() {
         scan.shards.iter().try_for_each(|shard| disk.sync_dir(shard))?;
@@ -58,8 +66,14 @@ pub(super) fn index(disk: &dyn Disk, orders: &Path, crashed_since: Option<System
     Ok(index)
 }
 
-fn entry(disk: &dyn Disk, id: OrderId, path: PathBuf, crashed_since: Option<SystemTime>) -> std::sync::Arc<Entry> {
-    let found = match journal::load(disk, &path, id, Depth::Row) {
+fn entry(
+    disk: &dyn Disk,
+    id: OrderId,
+    path: PathBuf,
+    crashed_since: Option<SystemTime>,
+    tail: Tail,
+) -> std::sync::Arc<Entry> {
+    let found = match journal::load(disk, &path, id, Depth::Row, tail) {
         Ok(found) => found,
         Err(damage) => {
             tracing::error!(agent_work_order_id = %id, path = %path.display(), %damage, "the order cannot be read; left as it is");
@@ -70,9 +84,13 @@ fn entry(disk: &dyn Disk, id: OrderId, path: PathBuf, crashed_since: Option<Syst
     if !found.torn.is_empty() {
         let bytes = found.torn.len();
         match journal.cut(disk, &found.torn) {
-            Ok(aside) => tracing::warn!(
+            Ok(aside) if found.synced.is_none() => tracing::warn!(
                 agent_work_order_id = %id, bytes, aside = %aside.display(),
                 "a record whose write was cut short is cut off and kept aside; it was never acknowledged"
+            ),
+            Ok(aside) => tracing::warn!(
+                agent_work_order_id = %id, bytes, aside = %aside.display(),
+                "the end of a journal that was not synced yet is lost; what is left of it is cut off and kept aside"
             ),
             Err(error) => {
                 tracing::error!(agent_work_order_id = %id, %error, "a cut record cannot be cut off; the next save writes the order anew");

@@ -5,6 +5,7 @@ mod catalog;
 mod compaction;
 mod durability;
 mod eviction;
+mod power;
 mod segments;
 
 use std::collections::BTreeMap;

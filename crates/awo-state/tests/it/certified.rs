@@ -41,3 +41,16 @@ mod memory_catalog {
 mod file_catalog {
     awo_state::catalog_conformance!(crate::store_fixtures::CatalogFiles::new());
 }
+
+mod memory_transfer {
+    awo_state::state_transfer_conformance!(crate::fixtures::TwoInMemory::default());
+}
+
+mod file_transfer {
+    use crate::fixtures::{Files, TwoDirectories};
+
+    awo_state::state_transfer_conformance!(TwoDirectories(
+        Files::new(),
+        Files::with(awo_state::FileOptions { keep_ended: 0, ..Default::default() })
+    ));
+}

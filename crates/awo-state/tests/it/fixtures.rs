@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use awo_models::OrderId;
-use awo_state::conformance::{ArtifactFixture, Fixture};
+use awo_state::conformance::{ArtifactFixture, Fixture, TransferFixture};
 use awo_state::{
     ArtifactStore, FileArtifacts, FileOptions, FileRepository, InMemory, InMemoryArtifacts, StateRepository,
+    StateTransfer,
 };
 use tempfile::TempDir;
 
@@ -141,5 +142,44 @@ impl ArtifactFixture for ArtifactFiles {
     }
     async fn reopen(&self) -> Option<Arc<dyn ArtifactStore>> {
         Some(self.artifacts().await)
+    }
+}
+
+/// A repository twice: to read and write, and to transfer with.
+fn both<R: StateRepository + StateTransfer + Clone>(
+    repository: &R,
+) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>) {
+    (Arc::new(repository.clone()), Arc::new(repository.clone()))
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct TwoInMemory(InMemory, InMemory);
+
+#[async_trait]
+impl TransferFixture for TwoInMemory {
+    async fn repository(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>) {
+        both(&self.0)
+    }
+    async fn other(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>) {
+        both(&self.1)
+    }
+    async fn reopen_other(&self) -> Option<Arc<dyn StateRepository>> {
+        None
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct TwoDirectories(pub(crate) Files, pub(crate) Files);
+
+#[async_trait]
+impl TransferFixture for TwoDirectories {
+    async fn repository(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>) {
+        both(self.0.open.lock().unwrap().as_ref().unwrap())
+    }
+    async fn other(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>) {
+        both(self.1.open.lock().unwrap().as_ref().unwrap())
+    }
+    async fn reopen_other(&self) -> Option<Arc<dyn StateRepository>> {
+        Some(self.1.open_again().await)
     }
 }

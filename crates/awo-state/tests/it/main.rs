@@ -4,6 +4,7 @@
 mod certified;
 mod file_damage;
 mod file_format;
+mod file_salvage;
 mod file_sharing;
 mod fixtures;
 mod forgetful;

@@ -1,5 +1,6 @@
 //! Whatever is asked in whatever order: files answer as memory does, also across restarts.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use awo_models::{AgentWorkOrderStatus, EventSeq, OrderId, StepHistory};
@@ -8,7 +9,7 @@ use awo_state::conformance::run;
 use awo_state::{Change, Committed, Durability, FileOptions, InMemory, OrderQuery, StateError, StateRepository};
 use proptest::prelude::*;
 
-use crate::fixtures::Files;
+use crate::fixtures::{Files, journal};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -72,7 +73,8 @@ fn op() -> impl Strategy<Value = Op> {
 /// Settings that change what is done behind the answers, and never the answers.
 fn options() -> impl Strategy<Value = FileOptions> {
     let compact = (prop_oneof![Just(0), Just(u64::MAX)], prop_oneof![Just(0), Just(20)]);
-    let durability = prop_oneof![Just(Durability::Always), Just(Durability::Os)];
+    let interval = Durability::Interval(std::time::Duration::from_millis(1));
+    let durability = prop_oneof![Just(Durability::Always), Just(interval), Just(Durability::Os)];
     (durability, 0..3_usize, compact).prop_map(|(durability, keep_ended, (compact_from, compact_percent))| {
         FileOptions { durability, keep_ended, compact_from, compact_percent }
     })
@@ -90,6 +92,7 @@ struct Believer {
 struct Both {
     memory: Arc<dyn StateRepository>,
     file: Arc<dyn StateRepository>,
+    dir: PathBuf,
 }
 
 impl Both {
@@ -111,7 +114,12 @@ impl Both {
     /// Everything a reader can see is the same.
     async fn check(&self) {
         let query = OrderQuery::default();
-        let (expected, found) = (self.memory.list(&query).await, self.file.list(&query).await);
+        let expected = self.memory.list(&query).await;
+        let mut found = self.file.list(&query).await;
+        for row in found.iter_mut().flat_map(|page| &mut page.items) {
+            let journal = std::fs::metadata(journal(&self.dir, row.order.agent_work_order_id)).unwrap();
+            assert_eq!(std::mem::take(&mut row.bytes), journal.len(), "it knows what it stores");
+        }
         assert_eq!(format!("{found:?}"), format!("{expected:?}"));
         for n in 1..4 {
             let expected = self.memory.get(id(n)).await.unwrap();
@@ -217,21 +225,22 @@ proptest! {
     fn files_answer_as_memory_does(ops in proptest::collection::vec(op(), 1..60), options in options()) {
         run(async {
             let files = Files::with(options);
-            let mut both = Both { memory: Arc::new(InMemory::default()), file: files.handle() };
+            let dir = files.dir.path().to_owned();
+            let mut both = Both { memory: Arc::new(InMemory::default()), file: files.handle(), dir };
             let mut believers: [Option<Believer>; 4] = Default::default();
             for op in ops {
                 if matches!(op, Op::Reopen) {
-                    let Both { memory, file } = both;
+                    let Both { memory, file, dir } = both;
                     drop(file);
-                    both = Both { memory, file: files.open_again().await };
+                    both = Both { memory, file: files.open_again().await, dir };
                 } else {
                     act(&both, &mut believers, op).await;
                 }
                 both.check().await;
             }
-            let Both { memory, file } = both;
+            let Both { memory, file, dir } = both;
             drop(file);
-            Both { memory, file: files.open_again().await }.check().await;
+            Both { memory, file: files.open_again().await, dir }.check().await;
         });
     }
 }

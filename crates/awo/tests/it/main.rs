@@ -13,6 +13,7 @@ mod recover;
 mod seed;
 mod setting;
 mod shutdown;
+mod state_tools;
 mod time_limits;
 mod visibility;
 mod wrong_calls;
