@@ -4,6 +4,8 @@
 //! // tests/it/main.rs of a backend
 //! awo_state::state_repository_conformance!(MyFixture::new());
 //! awo_state::artifact_store_conformance!(MyArtifactFixture::new());
+//! awo_state::order_log_conformance!(MyOrderLogFixture::new());
+//! awo_state::catalog_conformance!(MyCatalogFixture::new());
 //! ```
 //!
 //! Every clause becomes a test with the clause's name; its failure names the broken promise. The expression is evaluated
@@ -11,9 +13,11 @@
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "test code: a clause that does not hold panics")]
 
 mod artifacts;
+mod catalog;
 mod durable;
 mod history;
 mod lists;
+mod order_log;
 mod owners;
 mod races;
 mod records;
@@ -28,15 +32,17 @@ use async_trait::async_trait;
 use awo_models::OrderId;
 
 pub use artifacts::*;
+pub use catalog::*;
 pub use durable::*;
 pub use history::*;
 pub use lists::*;
+pub use order_log::*;
 pub use owners::*;
 pub use races::*;
 pub use records::*;
 pub use transfer::*;
 
-use crate::{ArtifactStore, StateRepository, StateTransfer};
+use crate::{ArtifactStore, Catalog, CatalogBounds, LogBounds, OrderLog, StateRepository, StateTransfer};
 
 /// A store for one clause.
 #[async_trait]
@@ -83,6 +89,51 @@ pub trait TransferFixture: Send + Sync {
     async fn reopen_other(&self) -> Option<Arc<dyn StateRepository>>;
 }
 
+/// A store of logs for one clause.
+#[async_trait]
+pub trait OrderLogFixture: Send + Sync {
+    /// A handle on this fixture's store, which is empty at first. Each call gives another handle on the same data.
+    async fn order_log(&self) -> Arc<dyn OrderLog>;
+
+    /// What the store keeps of an order. Choose some hundred lines and a megabyte, as a clause fills it three times.
+    fn bounds(&self) -> LogBounds;
+
+    /// Opens the store again, as a restart does; `None` if it is not durable. Clauses drop their handles before.
+    async fn reopen(&self) -> Option<Arc<dyn OrderLog>>;
+
+    /// Takes away the end of an order's last line, as a kill in the middle of its write does, and opens the store again;
+    /// `None` if the store cannot have such a line. Clauses drop their handles before.
+    async fn reopen_torn(&self, id: OrderId) -> Option<Arc<dyn OrderLog>>;
+
+    /// Damages the line of this number, and opens the store again; `None` if the store cannot have such damage, or
+    /// cannot be made to. Clauses drop their handles before.
+    async fn reopen_damaged(&self, id: OrderId, number: u64) -> Option<Arc<dyn OrderLog>>;
+}
+
+/// A catalog for one clause.
+#[async_trait]
+pub trait CatalogFixture: Send + Sync {
+    /// A handle on this fixture's catalog, which is empty at first. Each call gives another handle on the same data.
+    async fn catalog(&self) -> Arc<dyn Catalog>;
+
+    /// What the catalog keeps. Choose some ten entries, as a clause fills it three times.
+    fn bounds(&self) -> CatalogBounds;
+
+    /// Opens the catalog again, as a restart does; `None` if it is not durable. Clauses drop their handles before.
+    async fn reopen(&self) -> Option<Arc<dyn Catalog>>;
+
+    /// Damages what is stored of the repositories, and opens the catalog again; `None` if it cannot have such damage.
+    /// Clauses drop their handles before.
+    async fn reopen_with_damaged_repositories(&self) -> Option<Arc<dyn Catalog>>;
+
+    /// Makes the stored repositories look as if a newer version had written them, and opens the catalog again; `None` if
+    /// it has no stored form. Clauses drop their handles before.
+    async fn reopen_with_newer_repositories(&self) -> Option<Arc<dyn Catalog>>;
+
+    /// What is stored of the repositories, byte for byte; empty if there is no stored form.
+    async fn stored_repositories(&self) -> Vec<u8>;
+}
+
 /// Runs a clause to its end on a runtime of its own.
 #[doc(hidden)]
 pub fn run(clause: impl Future<Output = ()>) {
@@ -117,6 +168,24 @@ macro_rules! state_transfer_conformance {
 macro_rules! artifact_store_conformance {
     ($fixture:expr) => {
         $crate::__artifact_store_clauses!(__conformance_tests[$fixture]);
+    };
+}
+
+/// Makes one `#[test]` per clause of [`OrderLog`]. Takes an expression that builds an
+/// [`OrderLogFixture`] for an empty store.
+#[macro_export]
+macro_rules! order_log_conformance {
+    ($fixture:expr) => {
+        $crate::__order_log_clauses!(__conformance_tests[$fixture]);
+    };
+}
+
+/// Makes one `#[test]` per clause of [`Catalog`]. Takes an expression that builds a
+/// [`CatalogFixture`] for an empty catalog.
+#[macro_export]
+macro_rules! catalog_conformance {
+    ($fixture:expr) => {
+        $crate::__catalog_clauses!(__conformance_tests[$fixture]);
     };
 }
 
@@ -191,6 +260,46 @@ macro_rules! __artifact_store_clauses {
             artifact_takes_a_file
             artifacts_are_listed_sorted
             artifacts_of_orders_are_apart
+            artifacts_are_counted_by_order
+        }
+    };
+}
+
+/// The clauses, named once; handed to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __order_log_clauses {
+    ($then:ident [$($with:tt)*]) => {
+        $crate::$then! { [$($with)*]
+            log_is_numbered_without_gaps
+            log_reads_as_it_was_written
+            log_is_filtered_and_paged
+            log_is_bounded
+            log_refuses_what_is_too_large
+            logs_of_orders_are_apart
+            log_survives_reopen
+            torn_log_line_is_dropped
+            damaged_log_line_is_skipped_and_counted
+        }
+    };
+}
+
+/// The clauses, named once; handed to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __catalog_clauses {
+    ($then:ident [$($with:tt)*]) => {
+        $crate::$then! { [$($with)*]
+            catalog_writes_are_guarded_by_versions
+            one_of_racing_catalog_writes_wins
+            catalog_put_may_be_sent_again
+            catalog_knows_an_address_once
+            catalog_deletes_are_guarded_by_versions
+            catalog_survives_reopen
+            audit_is_newest_first_and_pages
+            audit_is_bounded
+            damaged_catalog_says_so
+            newer_catalog_is_refused_untouched
         }
     };
 }

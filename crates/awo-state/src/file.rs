@@ -4,19 +4,23 @@
 //! `docs/state-backends.md` tells the format and what each answer means.
 
 mod artifacts;
+mod catalog;
 mod content;
 mod disk;
 mod flush;
 mod frame;
 mod index;
 mod journal;
+mod line;
 mod lock;
 mod mounts;
 mod options;
+mod order_log;
 mod reader;
 mod record;
 mod salvage;
 mod scan;
+mod segments;
 mod verify;
 
 use std::io;
@@ -27,8 +31,10 @@ use async_trait::async_trait;
 use awo_models::{AgentWorkOrder, Event, EventSeq, OrderId, StepHistory};
 
 pub use artifacts::FileArtifacts;
+pub use catalog::FileCatalog;
 pub use lock::{Holder, OpenError};
 pub use options::{Durability, FileOptions};
+pub use order_log::FileOrderLog;
 pub use salvage::Salvaged;
 pub use verify::{FileFinding, FileFindingKind, Verified};
 

@@ -1,5 +1,5 @@
 //! Where orders live: the [`StateRepository`] contract, every rule of it once ([`merge()`]), its backends, and the suite
-//! that certifies a backend, ours or yours.
+//! that certifies a backend, ours or yours. Beside it the small stores: [`ArtifactStore`], [`OrderLog`], [`Catalog`].
 //!
 //! *Invariant*: no wall clock (times are passed in), no process, no HTTP, nothing of the engine.
 //! *Boundary*: a backend decides nothing. It loads a [`Head`] under its lock, calls [`merge()`], stores the [`Delta`] in
@@ -41,8 +41,8 @@ pub use error::{BoxError, Result, StateError};
 pub use extension::StateRepositoryExt;
 #[cfg(feature = "file")]
 pub use file::{
-    Durability, FileArtifacts, FileFinding, FileFindingKind, FileOptions, FileRepository, Holder, OpenError, Salvaged,
-    Verified,
+    Durability, FileArtifacts, FileCatalog, FileFinding, FileFindingKind, FileOptions, FileOrderLog, FileRepository,
+    Holder, OpenError, Salvaged, Verified,
 };
 pub use head::{Committed, Head};
 #[cfg(feature = "memory")]

@@ -10,7 +10,7 @@ use awo_adapters::{
 };
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
 use awo_models::OrderId;
-use awo_state::{FileArtifacts, FileRepository, Holder, InMemory, OpenError};
+use awo_state::{FileArtifacts, FileCatalog, FileOrderLog, FileRepository, Holder, InMemory, OpenError};
 use tracing::{info, warn};
 
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
@@ -54,6 +54,7 @@ pub(crate) async fn open_store(settings: &Settings, holder: &str) -> anyhow::Res
         Err(error) => warn!(%error, "left_over_processes_not_ended"),
     }
     clear_agents(settings);
+    sweep(settings);
     let repository: Arc<dyn StateRepository> = match settings.state {
         Backend::File => Arc::new(lock.clone()),
         Backend::Memory => Arc::new(InMemory::default()),
@@ -87,6 +88,17 @@ fn clear_agents(settings: &Settings) {
             warn!(dir = %dir.display(), %error, "agent_files_not_removed");
         }
         _ => {}
+    }
+}
+
+/// Removes files whose writing was cut in an earlier life.
+fn sweep(settings: &Settings) {
+    let artifacts = FileArtifacts::new(&settings.data_dir).sweep();
+    let catalog = FileCatalog::new(&settings.data_dir).sweep();
+    match artifacts.and_then(|artifacts| Ok(artifacts + catalog?)) {
+        Ok(0) => {}
+        Ok(removed) => info!(removed, "cut_files_removed"),
+        Err(error) => warn!(%error, "cut_files_not_removed"),
     }
 }
 
@@ -135,6 +147,7 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     let orchestrator = builder
         .with_agent("claude", Arc::new(ClaudeExecutor::new(claude(settings), records)))
         .with_agent("scripted", Arc::new(ScriptedAgent::demo()))
+        .with_order_log(Arc::new(FileOrderLog::new(&settings.data_dir)))
         .with_settings(engine_settings(settings)?)
         .build();
     let agents = orchestrator.work_orders().health().agents;

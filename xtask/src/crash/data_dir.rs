@@ -4,6 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What stands in a data directory.
+const DIRECTORIES: [&str; 7] = ["orders", "artifacts", "logs", "catalog", "workspaces", "processes", "agents"];
+/// What stands in the catalog.
+const CATALOG: [&str; 4] = ["repositories.json", "keys.json", "audit.jsonl", "audit.1.jsonl"];
+
 /// A file or directory below a data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -44,8 +49,7 @@ pub(super) fn workspace(id: &str) -> String {
     format!("workspaces/{id} is left")
 }
 
-/// Artifacts whose writing a kill cut. They are known to stay: any number of processes may put artifacts, so a start
-/// cannot tell such a file from one that another process is writing.
+/// Artifacts whose writing a kill cut. A start removes them, so each is a leftover too.
 pub(super) fn cut_artifacts(entries: &[Entry]) -> usize {
     entries.iter().filter(|entry| is_cut_artifact(&entry.path)).count()
 }
@@ -62,11 +66,12 @@ fn is_kept(entry: &Entry, orders: &[&str]) -> bool {
         return !entry.is_directory;
     }
     match (entry.is_directory, parts.as_slice()) {
-        (true, ["orders" | "artifacts" | "workspaces" | "processes" | "agents"] | ["agents", "files" | "homes"]) => {
-            true
-        }
+        (true, [top]) => DIRECTORIES.contains(top),
+        (true, ["agents", "files" | "homes"]) => true,
         // One may be empty: that of an order whose creation was cut.
-        (true, ["orders" | "artifacts", shard]) => shard.len() == 2 && shard.bytes().all(|b| b.is_ascii_hexdigit()),
+        (true, ["orders" | "artifacts" | "logs", shard]) => {
+            shard.len() == 2 && shard.bytes().all(|b| b.is_ascii_hexdigit())
+        }
         (true, ["artifacts", shard, id]) => shard_of(id, shard),
         // Only the directory: a file in it is work that was not cleaned up.
         (true, ["agents", "files", id]) => orders.contains(id),
@@ -74,9 +79,12 @@ fn is_kept(entry: &Entry, orders: &[&str]) -> bool {
             // A cut record is kept aside on purpose.
             shard_of(id, shard) && (ending == "awoj" || ending.starts_with("awoj.torn-"))
         }),
-        (false, ["artifacts", shard, id, name]) => {
-            shard_of(id, shard) && (!name.starts_with('.') || is_cut_artifact(&entry.path))
+        (false, ["artifacts", shard, id, name]) => shard_of(id, shard) && !name.starts_with('.'),
+        (false, ["logs", shard, name]) => {
+            let id = name.strip_suffix(".jsonl").map(|id| id.strip_suffix(".1").unwrap_or(id));
+            id.is_some_and(|id| shard_of(id, shard))
         }
+        (false, ["catalog", name]) => CATALOG.contains(name),
         _ => false,
     }
 }
@@ -92,11 +100,22 @@ mod tests {
     }
 
     #[test]
-    fn journals_and_artifacts_are_kept() {
-        for file in ["LOCK", "orders/ef/ID.awoj", "orders/ef/ID.awoj.torn-1", "artifacts/ef/ID/01-plan-1.patch"] {
+    fn what_is_stored_is_kept() {
+        for file in [
+            "LOCK",
+            "orders/ef/ID.awoj",
+            "orders/ef/ID.awoj.torn-1",
+            "artifacts/ef/ID/01-plan-1.patch",
+            "logs/ef/ID.jsonl",
+            "logs/ef/ID.1.jsonl",
+            "catalog/keys.json",
+            "catalog/audit.1.jsonl",
+        ] {
             assert!(!left(&file.replace("ID", ID), false), "{file}");
         }
-        for directory in ["workspaces", "processes", "agents/files/ID", "artifacts/ef/ID", "orders/ab"] {
+        for directory in
+            ["workspaces", "processes", "agents/files/ID", "artifacts/ef/ID", "orders/ab", "logs/ab", "catalog"]
+        {
             assert!(!left(&directory.replace("ID", ID), true), "{directory}");
         }
     }
@@ -111,6 +130,14 @@ mod tests {
             "orders/ab/ID.awoj",
             "orders/ef/wo-other-ef.awoj",
             "artifacts/ef/ID/.1-0.tmp",
+            "artifacts/ef/ID/.1-0.writing",
+            "logs/ab/ID.jsonl",
+            "logs/ef/ID.2.jsonl",
+            "logs/ef/ID.jsonl.tmp",
+            "logs/ID.jsonl",
+            "catalog/.keys.json.writing",
+            "catalog/other.json",
+            "catalog",
             "artifacts/ef/.1-0.writing",
             "stray.tmp",
             "workspaces",

@@ -85,3 +85,25 @@ pub async fn artifacts_of_orders_are_apart(fixture: &dyn ArtifactFixture) {
     assert_eq!(get(&store, 2, "a").await.as_deref(), Some(&b"two"[..]));
     assert_eq!(get(&store, 257, "a").await.as_deref(), Some(&b"other"[..]));
 }
+
+/// Orders that have artifacts are known, and how many bytes they have.
+pub async fn artifacts_are_counted_by_order(fixture: &dyn ArtifactFixture) {
+    let store = fixture.artifacts().await;
+    assert!(store.orders().await.unwrap().is_empty());
+    assert_eq!(store.size(id(1)).await.unwrap(), 0);
+    put(&store, 257, "a", &[1; 10]).await;
+    put(&store, 2, "a", b"").await;
+    put(&store, 1, "a", &[1; 4096]).await;
+    put(&store, 1, "a", &[2; 16]).await;
+    put(&store, 1, "b", &[3; 100]).await;
+    assert_eq!(store.orders().await.unwrap(), [id(1), id(2), id(257)]);
+    assert_eq!(store.size(id(1)).await.unwrap(), 116);
+    assert_eq!(store.size(id(2)).await.unwrap(), 0);
+    store.delete_all(id(1)).await.unwrap();
+    assert_eq!(store.orders().await.unwrap(), [id(2), id(257)]);
+    assert_eq!(store.size(id(1)).await.unwrap(), 0);
+    drop(store);
+    let Some(store) = fixture.reopen().await else { return };
+    assert_eq!(store.orders().await.unwrap(), [id(2), id(257)]);
+    assert_eq!(store.size(id(257)).await.unwrap(), 10);
+}

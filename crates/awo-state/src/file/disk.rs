@@ -1,12 +1,12 @@
 //! Every call that touches the data directory, behind one trait, so that tests can make each of them fail.
 
 use std::fmt::Debug;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// The calls a journal makes. None of them does more than its name says.
+/// The calls that the files' owners make. None of them does more than its name says.
 pub(super) trait Disk: Debug + Send + Sync {
     /// A new file, for its owner only; an error if the name is taken.
     fn create_new(&self, path: &Path) -> io::Result<File>;
@@ -32,6 +32,12 @@ pub(super) trait Disk: Debug + Send + Sync {
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// Paths in a directory.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+    /// What a name stands for; of a link, the link.
+    fn metadata(&self, path: &Path) -> io::Result<Metadata>;
+    /// Makes a file its owner's only.
+    fn make_private(&self, file: &File) -> io::Result<()>;
+    /// Removes an empty directory.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
 }
 
 /// The machine's own file system.
@@ -86,6 +92,18 @@ impl Disk for RealDisk {
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         fs::read_dir(path)?.map(|entry| entry.map(|e| e.path())).collect()
     }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        fs::symlink_metadata(path)
+    }
+
+    fn make_private(&self, file: &File) -> io::Result<()> {
+        file.set_permissions(Permissions::from_mode(0o600))
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
+    }
 }
 
 /// Makes a directory and its missing parents; each new name is on the device when this returns.
@@ -127,6 +145,27 @@ pub(super) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), 
         return Err((Stored::No, error));
     }
     disk.sync_dir(parent).map_err(|error| (Stored::Perhaps, error))
+}
+
+/// Paths in a directory; none if it is not there, or is none.
+pub(super) fn listed(disk: &dyn Disk, path: &Path) -> io::Result<Vec<PathBuf>> {
+    match disk.list(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
+/// Removes the files in a directory whose writing was cut; answers how many.
+pub(super) fn remove_temporaries(disk: &dyn Disk, dir: &Path) -> io::Result<usize> {
+    let mut removed = 0;
+    for path in listed(disk, dir)? {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if name.starts_with(b".") && name.ends_with(TEMPORARY.as_bytes()) {
+            disk.remove(&path)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 /// End of the names of files that are being written.

@@ -1,15 +1,19 @@
 //! Every call that touches the disk is made to fail, at every place of an order's life.
 
+mod artifacts;
+mod catalog;
 mod compaction;
 mod durability;
 mod eviction;
 mod power;
+mod segments;
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use awo_models::AgentWorkOrderStatus;
 
@@ -36,11 +40,14 @@ struct Faulty {
     fault: Fault,
     /// Names that are not on the device yet, with what they stand for there.
     renamed: Mutex<BTreeMap<PathBuf, Option<Vec<u8>>>>,
+    /// Whether a file can get another name only in its own directory.
+    crosses_devices: AtomicBool,
 }
 
 impl Faulty {
     fn new(at: usize, forever: bool, fault: Fault) -> Arc<Self> {
-        Arc::new(Self { calls: Mutex::default(), at, forever, fault, renamed: Mutex::default() })
+        let (calls, renamed, crosses_devices) = Default::default();
+        Arc::new(Self { calls, at, forever, fault, renamed, crosses_devices })
     }
 
     fn call(&self, name: &'static str) -> io::Result<()> {
@@ -123,8 +130,15 @@ impl Disk for Faulty {
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.call("rename")?;
-        let before = std::fs::read(to).ok();
-        self.renamed.lock().unwrap().entry(to.to_owned()).or_insert(before);
+        if self.crosses_devices.load(Ordering::Relaxed) && from.parent() != to.parent() {
+            return Err(io::ErrorKind::CrossesDevices.into());
+        }
+        let mut renamed = self.renamed.lock().unwrap();
+        for name in [from, to] {
+            if !name.to_string_lossy().ends_with(disk::TEMPORARY) {
+                renamed.entry(name.to_owned()).or_insert_with(|| std::fs::read(name).ok());
+            }
+        }
         RealDisk.rename(from, to)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -138,6 +152,18 @@ impl Disk for Faulty {
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         self.call("list")?;
         RealDisk.list(path)
+    }
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.call("metadata")?;
+        RealDisk.metadata(path)
+    }
+    fn make_private(&self, file: &File) -> io::Result<()> {
+        self.call("make_private")?;
+        RealDisk.make_private(file)
+    }
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.call("remove_dir")?;
+        RealDisk.remove_dir(path)
     }
 }
 

@@ -38,3 +38,19 @@ mod file_transfer {
         Files::with(awo_state::FileOptions { keep_ended: 0, ..Default::default() })
     ));
 }
+
+mod memory_order_log {
+    awo_state::order_log_conformance!(crate::store_fixtures::MemoryLogs::new());
+}
+
+mod file_order_log {
+    awo_state::order_log_conformance!(crate::store_fixtures::LogFiles::new());
+}
+
+mod memory_catalog {
+    awo_state::catalog_conformance!(crate::store_fixtures::MemoryCatalog::new());
+}
+
+mod file_catalog {
+    awo_state::catalog_conformance!(crate::store_fixtures::CatalogFiles::new());
+}

@@ -9,3 +9,5 @@ mod file_sharing;
 mod fixtures;
 mod forgetful;
 mod model;
+mod store_fixtures;
+mod store_format;

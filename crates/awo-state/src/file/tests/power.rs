@@ -69,9 +69,18 @@ impl Disk for Device {
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         RealDisk.list(path)
     }
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        RealDisk.metadata(path)
+    }
+    fn make_private(&self, file: &File) -> io::Result<()> {
+        RealDisk.make_private(file)
+    }
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove_dir(path)
+    }
 }
 
-const INTERVAL: Durability = Durability::Interval(Duration::from_secs(3600));
+const INTERVAL: Durability = Durability::Interval(Duration::from_hours(1));
 
 fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
