@@ -76,6 +76,19 @@ pub trait ArtifactFixture: Send + Sync {
     async fn reopen(&self) -> Option<Arc<dyn ArtifactStore>>;
 }
 
+/// Two stores for one clause, both empty at first, that can be transferred between.
+#[async_trait]
+pub trait TransferFixture: Send + Sync {
+    /// A handle on a store. Each call gives another handle on the same data.
+    async fn repository(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>);
+
+    /// A handle on another store of the same kind. Each call gives another handle on the same data.
+    async fn other(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>);
+
+    /// Opens the other store again, as a restart does; `None` if it is not durable. Clauses drop their handles before.
+    async fn reopen_other(&self) -> Option<Arc<dyn StateRepository>>;
+}
+
 /// A store of logs for one clause.
 #[async_trait]
 pub trait OrderLogFixture: Send + Sync {
@@ -119,19 +132,6 @@ pub trait CatalogFixture: Send + Sync {
 
     /// What is stored of the repositories, byte for byte; empty if there is no stored form.
     async fn stored_repositories(&self) -> Vec<u8>;
-}
-
-/// Two stores for one clause, both empty at first, that can be transferred between.
-#[async_trait]
-pub trait TransferFixture: Send + Sync {
-    /// A handle on a store. Each call gives another handle on the same data.
-    async fn repository(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>);
-
-    /// A handle on another store of the same kind. Each call gives another handle on the same data.
-    async fn other(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>);
-
-    /// Opens the other store again, as a restart does; `None` if it is not durable. Clauses drop their handles before.
-    async fn reopen_other(&self) -> Option<Arc<dyn StateRepository>>;
 }
 
 /// Runs a clause to its end on a runtime of its own.

@@ -158,6 +158,7 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     let orchestrator = builder
         .with_agent("claude", Arc::new(ClaudeExecutor::new(claude(settings), records)))
         .with_agent("scripted", Arc::new(ScriptedAgent::demo()))
+        .with_order_log(Arc::new(FileOrderLog::new(&settings.data_dir)))
         .with_settings(engine_settings(settings)?)
         .build();
     let agents = orchestrator.work_orders().health().agents;

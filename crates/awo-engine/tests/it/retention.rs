@@ -41,12 +41,12 @@ async fn an_expired_order_goes_with_all_it_holds_and_others_stay() {
     assert_eq!(world.orchestrator().retire(&[], false).await.unwrap(), Retired::default(), "off by default");
     world.settings.retention = RetentionPolicy { max_age: Some(2 * DAY), ..RetentionPolicy::default() };
     let orchestrator = world.orchestrator();
-    let would = orchestrator.retire(&[], true).await.unwrap();
-    assert_eq!(gone(&would), [(old, Limit::Age)]);
-    assert!(would.bytes() >= 5_000);
+    let planned = orchestrator.retire(&[], true).await.unwrap();
+    assert_eq!(gone(&planned), [(old, Limit::Age)]);
+    assert!(planned.bytes() >= 5_000);
     assert!(world.store.get(old).await.unwrap().is_some() && world.sandboxes.has(old), "only said");
 
-    assert_eq!(orchestrator.retire(&[], false).await.unwrap(), would);
+    assert_eq!(orchestrator.retire(&[], false).await.unwrap(), planned);
     assert!(world.store.get(old).await.unwrap().is_none() && !world.sandboxes.has(old));
     assert_eq!(world.artifacts.size(old).await.unwrap(), 0);
     assert!(world.store.get(young).await.unwrap().is_some() && world.sandboxes.has(young));

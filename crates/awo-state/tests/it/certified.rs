@@ -26,6 +26,19 @@ mod file_artifacts {
     awo_state::artifact_store_conformance!(crate::fixtures::ArtifactFiles(tempfile::tempdir().unwrap()));
 }
 
+mod memory_transfer {
+    awo_state::state_transfer_conformance!(crate::fixtures::TwoInMemory::default());
+}
+
+mod file_transfer {
+    use crate::fixtures::{Files, TwoDirectories};
+
+    awo_state::state_transfer_conformance!(TwoDirectories(
+        Files::new(),
+        Files::with(awo_state::FileOptions { keep_ended: 0, ..Default::default() })
+    ));
+}
+
 mod memory_order_log {
     awo_state::order_log_conformance!(crate::store_fixtures::MemoryLogs::new());
 }
@@ -40,17 +53,4 @@ mod memory_catalog {
 
 mod file_catalog {
     awo_state::catalog_conformance!(crate::store_fixtures::CatalogFiles::new());
-}
-
-mod memory_transfer {
-    awo_state::state_transfer_conformance!(crate::fixtures::TwoInMemory::default());
-}
-
-mod file_transfer {
-    use crate::fixtures::{Files, TwoDirectories};
-
-    awo_state::state_transfer_conformance!(TwoDirectories(
-        Files::new(),
-        Files::with(awo_state::FileOptions { keep_ended: 0, ..Default::default() })
-    ));
 }
