@@ -9,3 +9,4 @@ mod scripted;
 mod workspace;
 mod workspace_checkpoints;
 mod workspace_hostile;
+mod workspace_mirrors;
