@@ -157,6 +157,8 @@ async fn a_state_is_kept_once_and_stays_while_others_come() {
     git(&setting.mirror(1), &["update-ref", "-d", kept.rsplit('\t').next().unwrap()]);
     sandbox.checkpoint(&first).await.unwrap();
     assert_eq!(refs(), kept, "one state is one commit");
+    let reference = kept.rsplit('\t').next().unwrap();
+    assert_eq!(git(&setting.mirror(1), &["log", "-1", "--format=%at %ct", reference]), "0 0", "whenever it is made");
 
     write(&*sandbox, "more", "2\n");
     let second = sandbox.snapshot().await.unwrap();
@@ -320,8 +322,13 @@ async fn a_git_that_cannot_be_run_says_nothing_about_the_checkout() {
         settings.mirrors = mirrors.parent().unwrap().to_owned();
         settings.git = "/nowhere/git".into();
     });
-    let failure = without.provider.examine(&setting.request(1), &left).await.unwrap_err();
-    assert!(failure.message.contains("cannot find the program"), "{failure}");
+    // With the bare clone, and without.
+    for _ in 0..2 {
+        let failure = without.provider.examine(&setting.request(1), &left).await.unwrap_err();
+        assert!(failure.message.contains("cannot find the program"), "{failure}");
+        fs::remove_dir_all(&mirrors).unwrap();
+        fs::create_dir(&mirrors).unwrap();
+    }
 }
 
 #[tokio::test]
