@@ -149,18 +149,13 @@ pub(super) fn orders(root: &Path, mirrors: &Path) -> io::Result<Vec<OrderId>> {
         for entry in entries {
             let name = entry?.file_name();
             let Some(name) = name.to_str() else { continue };
-            let ids = endings.iter().filter_map(|ending| name.strip_suffix(ending)).filter_map(order);
+            let ids = endings.iter().filter_map(|ending| name.strip_suffix(ending)?.parse::<OrderId>().ok());
             found.extend(ids);
         }
     }
     found.sort_unstable();
     found.dedup();
     Ok(found)
-}
-
-/// The order of a name that awo gives; ids have other spellings too.
-fn order(name: &str) -> Option<OrderId> {
-    name.parse::<OrderId>().ok().filter(|order| order.to_string() == name)
 }
 
 async fn removed(markers: Vec<PathBuf>, all: Vec<PathBuf>) -> io::Result<()> {

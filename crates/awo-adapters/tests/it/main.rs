@@ -10,3 +10,4 @@ mod spill_files;
 mod workspace;
 mod workspace_checkpoints;
 mod workspace_hostile;
+mod workspace_mirrors;

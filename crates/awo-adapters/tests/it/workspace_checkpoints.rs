@@ -9,15 +9,15 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use awo_engine::ports::{Sandbox, SandboxProvider as _, Standing};
-use awo_models::{FailureCode, WorkspaceSnapshot};
+use awo_models::WorkspaceSnapshot;
 use awo_testkit::repository::FixtureRepository;
 
-use crate::workspace::{Setting, order, write};
+use crate::workspace::{Setting, write};
 
 /// What happens to a directory, and how.
-type Breakage = (&'static str, fn(&Path));
+pub(crate) type Breakage = (&'static str, fn(&Path));
 
-fn git(directory: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=Agent", "-c", "user.email=agent@example.org"])
         .args(arguments)
@@ -59,11 +59,11 @@ fn assert_work_is_there(root: &Path) {
     assert_eq!(git(root, &["diff", "--name-only", "HEAD", "--", "committed"]), "");
 }
 
-async fn examine(setting: &Setting, left: &WorkspaceSnapshot) -> Standing {
+pub(crate) async fn examine(setting: &Setting, left: &WorkspaceSnapshot) -> Standing {
     setting.provider.examine(&setting.request(1), left).await.unwrap()
 }
 
-async fn rebuild(setting: &Setting, left: &WorkspaceSnapshot) -> Arc<dyn Sandbox> {
+pub(crate) async fn rebuild(setting: &Setting, left: &WorkspaceSnapshot) -> Arc<dyn Sandbox> {
     setting.provider.rebuild(&setting.request(1), left).await.unwrap()
 }
 
@@ -157,6 +157,8 @@ async fn a_state_is_kept_once_and_stays_while_others_come() {
     git(&setting.mirror(1), &["update-ref", "-d", kept.rsplit('\t').next().unwrap()]);
     sandbox.checkpoint(&first).await.unwrap();
     assert_eq!(refs(), kept, "one state is one commit");
+    let reference = kept.rsplit('\t').next().unwrap();
+    assert_eq!(git(&setting.mirror(1), &["log", "-1", "--format=%at %ct", reference]), "0 0", "whenever it is made");
 
     write(&*sandbox, "more", "2\n");
     let second = sandbox.snapshot().await.unwrap();
@@ -243,92 +245,6 @@ async fn a_repository_inside_the_repository_is_not_kept_and_the_failure_names_it
 }
 
 #[tokio::test]
-async fn without_the_bare_clone_the_remote_is_asked() {
-    let setting = Setting::new(FixtureRepository::new());
-    let sandbox = setting.prepare(1).await;
-    let base = sandbox.base_commit().to_owned();
-    sandbox.create_branch("feat-x").await.unwrap();
-    write(&*sandbox, "new", "1\n");
-    sandbox.commit("work").await.unwrap();
-    sandbox.push("feat-x").await.unwrap();
-    let pushed = sandbox.snapshot().await.unwrap();
-    sandbox.checkpoint(&pushed).await.unwrap();
-    setting.remote.commit("main", "later", &[("later", "1")]);
-
-    // Only the bare clone is gone: the checkout is sound, and what is kept or pushed next makes a new one.
-    fs::remove_dir_all(setting.mirror(1)).unwrap();
-    assert_eq!(examine(&setting, &pushed).await, Standing::Sound);
-    sandbox.checkpoint(&pushed).await.unwrap();
-    fs::remove_dir_all(setting.directory(1)).unwrap();
-    assert_eq!(rebuild(&setting, &pushed).await.base_commit(), base);
-
-    // Everything of this machine is gone.
-    for gone in [setting.mirror(1), setting.directory(1)] {
-        fs::remove_dir_all(gone).unwrap();
-    }
-    assert_eq!(examine(&setting, &pushed).await, Standing::Lost, "no other machine is asked");
-    let again = rebuild(&setting, &pushed).await;
-    assert_eq!(again.snapshot().await.unwrap(), pushed);
-    assert_eq!((again.base_branch(), again.base_commit()), ("main", &*base), "not what the remote has by now");
-
-    // What was not committed is on no remote.
-    write(&*again, "newer", "2\n");
-    let unpushed = again.snapshot().await.unwrap();
-    for gone in [setting.mirror(1), setting.directory(1)] {
-        fs::remove_dir_all(gone).unwrap();
-    }
-    let request = setting.request(1);
-    let failure = setting.provider.rebuild(&request, &unpushed).await.unwrap_err();
-    assert_eq!(failure.code, FailureCode::WorkspaceFailed);
-    assert!(failure.message.contains(&*unpushed.tree) && failure.message.contains(&*unpushed.head), "{failure}");
-    assert!(failure.message.contains(&format!("awo retry {} --from-step", order(1))), "{failure}");
-    let never_pushed = WorkspaceSnapshot { branch: Some("feat-y".into()), ..unpushed };
-    let failure = setting.provider.rebuild(&request, &never_pushed).await.unwrap_err();
-    assert!(failure.message.contains("couldn't find remote ref"), "{failure}");
-}
-
-#[tokio::test]
-async fn a_bare_clone_that_is_broken_or_cut_half_way_is_made_anew() {
-    let setting = Setting::new(FixtureRepository::new());
-    let sandbox = setting.prepare(1).await;
-    sandbox.create_branch("feat-x").await.unwrap();
-    write(&*sandbox, "new", "1\n");
-    sandbox.commit("work").await.unwrap();
-    sandbox.push("feat-x").await.unwrap();
-    let pushed = sandbox.snapshot().await.unwrap();
-    let mirror = setting.mirror(1);
-    let breakages: [Breakage; 5] = [
-        ("cut while it was made", |mirror| {
-            fs::rename(mirror, mirror.with_extension("git.new")).unwrap();
-            fs::remove_file(mirror.with_extension("git.new").join("HEAD")).unwrap();
-        }),
-        ("cut while it was removed", |mirror| {
-            fs::remove_file(mirror.join("awo-origin.json")).unwrap();
-            fs::remove_dir_all(mirror.join("refs")).unwrap();
-        }),
-        ("objects are gone", |mirror| fs::remove_dir_all(mirror.join("objects/pack")).unwrap()),
-        ("all objects are gone", |mirror| {
-            fs::remove_dir_all(mirror.join("objects")).unwrap();
-            fs::create_dir(mirror.join("objects")).unwrap();
-        }),
-        ("no repository", |mirror| fs::remove_file(mirror.join("HEAD")).unwrap()),
-    ];
-    for (what, break_it) in breakages {
-        sandbox.checkpoint(&sandbox.snapshot().await.unwrap()).await.unwrap();
-        break_it(&mirror);
-        fs::remove_dir_all(setting.directory(1)).unwrap();
-        assert_eq!(examine(&setting, &pushed).await, Standing::Lost, "{what}");
-        assert_eq!(setting.provider.orders().await.unwrap(), [order(1)], "{what}");
-        let again = rebuild(&setting, &pushed).await;
-        assert_eq!(again.snapshot().await.unwrap(), pushed, "{what}");
-        again.checkpoint(&pushed).await.unwrap();
-        assert_eq!(again.base_commit(), sandbox.base_commit(), "{what}");
-    }
-    setting.provider.remove(order(1)).await.unwrap();
-    assert_eq!(fs::read_dir(mirror.parent().unwrap()).unwrap().count(), 0);
-}
-
-#[tokio::test]
 async fn a_checkpoint_or_a_rebuild_that_was_cut_is_done_again() {
     let setting = Setting::new(FixtureRepository::new());
     let sandbox = setting.prepare(1).await;
@@ -373,55 +289,6 @@ async fn cut<T>(future: impl Future<Output = T>, polls: u32) {
 }
 
 #[tokio::test]
-async fn an_order_of_the_previous_version_goes_on() {
-    let setting = Setting::new(FixtureRepository::new());
-    let sandbox = setting.prepare(1).await;
-    write(&*sandbox, "new", "1\n");
-    let left = sandbox.snapshot().await.unwrap();
-    // The bare clone was in the order's directory, and nothing was kept.
-    let old = setting.directory(1).join("mirror.git");
-    fs::remove_file(setting.mirror(1).join("awo-origin.json")).unwrap();
-    fs::rename(setting.mirror(1), &old).unwrap();
-    let reopened = setting.provider.reopen(&setting.request(1)).await.unwrap().unwrap();
-    assert!(!old.exists() && setting.mirror(1).is_dir());
-    assert_eq!(reopened.base_commit(), sandbox.base_commit());
-    assert_eq!(examine(&setting, &left).await, Standing::Sound);
-    reopened.checkpoint(&left).await.unwrap();
-    fs::remove_dir_all(setting.directory(1)).unwrap();
-    assert_eq!(rebuild(&setting, &left).await.snapshot().await.unwrap(), left);
-
-    // One that is only removed goes whole.
-    fs::rename(setting.mirror(1), &old).unwrap();
-    setting.provider.remove(order(1)).await.unwrap();
-    assert!(!setting.directory(1).exists());
-    assert_eq!(setting.provider.orders().await.unwrap(), []);
-}
-
-#[tokio::test]
-async fn orders_are_found_in_both_places_and_foreign_names_are_not_ours() {
-    let setting = Setting::new(FixtureRepository::new());
-    assert_eq!(setting.provider.orders().await.unwrap(), []);
-    for n in 1..=3 {
-        setting.prepare(n).await;
-    }
-    fs::remove_dir_all(setting.directory(1)).unwrap();
-    fs::remove_dir_all(setting.mirror(2)).unwrap();
-    fs::rename(setting.mirror(3), setting.mirror(3).with_extension("git.new")).unwrap();
-    for place in [setting.directory(1), setting.mirror(1)] {
-        let around = place.parent().unwrap();
-        fs::create_dir_all(around.join("somebody's")).unwrap();
-        fs::write(around.join("notes.git"), "").unwrap();
-        fs::create_dir_all(around.join(order(4).to_string().to_uppercase())).unwrap();
-    }
-    assert_eq!(setting.provider.orders().await.unwrap(), [order(1), order(2), order(3)]);
-    for n in 1..=3 {
-        setting.provider.remove(order(n)).await.unwrap();
-    }
-    assert_eq!(setting.provider.orders().await.unwrap(), []);
-    assert!(setting.mirror(1).parent().unwrap().join("notes.git").exists());
-}
-
-#[tokio::test]
 async fn a_state_that_was_not_kept_is_told_apart() {
     let setting = Setting::new(FixtureRepository::new());
     let sandbox = setting.prepare(1).await;
@@ -455,8 +322,13 @@ async fn a_git_that_cannot_be_run_says_nothing_about_the_checkout() {
         settings.mirrors = mirrors.parent().unwrap().to_owned();
         settings.git = "/nowhere/git".into();
     });
-    let failure = without.provider.examine(&setting.request(1), &left).await.unwrap_err();
-    assert!(failure.message.contains("cannot find the program"), "{failure}");
+    // With the bare clone, and without.
+    for _ in 0..2 {
+        let failure = without.provider.examine(&setting.request(1), &left).await.unwrap_err();
+        assert!(failure.message.contains("cannot find the program"), "{failure}");
+        fs::remove_dir_all(&mirrors).unwrap();
+        fs::create_dir(&mirrors).unwrap();
+    }
 }
 
 #[tokio::test]
