@@ -19,7 +19,7 @@ const STAGES: &[Stage] = &[
     ("codegen", |repository| codegen::run(repository, &codegen::Arguments { check: true })),
     ("deny", deny::run),
     ("test", |repository| test::run(repository, &test::Arguments::default())),
-    ("crash", |repository| crash::run(repository, &crash::Arguments::short())),
+    ("crash", crash::run_short),
 ];
 
 /// Runs all stages.
