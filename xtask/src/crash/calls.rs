@@ -99,6 +99,13 @@ impl Beginning {
     }
 }
 
+impl Beginning {
+    /// How many orders the disturbed life is asked for. The next one is asked for one, and must find it.
+    fn orders(&self) -> &'static str {
+        if self.data.is_some() { "0" } else { "1" }
+    }
+}
+
 #[derive(Debug)]
 struct Trial<'a> {
     beginning: &'a Beginning,
@@ -120,6 +127,7 @@ struct Figures {
     kills: usize,
     errors: usize,
     ended_early: usize,
+    unreadable: usize,
     acknowledged: usize,
     lost: usize,
     repeated: usize,
@@ -129,10 +137,11 @@ struct Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, errors, ended_early, acknowledged, lost, repeated, other, cut_artifacts } = self;
+        let Self { kills, errors, ended_early, unreadable, acknowledged, lost, repeated, other, cut_artifacts } = self;
         write!(f, "crash: {kills} kills and {errors} errors at calls, {acknowledged} saves acknowledged before, ")?;
         write!(f, "lost {lost}, repeated {repeated}, other failures {other}; ")?;
-        write!(f, "{ended_early} errors ended a life that had acknowledged nothing; ")?;
+        write!(f, "{ended_early} errors ended a life that had acknowledged nothing, ")?;
+        write!(f, "{unreadable} made an order unreadable until the next start; ")?;
         write!(f, "known leftovers: {cut_artifacts} artifacts")
     }
 }
@@ -165,9 +174,9 @@ impl Rig<'_> {
     }
 
     /// A life whose thread is traced from its first call on.
-    fn traced(&self, room: &Path, injection: Option<&str>) -> Result<Traced> {
+    fn traced(&self, room: &Path, orders: &str, injection: Option<&str>) -> Result<Traced> {
         let mut command = Command::new(self.program);
-        command.arg(room.join("data")).args(OPTIONS).arg("--by-hand").stdin(Stdio::piped());
+        command.arg(room.join("data")).args(OPTIONS).args(["--orders", orders, "--by-hand"]).stdin(Stdio::piped());
         let mut life = Life::start(&mut command, room)?;
         let (_, thread) = life::wait("the life tells its thread", || Ok(life.facts()?.thread))?;
         let (written, said) = (room.join("trace"), room.join("strace"));
@@ -193,7 +202,7 @@ impl Rig<'_> {
     /// The calls of a life that nothing disturbs.
     fn reference(&mut self, beginning: &Beginning) -> Result<Vec<Call>> {
         let room = self.room(beginning)?;
-        let traced = self.traced(&room, None)?;
+        let traced = self.traced(&room, beginning.orders(), None)?;
         let calls = trace::calls(&traced.trace, text(&room)?);
         let mut ledger = beginning.ledger.clone();
         let violations = [ledger.follow(&traced.facts), ledger.incomplete(1)].concat();
@@ -209,7 +218,7 @@ impl Rig<'_> {
     fn cut_life(&mut self) -> Result<Beginning> {
         let room = self.room(&Beginning::default())?;
         // Written, not yet synced, not yet acknowledged.
-        let traced = self.traced(&room, Some("inject=fdatasync:signal=SIGKILL:when=5"))?;
+        let traced = self.traced(&room, "1", Some("inject=fdatasync:signal=SIGKILL:when=5"))?;
         let mut ledger = Ledger::default();
         let violations = ledger.follow(&traced.facts);
         let data = room.join("data");
@@ -228,7 +237,7 @@ impl Rig<'_> {
     fn trial(&mut self, trial: &Trial<'_>) -> Result<Vec<Violation>> {
         for _ in 0..TRIES {
             let room = self.room(trial.beginning)?;
-            let traced = self.traced(&room, Some(&trial.trouble.injection(&trial.call)))?;
+            let traced = self.traced(&room, trial.beginning.orders(), Some(&trial.trouble.injection(&trial.call)))?;
             if trace::disturbed(&traced.trace, text(&room)?, trial.index, &trial.call, trial.trouble) {
                 let violations = self.judge(trial, &room, &traced)?;
                 for violation in &violations {
@@ -260,10 +269,15 @@ impl Rig<'_> {
         self.figures.acknowledged += ledger.acknowledged();
         if trial.trouble.error().is_some() {
             self.figures.errors += 1;
+            let before = violations.len();
+            // A journal that could not be read is said to be damaged and left alone; the next start reads it.
+            violations.retain(|violation| !violation.what.ends_with("is damaged"));
+            let unreadable = before > violations.len();
+            self.figures.unreadable += usize::from(unreadable);
             let acknowledged = traced.facts.acknowledged.len();
             let completed = traced.facts.ended && traced.status.success();
             if completed {
-                violations.extend(ledger.incomplete(1));
+                violations.extend((!unreadable).then(|| ledger.incomplete(1)).into_iter().flatten());
             } else if acknowledged == 0 && traced.status.code() == Some(1) && !traced.complaints.is_empty() {
                 self.figures.ended_early += 1;
             } else {
@@ -281,6 +295,7 @@ impl Rig<'_> {
         };
         violations.extend(ledger.follow(&facts));
         violations.extend(ledger.incomplete(1));
+        violations.extend(ledger.without_artifacts(&data));
         let ids: Vec<_> = ledger.orders().map(|order| order.id.as_str()).collect();
         let entries = data_dir::entries(&data)?;
         violations.extend(data_dir::leftovers(&entries, &ids).into_iter().map(Violation::other));

@@ -197,6 +197,22 @@ impl Ledger {
         self.orders.values()
     }
 
+    /// Artifacts that results name and that are not in a data directory, or empty.
+    pub(super) fn without_artifacts(&self, data: &Path) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        for order in self.orders.values() {
+            let dir = data.join("artifacts").join(&order.id[order.id.len().saturating_sub(2)..]).join(&order.id);
+            let names = order.results.iter().flat_map(|result| result["artifacts"].as_array().into_iter().flatten());
+            for name in names.map(history::text) {
+                if !fs::metadata(dir.join(name)).is_ok_and(|file| file.len() > 0) {
+                    let what = format!("{}: a result names the artifact {name}, which is not there", order.id);
+                    violations.push(Violation { kind: Kind::Lost, what });
+                }
+            }
+        }
+        violations
+    }
+
     /// What is wrong in the end: orders that are not completed, more or fewer orders than were asked for.
     pub(super) fn incomplete(&self, orders: usize) -> Vec<Violation> {
         let mut violations: Vec<_> = self.orders.values().flat_map(history::incomplete).collect();
@@ -270,6 +286,21 @@ mod tests {
         assert_eq!(violations.len(), 1);
         assert!(violations[0].what.ends_with("is damaged"), "{violations:?}");
         assert_eq!(ledger(&told).lost(&Facts::read(&gone).found), 2);
+    }
+
+    #[test]
+    fn artifacts_that_are_named_must_be_there() {
+        let mut view = View::read(&serde_json::json!({"id": "wo-ab", "steps": [{"step": "plan", "artifacts": ["x"]}]}));
+        view.history.results[0]["attempt"] = 1.into();
+        let ledger = Ledger { orders: [("wo-ab".to_owned(), view.history)].into(), saves: Vec::new() };
+        let data = tempfile::tempdir().unwrap();
+        let dir = data.path().join("artifacts/ab/wo-ab");
+        fs::create_dir_all(&dir).unwrap();
+        assert_eq!(ledger.without_artifacts(data.path()).len(), 1);
+        fs::write(dir.join("x"), "").unwrap();
+        assert_eq!(ledger.without_artifacts(data.path()).len(), 1, "empty");
+        fs::write(dir.join("x"), "text").unwrap();
+        assert_eq!(ledger.without_artifacts(data.path()), []);
     }
 
     #[test]

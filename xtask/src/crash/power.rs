@@ -1,14 +1,17 @@
 //! `crash --power`: the power fails while orders run, and what was acknowledged before must be on the device.
 //!
-//! The data directory is on a file system in a file. At a chance moment the process is stopped and the file is copied:
-//! that is what the device had. The copy is mounted and recovered, and held against what had been acknowledged before.
+//! The data directory is on a file system in a file. The process is stopped and the file is copied: that is what the
+//! device had. The copy is mounted and recovered, and held against what had been acknowledged before. In every other life
+//! the moments are chance; in those between, each is right after an acknowledgement, when the next sync, which may do what
+//! an earlier one left out, has not come yet.
 
 mod device;
 
 use std::fmt;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,7 +59,8 @@ pub(super) fn run(program: &Path, cuts: u64, seed: u64, syncs: Syncs) -> Result<
         if left == 0 {
             break;
         }
-        for cut in rig.life(&mut Random(seed), left.min(CUTS))? {
+        let by_hand = seed % 2 == 0;
+        for cut in rig.life(&mut Random(seed), left.min(CUTS), by_hand)? {
             let violations = rig.judge(&cut, &mut figures)?;
             for violation in &violations {
                 eprintln!("error: seed {seed}, cut {}: {violation}", cut.number);
@@ -131,19 +135,34 @@ impl Rig<'_> {
     }
 
     /// One life, with so many cuts in it.
-    fn life(&self, random: &mut Random, cuts: usize) -> Result<Vec<Cut>> {
+    fn life(&self, random: &mut Random, cuts: usize, by_hand: bool) -> Result<Vec<Cut>> {
         let (image, at) = (self.place.join("image"), self.place.join("mount"));
         fs::copy(self.empty(), &image)?;
         let mounted = Mounted::new(&image, &at)?;
         let mut command = self.command(&at.join("data"));
-        command.args(["--orders", ORDERS, "--at-once", ["1", "1", "4"][random.below(3)]]);
-        command.args(["--output", ["0", "6000"][random.below(2)]]);
+        command.args(["--orders", ORDERS, "--output", ["0", "6000"][random.below(2)]]);
+        if by_hand {
+            command.arg("--by-hand").stdin(Stdio::piped());
+        } else {
+            command.args(["--at-once", ["1", "1", "4"][random.below(3)]]);
+        }
         let mut life = Life::start(&mut command, &self.place)?;
         let (process, _) = life::wait("the life tells its process", || Ok(life.facts()?.thread))?;
         let process = i32::try_from(process).ok().and_then(Pid::from_raw).context("a process number")?;
+        let mut hand = life.child.stdin.take();
         let mut taken = Vec::new();
         for number in 1..=cuts {
-            thread::sleep(Duration::from_millis(random.below(150) as u64));
+            match &mut hand {
+                Some(hand) if random.below(2) == 0 => {
+                    // A new order: nothing but its own syncs has put it on the device.
+                    next_save(&life, hand)?;
+                    while life.facts()?.acknowledged.last().is_none_or(|save| save.version != 1) {
+                        next_save(&life, hand)?;
+                    }
+                }
+                Some(hand) => (0..=random.below(10)).try_for_each(|_| next_save(&life, hand))?,
+                None => thread::sleep(Duration::from_millis(random.below(150) as u64)),
+            }
             taken.push(self.cut(number, process, &life, &image)?);
         }
         kill_process(process, Signal::KILL)?;
@@ -189,7 +208,8 @@ impl Rig<'_> {
                 figures.cut_artifacts += data_dir::cut_artifacts(&entries);
                 let left = data_dir::leftovers(&entries, &ids).into_iter().map(Violation::other);
                 let incomplete = ledger.incomplete(ids.len());
-                violations.into_iter().chain(left).chain(incomplete).collect()
+                let artifacts = ledger.without_artifacts(&data);
+                violations.into_iter().chain(left).chain(incomplete).chain(artifacts).collect()
             }
             // The order is there, though what was saved of it may not be.
             Syncs::OfSavesLeftOut => {
@@ -198,6 +218,16 @@ impl Rig<'_> {
             Syncs::Faked => Vec::new(),
         })
     }
+}
+
+/// Lets a life that goes on by hand go on until one more save is acknowledged.
+fn next_save(life: &Life, hand: &mut ChildStdin) -> Result<()> {
+    let before = life.facts()?;
+    // The two things that are told before the first save are passed over at once.
+    let lines: &[u8] = if before.acknowledged.is_empty() { b"\n\n" } else { b"\n" };
+    hand.write_all(lines)?;
+    let count = before.acknowledged.len() + 1;
+    life::wait("the next save", || Ok((life.facts()?.acknowledged.len() == count).then_some(())))
 }
 
 /// Whether no thread of a process runs, also not in the kernel.
