@@ -43,23 +43,28 @@ pub(crate) struct Arguments {
     /// Try the release build.
     #[arg(long)]
     release: bool,
-    /// Kill at each call of the system that touches the data directory, and let each fail. Needs strace.
-    #[arg(long, group = "rig")]
-    calls: bool,
-    /// So many of these, chosen by the seed, instead of all.
+    /// Another rig than kills of the server at random moments.
+    #[command(flatten)]
+    rig: Rig,
+    /// With --calls, so many of these, chosen by the seed, instead of all.
     #[arg(long, value_name = "N", requires = "calls")]
     sample: Option<usize>,
-    /// Cut the power as many times as there are trials. Needs root, loop devices and e2fsprogs.
-    #[arg(long, group = "rig")]
+    /// With --power, what becomes of syncs.
+    #[arg(long, value_enum, default_value_t, requires = "power")]
+    syncs: Syncs,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct Rig {
+    /// Kill at each call of the system that touches the data directory, and let each fail. Needs strace.
+    #[arg(long)]
+    calls: bool,
+    /// Cut the power as many times as there are trials. Needs root, loop devices, e2fsprogs and strace.
+    #[arg(long)]
     power: bool,
-    /// Answer every sync without doing it, and fail if nothing is lost by that.
-    #[arg(long, requires = "power", conflicts_with = "os")]
-    without_sync: bool,
-    /// Let the store leave out the syncs of saves, as embedders may choose.
-    #[arg(long, requires = "power")]
-    os: bool,
     /// Turn the clock while orders run. Needs libfaketime.
-    #[arg(long, group = "rig")]
+    #[arg(long)]
     clock: bool,
 }
 
@@ -69,20 +74,15 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     // Small, so that it can be typed again.
     let chance = || std::hash::RandomState::new().hash_one(std::process::id()) % 1_000_000;
     let seed = arguments.seed.unwrap_or_else(chance);
-    if !(arguments.calls || arguments.power || arguments.clock) {
+    let Rig { calls, power, clock } = arguments.rig;
+    if !(calls || power || clock) {
         return kills(repository, arguments.trials, seed, arguments.release);
     }
     let life = life::build(repository, arguments.release)?;
-    if arguments.calls {
+    if calls {
         calls::run(&life, arguments.sample, seed)
-    } else if arguments.power {
-        eprintln!("{} cuts from seed {seed}", arguments.trials);
-        let syncs = match (arguments.without_sync, arguments.os) {
-            (true, _) => Syncs::Faked,
-            (false, true) => Syncs::OfSavesLeftOut,
-            (false, false) => Syncs::Done,
-        };
-        power::run(&life, arguments.trials, seed, syncs)
+    } else if power {
+        power::run(&life, arguments.trials, seed, arguments.syncs)
     } else {
         clock::run(&life)
     }
@@ -95,8 +95,8 @@ pub(crate) fn run_short(repository: &Repository) -> Result<()> {
     kills(repository, 8, seed, false)?;
     let life = life::build(repository, false)?;
     calls::run(&life, Some(30), seed)?;
-    power::run(&life, 10, seed, Syncs::Done)?;
-    power::run(&life, 2, seed, Syncs::Faked)?;
+    power::run(&life, 10, seed, Syncs::All)?;
+    power::run(&life, 2, seed, Syncs::Fake)?;
     clock::run(&life)
 }
 

@@ -167,8 +167,8 @@ impl Ledger {
     /// Takes in what one more life told; what in it breaks a promise.
     pub(super) fn follow(&mut self, facts: &Facts) -> Vec<Violation> {
         let mut violations = Vec::new();
-        let before = facts.opened.then(|| self.orders.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-        for id in before.iter().filter(|id| !facts.found.iter().any(|view| view.history.id == **id)) {
+        let missing = |id: &&String| facts.opened && !facts.found.iter().any(|view| view.history.id == **id);
+        for id in self.orders.keys().filter(missing) {
             let damaged = facts.damaged.contains(id);
             let what = format!("{id}: was told, and is {}", if damaged { "damaged" } else { "not there any more" });
             violations.push(Violation { kind: Kind::Lost, what });

@@ -31,15 +31,16 @@ const CUTS: usize = 4;
 /// More orders than a life has time for.
 const ORDERS: &str = "2000";
 
-/// What is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What becomes of syncs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(super) enum Syncs {
-    /// Each save is synced: nothing may be lost.
-    Done,
-    /// Saves are not synced, on request; orders are created durably all the same.
-    OfSavesLeftOut,
-    /// Every sync is answered and none is done. What is lost then shows that this rig can see a loss.
-    Faked,
+    /// All are done: nothing may be lost.
+    #[default]
+    All,
+    /// Saves are not synced, as embedders may choose: the end of an order may be lost, but not the order.
+    NotOfSaves,
+    /// Every sync is answered and none is done: fails unless something is lost, as only then this rig can see a loss.
+    Fake,
 }
 
 /// Cuts the power so many times.
@@ -48,6 +49,7 @@ pub(super) fn run(program: &Path, cuts: u64, seed: u64, syncs: Syncs) -> Result<
         eprintln!("SKIPPED: cutting the power, because {reason}");
         return Ok(());
     }
+    eprintln!("{cuts} cuts from seed {seed}");
     let place = tempfile::Builder::new().prefix("awo-power-").tempdir_in("/dev/shm")?;
     let rig = Rig { program, place: place.path().canonicalize()?, syncs };
     device::make(&rig.empty())?;
@@ -73,7 +75,7 @@ pub(super) fn run(program: &Path, cuts: u64, seed: u64, syncs: Syncs) -> Result<
     if failed {
         bail!("crash: what must hold did not; repeat it by `cargo xtask crash --power --seed …` with the seed above");
     }
-    if syncs == Syncs::Faked && figures.lost == 0 {
+    if syncs == Syncs::Fake && figures.lost == 0 {
         bail!("crash: without any sync nothing was lost, so these cuts of the power prove nothing");
     }
     Ok(())
@@ -122,13 +124,13 @@ impl Rig<'_> {
 
     fn command(&self, data: &Path) -> Command {
         let mut command = Command::new(self.program);
-        if self.syncs == Syncs::Faked {
+        if self.syncs == Syncs::Fake {
             command = Command::new("strace");
             command.args(["-f", "-q", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=fsync,fdatasync"]);
             command.args(["-e", "inject=fsync,fdatasync:retval=0"]).arg(self.program);
         }
         command.arg(data).stdin(Stdio::null());
-        if self.syncs == Syncs::OfSavesLeftOut {
+        if self.syncs == Syncs::NotOfSaves {
             command.arg("--os");
         }
         command
@@ -202,7 +204,7 @@ impl Rig<'_> {
         let violations = ledger.follow(&facts);
         figures.add(&cut.ledger, &facts, &violations);
         Ok(match self.syncs {
-            Syncs::Done => {
+            Syncs::All => {
                 let ids: Vec<_> = ledger.orders().map(|order| order.id.as_str()).collect();
                 let entries = data_dir::entries(&data)?;
                 figures.cut_artifacts += data_dir::cut_artifacts(&entries);
@@ -212,10 +214,8 @@ impl Rig<'_> {
                 violations.into_iter().chain(left).chain(incomplete).chain(artifacts).collect()
             }
             // The order is there, though what was saved of it may not be.
-            Syncs::OfSavesLeftOut => {
-                violations.into_iter().filter(|v| v.what.ends_with("not there any more")).collect()
-            }
-            Syncs::Faked => Vec::new(),
+            Syncs::NotOfSaves => violations.into_iter().filter(|v| v.what.ends_with("not there any more")).collect(),
+            Syncs::Fake => Vec::new(),
         })
     }
 }
