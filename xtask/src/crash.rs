@@ -56,6 +56,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, of which one may be given")]
 struct Rig {
     /// Kill at each call of the system that touches the data directory, and let each fail. Needs strace.
     #[arg(long)]
@@ -66,15 +67,19 @@ struct Rig {
     /// Turn the clock while orders run. Needs libfaketime.
     #[arg(long)]
     clock: bool,
+    /// A little of each, as `cargo xtask ci` does.
+    #[arg(long)]
+    short: bool,
 }
 
 /// Runs the rig that was asked for.
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
     only_linux()?;
-    // Small, so that it can be typed again.
-    let chance = || std::hash::RandomState::new().hash_one(std::process::id()) % 1_000_000;
     let seed = arguments.seed.unwrap_or_else(chance);
-    let Rig { calls, power, clock } = arguments.rig;
+    let Rig { calls, power, clock, short } = arguments.rig;
+    if short {
+        return run_short(repository, seed);
+    }
     if !(calls || power || clock) {
         return kills(repository, arguments.trials, seed, arguments.release);
     }
@@ -88,16 +93,25 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     }
 }
 
-/// What a continuous integration has time for, of each rig.
-pub(crate) fn run_short(repository: &Repository) -> Result<()> {
+/// What a continuous integration has time for.
+pub(crate) fn stage(repository: &Repository) -> Result<()> {
     only_linux()?;
-    let seed = u64::from(std::process::id());
+    run_short(repository, chance())
+}
+
+/// A little of each rig.
+fn run_short(repository: &Repository, seed: u64) -> Result<()> {
     kills(repository, 8, seed, false)?;
     let life = life::build(repository, false)?;
     calls::run(&life, Some(30), seed)?;
     power::run(&life, 10, seed, Syncs::All)?;
     power::run(&life, 2, seed, Syncs::Fake)?;
     clock::run(&life)
+}
+
+/// A seed that is small, so that it can be typed again.
+fn chance() -> u64 {
+    std::hash::RandomState::new().hash_one(std::process::id()) % 1_000_000
 }
 
 fn only_linux() -> Result<()> {
