@@ -19,7 +19,7 @@ const STAGES: &[Stage] = &[
     ("codegen", |repository| codegen::run(repository, &codegen::Arguments { check: true })),
     ("deny", deny::run),
     ("test", |repository| test::run(repository, &test::Arguments::default())),
-    ("crash", |repository| crash::run(repository, &crash::Arguments::short())),
+    ("crash", crash::stage),
 ];
 
 /// Runs all stages.
@@ -61,6 +61,7 @@ fn command_of(stage: &str) -> String {
         "format" => "cargo fmt --all -- --check".to_owned(),
         "clippy" => "cargo clippy --workspace --all-targets --all-features -- -D warnings".to_owned(),
         "codegen" => "cargo xtask codegen --check".to_owned(),
+        "crash" => "cargo xtask crash --short".to_owned(),
         other => format!("cargo xtask {other}"),
     }
 }

@@ -1,12 +1,19 @@
-//! `crash`: the real server is killed at random moments while real orders run, and nothing that it told may be lost.
+//! `crash`: what was told must be there, whatever happens to the process, to its calls of the system, to the power and to
+//! the clock.
 //!
-//! A trial is a data directory, one to three orders, and up to three lives of the server that end by SIGKILL; the last
-//! life must complete all orders. The seed decides orders and moments; what the machine does meanwhile it cannot.
+//! Without a flag the real server is killed at random moments while real orders run. A trial is a data directory, one to
+//! three orders, and up to three lives of the server that end by SIGKILL; the last life must complete all orders. The seed
+//! decides orders and moments; what the machine does meanwhile it cannot. The other rigs run the real engine on real files
+//! in a small program of the test kit: see `life.rs`.
 
+mod calls;
+mod clock;
 mod data_dir;
 mod figures;
 mod history;
+mod life;
 mod plan;
+mod power;
 mod processes;
 mod remote;
 mod server;
@@ -21,6 +28,7 @@ use crate::process;
 use crate::repository::Repository;
 use figures::Figures;
 use plan::Plan;
+use power::Syncs;
 use trial::Setting;
 
 /// Options of `crash`.
@@ -28,35 +36,98 @@ use trial::Setting;
 pub(crate) struct Arguments {
     /// How many trials.
     #[arg(long, default_value_t = 20)]
-    pub(crate) trials: u64,
+    trials: u64,
     /// Seed of the first trial; each further one has the next number. Chosen by chance if absent, and always printed.
     #[arg(long)]
-    pub(crate) seed: Option<u64>,
+    seed: Option<u64>,
     /// Try the release build.
     #[arg(long)]
-    pub(crate) release: bool,
+    release: bool,
+    /// Another rig than kills of the server at random moments.
+    #[command(flatten)]
+    rig: Rig,
+    /// With --calls, so many of these, chosen by the seed, instead of all.
+    #[arg(long, value_name = "N", requires = "calls")]
+    sample: Option<usize>,
+    /// With --power, what becomes of syncs.
+    #[arg(long, value_enum, default_value_t, requires = "power")]
+    syncs: Syncs,
 }
 
-impl Arguments {
-    /// What a continuous integration has time for.
-    pub(crate) fn short() -> Self {
-        Self { trials: 8, seed: None, release: false }
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, of which one may be given")]
+struct Rig {
+    /// Kill at each call of the system that touches the data directory, and let each fail. Needs strace.
+    #[arg(long)]
+    calls: bool,
+    /// Cut the power as many times as there are trials. Needs root, loop devices, e2fsprogs and strace.
+    #[arg(long)]
+    power: bool,
+    /// Turn the clock while orders run. Needs libfaketime.
+    #[arg(long)]
+    clock: bool,
+    /// A little of each, as `cargo xtask ci` does.
+    #[arg(long)]
+    short: bool,
+}
+
+/// Runs the rig that was asked for.
+pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
+    only_linux()?;
+    let seed = arguments.seed.unwrap_or_else(chance);
+    let Rig { calls, power, clock, short } = arguments.rig;
+    if short {
+        return run_short(repository, seed);
+    }
+    if !(calls || power || clock) {
+        return kills(repository, arguments.trials, seed, arguments.release);
+    }
+    let life = life::build(repository, arguments.release)?;
+    if calls {
+        calls::run(&life, arguments.sample, seed)
+    } else if power {
+        power::run(&life, arguments.trials, seed, arguments.syncs)
+    } else {
+        clock::run(&life)
     }
 }
 
-/// Builds the program and runs the trials.
-pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
+/// What a continuous integration has time for.
+pub(crate) fn stage(repository: &Repository) -> Result<()> {
+    only_linux()?;
+    run_short(repository, chance())
+}
+
+/// A little of each rig.
+fn run_short(repository: &Repository, seed: u64) -> Result<()> {
+    kills(repository, 8, seed, false)?;
+    let life = life::build(repository, false)?;
+    calls::run(&life, Some(30), seed)?;
+    power::run(&life, 10, seed, Syncs::All)?;
+    power::run(&life, 2, seed, Syncs::Fake)?;
+    clock::run(&life)
+}
+
+/// A seed that is small, so that it can be typed again.
+fn chance() -> u64 {
+    std::hash::RandomState::new().hash_one(std::process::id()) % 1_000_000
+}
+
+fn only_linux() -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("`crash` looks for left-over processes in /proc, which only Linux has");
     }
+    Ok(())
+}
+
+/// Builds the program and runs the trials that kill it at random moments.
+fn kills(repository: &Repository, trials: u64, first: u64, release: bool) -> Result<()> {
     let setting = Setting {
-        program: build(repository, arguments.release)?,
+        program: build(repository, release)?,
         agent: repository.root().join("crates/awo-testkit/programs/stream-json-agent.sh"),
     };
-    // Small, so that it can be typed again.
-    let chance = || std::hash::RandomState::new().hash_one(std::process::id()) % 1_000_000;
-    let first = arguments.seed.unwrap_or_else(chance);
-    eprintln!("{} trials from seed {first}", arguments.trials);
+    eprintln!("{trials} trials from seed {first}");
 
     // Moments are parts of the time that an order takes here, so that they mean the same on a slow machine.
     let undisturbed = trial::run(&setting, &Plan::undisturbed(), None)?;
@@ -64,7 +135,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     eprintln!("an order that nobody disturbs takes {:.2} s", whole.as_secs_f64());
     let mut figures = Figures::default();
     let mut failed = undisturbed.report("the undisturbed trial");
-    for seed in (0..arguments.trials).map(|n| first.wrapping_add(n)) {
+    for seed in (0..trials).map(|n| first.wrapping_add(n)) {
         let plan = Plan::new(seed);
         let outcome = trial::run(&setting, &plan, Some(whole))?;
         eprintln!("seed {seed}: {plan}: {}", outcome.summary());

@@ -9,6 +9,7 @@ mod deny;
 mod docs;
 mod layers;
 mod process;
+mod provision;
 mod repository;
 mod test;
 mod tidy;
@@ -34,7 +35,7 @@ enum Command {
     Ci,
     /// Write the committed files that are generated from code.
     Codegen(codegen::Arguments),
-    /// Kill the real server at random moments and check that nothing it told is lost.
+    /// Kill the real server, fail its calls, cut its power, turn its clock: check that nothing it told is lost.
     Crash(crash::Arguments),
     /// Check the licences, bans and sources of all dependencies.
     Deny,

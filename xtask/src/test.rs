@@ -2,13 +2,12 @@
 //! is allowed, else the tests that need it are left out, and that is said last and loudly.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use crate::process;
 use crate::repository::Repository;
 use crate::tidy;
+use crate::{process, provision};
 
 /// The oldest git whose behaviour the workspaces rely on.
 const OLDEST_GIT: (u32, u32) = (2, 30);
@@ -102,34 +101,8 @@ fn missing_git() -> Result<Option<String>> {
         None => Some("git is not installed".to_owned()),
     };
     let look = || problem(process::version_of("git", &["--version"]).as_deref());
-    let Some(reason) = look() else { return Ok(None) };
-    if is_root() && process::version_of("apt-get", &["--version"]).is_some() {
-        eprintln!("{reason}; installing it");
-        // A fresh machine may have no list of packages yet.
-        let installed = install_git().or_else(|_| {
-            process::run(Command::new("apt-get").arg("update"))?;
-            install_git()
-        });
-        if let Err(error) = installed {
-            eprintln!("{error:#}");
-        }
-    }
-    let Some(reason) = look() else { return Ok(None) };
     let cure = format!("install git {}.{} or newer", OLDEST_GIT.0, OLDEST_GIT.1);
-    if process::in_ci() {
-        bail!("{reason}, and nothing may be skipped in a continuous integration: {cure}");
-    }
-    Ok(Some(format!("{reason}: {cure}")))
-}
-
-fn install_git() -> Result<()> {
-    let mut install = Command::new("apt-get");
-    install.env("DEBIAN_FRONTEND", "noninteractive");
-    process::run(install.args(["install", "-y", "--no-install-recommends", "git"]))
-}
-
-fn is_root() -> bool {
-    process::version_of("id", &["-u"]).as_deref() == Some("0")
+    provision::missing(look, "git", &cure)
 }
 
 /// The major and minor number in `git version 2.47.3 (some vendor)`.

@@ -77,7 +77,7 @@ impl FakeAgent {
 }
 
 /// What is right for a step of the built-in workflows: files, and an answer.
-fn right(step: &str) -> (Vec<(&'static str, &'static str)>, &'static str) {
+pub fn right(step: &str) -> (Vec<(&'static str, &'static str)>, &'static str) {
     match step {
         "classify" => (vec![], "/feature"),
         "plan" | "planning" => (vec![("specs/plan.md", "# Plan\n")], "I wrote specs/plan.md"),

@@ -22,7 +22,7 @@ mod timeline;
 mod waiting;
 mod world;
 
-pub use agent::{FakeAgent, Play};
+pub use agent::{FakeAgent, Play, right};
 pub use clock::ManualClock;
 pub use directed::{Call, DirectedAgent, ROLES};
 pub use faults::{Fault, ObservedRepository};

@@ -1,0 +1,55 @@
+//! Programs that checks need and Rust does not bring: found, else installed where that is possible and allowed, else
+//! said to be missing.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+
+/// Why something is missing, or `None` when it is there. A package is installed where that is possible and allowed.
+/// In a continuous integration, where nothing may be skipped, what is missing is an error.
+pub(crate) fn missing(look: impl Fn() -> Option<String>, package: &str, cure: &str) -> Result<Option<String>> {
+    let Some(reason) = look() else { return Ok(None) };
+    if is_root() && process::version_of("apt-get", &["--version"]).is_some() {
+        eprintln!("{reason}; installing it");
+        // A fresh machine may have no list of packages yet.
+        let installed = install(package).or_else(|_| {
+            process::run(Command::new("apt-get").arg("update"))?;
+            install(package)
+        });
+        if let Err(error) = installed {
+            eprintln!("{error:#}");
+        }
+    }
+    let Some(reason) = look() else { return Ok(None) };
+    refuse_in_ci(&reason, cure)?;
+    Ok(Some(format!("{reason}: {cure}")))
+}
+
+/// The same for a program that says its version when it is asked.
+pub(crate) fn missing_program(program: &str, version: &str, package: &str) -> Result<Option<String>> {
+    let look = || {
+        let there = process::version_of(program, &[version]).is_some();
+        (!there).then(|| format!("{program} is not installed"))
+    };
+    missing(look, package, &format!("install the package {package}"))
+}
+
+/// An error in a continuous integration, where nothing may be skipped.
+pub(crate) fn refuse_in_ci(reason: &str, cure: &str) -> Result<()> {
+    if process::in_ci() {
+        bail!("{reason}, and nothing may be skipped in a continuous integration: {cure}");
+    }
+    Ok(())
+}
+
+pub(crate) fn is_root() -> bool {
+    process::version_of("id", &["-u"]).as_deref() == Some("0")
+}
+
+fn install(package: &str) -> Result<()> {
+    let mut install = Command::new("apt-get");
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    process::run(install.args(["install", "-y", "--no-install-recommends", package]))
+}
