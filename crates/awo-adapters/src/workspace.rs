@@ -180,6 +180,12 @@ impl SandboxProvider for GitSandboxes {
         listed.map_err(|error| failed("list the orders that have a checkout", &error))
     }
 
+    async fn size(&self, order: OrderId) -> Result<u64, Failure> {
+        let layout = self.layout(order);
+        let counted = aside(move || layout.size()).await;
+        counted.map_err(|error| failed(format!("tell the size of the checkout of {order}"), &error))
+    }
+
     async fn end_processes(&self, order: OrderId) -> Result<usize, Failure> {
         self.settings.records.end_all(order).await.map_err(|error| {
             Failure::new(

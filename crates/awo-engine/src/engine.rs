@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{ArtifactName, OrderId};
-use awo_state::{ArtifactContent, ArtifactStore, LogEntry, LogLevel, OrderLog, StateError, StateRepository};
+use awo_state::{ArtifactContent, ArtifactStore, LogEntry, LogLevel, StateError, StateRepository};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -21,7 +21,6 @@ pub(crate) struct Engine {
     pub(crate) repository: Arc<dyn StateRepository>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
     /// Where the lines of orders are that go with them.
-    pub(crate) order_log: Option<Arc<dyn OrderLog>>,
     pub(crate) agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) forge: Arc<dyn Forge>,

@@ -69,7 +69,6 @@ pub struct OrchestratorBuilder {
     log: Option<Arc<dyn OrderLog>>,
     spills: Option<Arc<dyn SpillStore>>,
     clock: Arc<dyn Clock>,
-    order_log: Option<Arc<dyn OrderLog>>,
     settings: Settings,
 }
 
@@ -92,7 +91,6 @@ impl OrchestratorBuilder {
             log: None,
             spills: None,
             clock: Arc::new(SystemClock::default()),
-            order_log: None,
             settings: Settings::default(),
         }
     }
@@ -122,12 +120,6 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// Names the log whose lines go when their order is deleted.
-    pub fn with_order_log(mut self, log: Arc<dyn OrderLog>) -> Self {
-        self.order_log = Some(log);
-        self
-    }
-
     /// Sets how the engine behaves.
     pub fn with_settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
@@ -140,7 +132,6 @@ impl OrchestratorBuilder {
         let engine = Engine {
             repository: self.repository,
             artifacts: self.artifacts,
-            order_log: self.order_log,
             agents: self.agents,
             sandboxes: self.sandboxes,
             forge: self.forge,
@@ -229,10 +220,9 @@ impl Orchestrator {
     }
 
     /// Applies the retention policy once, and removes what belongs to orders that are not there; with `dry_run` it only
-    /// says what that would be. A worker that was started does it by itself, unless everything is kept, but for
-    /// `workspaces`: those that there are, with their bytes. Only of these is asked whether their order is there.
-    pub async fn retire(&self, workspaces: &[(OrderId, u64)], dry_run: bool) -> Result<Retired, StateError> {
-        retention::retire(&self.engine, &self.engine.settings.retention, workspaces, dry_run).await
+    /// says what that would be. A worker that was started does it by itself, unless everything is kept.
+    pub async fn retire(&self, dry_run: bool) -> Result<Retired, StateError> {
+        retention::retire(&self.engine, &self.engine.settings.retention, dry_run).await
     }
 
     /// Ends this worker: no new step begins. An agent that is still at work after `finishing` is stopped and its order

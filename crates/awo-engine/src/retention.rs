@@ -139,20 +139,18 @@ impl Retired {
     }
 }
 
-/// Looks once and removes what is to go, or only says what that is. `workspaces` are those that there are, with their
-/// bytes; only of these is asked whether their order is there.
-pub(crate) async fn retire(
-    engine: &Engine,
-    policy: &RetentionPolicy,
-    workspaces: &[(OrderId, u64)],
-    dry_run: bool,
-) -> Result<Retired, StateError> {
+/// Looks once and removes what is to go, or only says what that is.
+pub(crate) async fn retire(engine: &Engine, policy: &RetentionPolicy, dry_run: bool) -> Result<Retired, StateError> {
     // Before the orders are listed: whoever makes things of an order has made the order before.
     let with_artifacts = engine.answered(engine.artifacts.orders()).await?;
-    let with_log = match &engine.order_log {
+    let with_log = match engine.chronicle.log() {
         Some(log) => engine.answered(log.orders()).await?,
         None => Vec::new(),
     };
+    let with_workspace = engine.sandboxes.orders().await.unwrap_or_else(|failure| {
+        warn!(reason = %failure, "workspaces_not_listed: the next pass tries again");
+        Vec::new()
+    });
     let (rows, damaged) = all_orders(engine).await?;
     let mut ended = Vec::new();
     for row in rows.iter().filter(|row| row.order.state.status.is_terminal()) {
@@ -177,7 +175,7 @@ pub(crate) async fn retire(
             retired.orphans.push(Orphan { id, what: "artifacts", bytes });
         }
     }
-    if let Some(log) = &engine.order_log {
+    if let Some(log) = engine.chronicle.log() {
         for id in with_log.into_iter().filter(|id| !known.contains(id)) {
             let bytes = engine.answered(log.size(id)).await?;
             if dry_run || remove_log(engine, id).await {
@@ -185,7 +183,8 @@ pub(crate) async fn retire(
             }
         }
     }
-    for (id, bytes) in workspaces.iter().copied().filter(|(id, _)| !known.contains(id)) {
+    for id in with_workspace.into_iter().filter(|id| !known.contains(id)) {
+        let bytes = engine.sandboxes.size(id).await.unwrap_or(0);
         if dry_run || remove_workspace(engine, id).await {
             retired.orphans.push(Orphan { id, what: "workspace", bytes });
         }
@@ -218,7 +217,7 @@ async fn all_orders(engine: &Engine) -> Result<(Vec<OrderRow>, Vec<OrderId>), St
 /// Bytes of what belongs to an order and is not in the repository.
 async fn beside(engine: &Engine, id: OrderId) -> Result<u64, StateError> {
     let artifacts = engine.answered(engine.artifacts.size(id)).await?;
-    let log = match &engine.order_log {
+    let log = match engine.chronicle.log() {
         Some(log) => engine.answered(log.size(id)).await?,
         None => 0,
     };
@@ -257,7 +256,7 @@ async fn remove_artifacts(engine: &Engine, id: OrderId) -> bool {
 }
 
 async fn remove_log(engine: &Engine, id: OrderId) -> bool {
-    let Some(log) = &engine.order_log else { return true };
+    let Some(log) = engine.chronicle.log() else { return true };
     removed_or_said(id, &engine.answered(log.delete(id)).await, "log_not_removed")
 }
 
@@ -282,7 +281,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             () = engine.draining.cancelled() => return,
             _ = looks.tick() => {}
         }
-        if let Err(failed) = retire(&engine, &policy, &[], false).await {
+        if let Err(failed) = retire(&engine, &policy, false).await {
             warn!(reason = describe(&failed), "retention_not_applied: the next pass tries again");
         }
     }

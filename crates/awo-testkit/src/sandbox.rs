@@ -224,6 +224,11 @@ impl SandboxProvider for FakeSandboxes {
         Ok(orders)
     }
 
+    async fn size(&self, order: OrderId) -> Result<u64, Failure> {
+        let checkout = self.checkouts().get(&order).cloned();
+        Ok(checkout.map_or(0, |checkout| tree_of(&checkout.state().files).len() as u64))
+    }
+
     async fn end_processes(&self, _order: OrderId) -> Result<usize, Failure> {
         self.timeline.note("sandbox: end processes");
         Ok(0)

@@ -9,7 +9,6 @@ use awo_adapters::{
     ScriptedAgent, SpillFiles, WorkspaceSettings, claude_environment,
 };
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
-use awo_models::OrderId;
 use awo_state::{
     FileArtifacts, FileCatalog, FileOrderLog, FileRepository, Holder, InMemory, InMemoryOrderLog, OpenError,
 };
@@ -158,7 +157,6 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     let orchestrator = builder
         .with_agent("claude", Arc::new(ClaudeExecutor::new(claude(settings), records)))
         .with_agent("scripted", Arc::new(ScriptedAgent::demo()))
-        .with_order_log(Arc::new(FileOrderLog::new(&settings.data_dir)))
         .with_settings(engine_settings(settings)?)
         .build();
     let agents = orchestrator.work_orders().health().agents;
@@ -190,26 +188,6 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
         retention,
         ..awo_engine::Settings::default()
     })
-}
-
-/// Orders that have a workspace.
-pub(crate) fn workspaces(settings: &Settings) -> Vec<OrderId> {
-    let entries = std::fs::read_dir(settings.workspaces_dir()).into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    found.sort_unstable();
-    found
-}
-
-/// Applies the retention policy, if there is one, also to workspaces whose order is not there: before anything runs,
-/// nobody works in them.
-pub(crate) async fn clear_workspaces(settings: &Settings, orchestrator: &Orchestrator) {
-    if settings.state == Backend::Memory || settings.retention.policy().is_ok_and(|policy| policy.is_off()) {
-        return;
-    }
-    let found: Vec<_> = workspaces(settings).into_iter().map(|id| (id, 0)).collect();
-    if let Err(error) = orchestrator.retire(&found, false).await {
-        warn!(%error, "retention_not_applied: tried again later");
-    }
 }
 
 /// How `claude` is run.

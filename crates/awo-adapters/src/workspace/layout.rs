@@ -13,6 +13,9 @@ use super::{aside, failed};
 
 /// How long a directory may take to be removed.
 const REMOVAL: Duration = Duration::from_mins(5);
+/// How often the removal of one directory is tried, and the pause in between.
+const REMOVALS: u32 = 20;
+const WRITER_GRACE: Duration = Duration::from_millis(250);
 
 /// Endings of the bare clone: whole, being made, and set aside because it was broken.
 const MIRROR: [&str; 3] = [".git", ".git.new", ".git.broken"];
@@ -130,6 +133,25 @@ impl Layout {
         removed(markers, all).await.map_err(|error| failed(format!("remove {}", self.order.display()), &error))
     }
 
+    /// Bytes of everything of the order. Follows no links.
+    pub(super) fn size(&self) -> io::Result<u64> {
+        let mut open =
+            vec![self.order.clone(), self.mirror.clone(), self.mirror_new.clone(), self.mirror_broken.clone()];
+        let mut bytes = 0_u64;
+        while let Some(path) = open.pop() {
+            // What goes while it is counted counts for nothing.
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            if metadata.is_dir() {
+                for entry in fs::read_dir(&path)? {
+                    open.push(entry?.path());
+                }
+            } else {
+                bytes = bytes.saturating_add(metadata.len());
+            }
+        }
+        Ok(bytes)
+    }
+
     /// Removes the checkout, and leaves the bare clone.
     pub(super) async fn clear_checkout(&self) -> Result<(), Failure> {
         removed(vec![self.marker.clone()], vec![self.order.clone()])
@@ -184,12 +206,20 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     if !kind.is_dir() {
         return fs::remove_file(path);
     }
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            open_directories(path)?;
-            fs::remove_dir_all(path)
+    let mut tries = 0;
+    loop {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && tries < REMOVALS => {
+                open_directories(path)?;
+            }
+            // Somebody still writes there: a git whose server was killed, and that ends by itself.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries < REMOVALS => {
+                std::thread::sleep(WRITER_GRACE);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            result => return result,
         }
-        result => result,
+        tries += 1;
     }
 }
 

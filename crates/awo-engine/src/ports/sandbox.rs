@@ -50,6 +50,9 @@ use awo_models::{BranchPush, DiffStat, Failure, Isolation, OrderId, SandboxType,
 ///     async fn orders(&self) -> Result<Vec<OrderId>, Failure> {
 ///         self.0.orders().await
 ///     }
+///     async fn size(&self, order: OrderId) -> Result<u64, Failure> {
+///         self.0.size(order).await
+///     }
 ///     async fn end_processes(&self, order: OrderId) -> Result<usize, Failure> {
 ///         self.0.end_processes(order).await
 ///     }
@@ -83,6 +86,9 @@ pub trait SandboxProvider: Debug + Send + Sync {
 
     /// Orders that have a checkout here, or anything that was kept or left of one; in any order, each once.
     async fn orders(&self) -> Result<Vec<OrderId>, Failure>;
+
+    /// Bytes that the checkout of an order takes, and what was kept of it; 0 if there is nothing.
+    async fn size(&self, order: OrderId) -> Result<u64, Failure>;
 
     /// Ends whatever an earlier life of this program left running for the order; how many process groups that were.
     async fn end_processes(&self, order: OrderId) -> Result<usize, Failure>;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use awo_engine::{ArtifactContent, ArtifactStore as _, Limit, RetentionPolicy, Retired, StateRepository as _};
+use awo_engine::{
+    ArtifactContent, ArtifactStore as _, Limit, OrderLog as _, RetentionPolicy, Retired, StateRepository as _,
+};
 use awo_models::{AgentWorkOrderStatus, ArtifactName, FailureCode, OrderId};
 use awo_testkit::{Play, World};
 
@@ -38,21 +40,21 @@ async fn an_expired_order_goes_with_all_it_holds_and_others_stay() {
     let waiting = world.create(&world.orchestrator()).await;
     world.clock.advance(DAY / 2);
 
-    assert_eq!(world.orchestrator().retire(&[], false).await.unwrap(), Retired::default(), "off by default");
+    assert_eq!(world.orchestrator().retire(false).await.unwrap(), Retired::default(), "off by default");
     world.settings.retention = RetentionPolicy { max_age: Some(2 * DAY), ..RetentionPolicy::default() };
     let orchestrator = world.orchestrator();
-    let planned = orchestrator.retire(&[], true).await.unwrap();
+    let planned = orchestrator.retire(true).await.unwrap();
     assert_eq!(gone(&planned), [(old, Limit::Age)]);
     assert!(planned.bytes() >= 5_000);
     assert!(world.store.get(old).await.unwrap().is_some() && world.sandboxes.has(old), "only said");
 
-    assert_eq!(orchestrator.retire(&[], false).await.unwrap(), planned);
+    assert_eq!(orchestrator.retire(false).await.unwrap(), planned);
     assert!(world.store.get(old).await.unwrap().is_none() && !world.sandboxes.has(old));
     assert_eq!(world.artifacts.size(old).await.unwrap(), 0);
     assert!(world.store.get(young).await.unwrap().is_some() && world.sandboxes.has(young));
     assert!(world.artifacts.size(young).await.unwrap() >= 70);
     assert!(world.store.get(waiting).await.unwrap().is_some(), "it has not ended");
-    assert_eq!(orchestrator.retire(&[], false).await.unwrap(), Retired::default());
+    assert_eq!(orchestrator.retire(false).await.unwrap(), Retired::default());
 }
 
 #[tokio::test]
@@ -60,15 +62,20 @@ async fn what_belongs_to_no_order_is_found() {
     let world = World::new();
     let there = failed(&world).await;
     put(&world, there, 10).await;
-    let missing = OrderId::new(1, [1; 10]);
+    let missing = failed(&world).await;
     put(&world, missing, 123).await;
+    world.store.delete(missing, world.stored(missing).await.seq).await.unwrap();
     let orchestrator = world.orchestrator();
     for dry_run in [true, false] {
-        let found = orchestrator.retire(&[(there, 7), (missing, 77)], dry_run).await.unwrap();
-        let orphans: Vec<_> = found.orphans.iter().map(|orphan| (orphan.id, orphan.what, orphan.bytes)).collect();
-        assert_eq!((found.orders.len(), orphans), (0, vec![(missing, "artifacts", 123), (missing, "workspace", 77)]));
-        assert_eq!(world.artifacts.size(missing).await.unwrap() > 0, dry_run);
+        let found = orchestrator.retire(dry_run).await.unwrap();
+        let orphans: Vec<_> = found.orphans.iter().map(|orphan| (orphan.id, orphan.what, orphan.bytes > 0)).collect();
+        assert_eq!(found.orders, []);
+        assert_eq!(orphans, ["artifacts", "log", "workspace"].map(|what| (missing, what, true)));
+        assert_eq!(world.artifacts.size(missing).await.unwrap() >= 123, dry_run);
+        assert_eq!(world.log.size(missing).await.unwrap() > 0, dry_run);
+        assert_eq!(world.sandboxes.has(missing), dry_run);
     }
+    assert_eq!(orchestrator.retire(true).await.unwrap(), Retired::default());
     assert!(world.artifacts.size(there).await.unwrap() >= 10 && world.sandboxes.has(there));
 }
 
@@ -79,7 +86,7 @@ async fn a_store_that_does_not_answer_is_not_an_empty_store() {
     put(&world, id, 10).await;
     world.settings.retention = RetentionPolicy { max_orders: Some(0), ..RetentionPolicy::default() };
     world.repository.fail_reads(true);
-    assert!(world.orchestrator().retire(&[], false).await.unwrap_err().is_outage());
+    assert!(world.orchestrator().retire(false).await.unwrap_err().is_outage());
     assert!(world.artifacts.size(id).await.unwrap() >= 10);
     assert!(world.store.get(id).await.unwrap().is_some());
 }

@@ -27,10 +27,12 @@ pub(super) struct Scan {
 pub(super) fn scan(disk: &dyn Disk, orders: &Path) -> io::Result<Scan> {
     let mut found = Scan::default();
     for shard in disk.list(orders)? {
-        if !shard.is_dir() {
-            continue;
-        }
-        for file in disk.list(&shard)? {
+        let files = match disk.list(&shard) {
+            // Not ours. Any other error is one: orders that cannot be looked for are not "not there".
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => continue,
+            listed => listed?,
+        };
+        for file in files {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             let id = name.strip_suffix(EXTENSION).and_then(|n| n.strip_suffix('.'));
             match id.and_then(|id| id.parse::<OrderId>().ok()) {

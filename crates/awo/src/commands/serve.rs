@@ -89,7 +89,6 @@ impl Server {
         }
         let store = wiring::open_store(settings, holder).await?;
         let orchestrator = wiring::orchestrator(settings, wrap(Arc::clone(&store.repository)))?;
-        wiring::clear_workspaces(settings, &orchestrator).await;
         let listener = TcpListener::bind(settings.bind)
             .await
             .map_err(|error| coded(UNAVAILABLE, format!("cannot listen on {}: {error}", settings.bind)))?;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use awo_engine::ports::{
     AgentExecutor, AgentReport, AgentRequest, FileKind, Forge, PullRequestDraft, Sandbox, SandboxProvider,
-    SandboxRequest,
+    SandboxRequest, Standing,
 };
 use awo_models::{
     BranchPush, DiffStat, Failure, FailureCode, Isolation, Issue, OrderId, PullRequestEvidence, WorkspaceSnapshot,
@@ -85,6 +85,24 @@ impl SandboxProvider for Checkouts {
         Ok(Some(self.put(request.order)))
     }
 
+    async fn examine(&self, _request: &SandboxRequest, _left: &WorkspaceSnapshot) -> Result<Standing, Failure> {
+        Ok(Standing::Sound)
+    }
+
+    async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure> {
+        let checkout = self.put(request.order);
+        checkout.restore(left).await?;
+        Ok(checkout)
+    }
+
+    async fn orders(&self) -> Result<Vec<OrderId>, Failure> {
+        Ok(self.all().keys().copied().collect())
+    }
+
+    async fn size(&self, _order: OrderId) -> Result<u64, Failure> {
+        Ok(0)
+    }
+
     async fn end_processes(&self, _order: OrderId) -> Result<usize, Failure> {
         Ok(0)
     }
@@ -129,6 +147,10 @@ impl Sandbox for Checkout {
 
     async fn patch(&self, from: &WorkspaceSnapshot, to: &WorkspaceSnapshot) -> Result<Vec<u8>, Failure> {
         Ok(format!("{:?}", self.compare(from, to).await?.files).into_bytes())
+    }
+
+    async fn checkpoint(&self, _snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
+        Ok(()) // a snapshot's names hold all of it
     }
 
     async fn restore(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {

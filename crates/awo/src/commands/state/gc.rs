@@ -29,13 +29,11 @@ pub(super) async fn run(settings: &Settings, dry_run: bool, as_json: bool) -> an
     let files = removable(leftovers::find(&settings.data_dir), max_age);
     let store = wiring::open_store(settings, "awo state gc").await?;
     let orchestrator = wiring::orchestrator(settings, Arc::clone(&store.repository))?;
-    let bytes_of = |id: &awo_models::OrderId| leftovers::bytes_within(&settings.workspaces_dir().join(id.to_string()));
-    let workspaces: Vec<_> = wiring::workspaces(settings).into_iter().map(|id| (id, bytes_of(&id))).collect();
-    let planned = orchestrator.retire(&workspaces, true).await?;
+    let planned = orchestrator.retire(true).await?;
     let (retired, files, whole) = if dry_run {
         (planned, files, true)
     } else {
-        let retired = orchestrator.retire(&workspaces, false).await?;
+        let retired = orchestrator.retire(false).await?;
         let count = files.len();
         let gone: Vec<_> = files.into_iter().filter(|file| is_removed(&file.path)).collect();
         let whole = retired == planned && gone.len() == count;

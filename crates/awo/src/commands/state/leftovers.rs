@@ -42,13 +42,3 @@ fn look(path: PathBuf) -> Option<LeftOver> {
     let found = fs::symlink_metadata(&path).ok().filter(|found| found.is_file() && (torn || unfinished))?;
     Some(LeftOver { bytes: found.len(), modified: found.modified().ok(), torn, path })
 }
-
-/// Bytes of everything in a directory, without following links.
-pub(super) fn bytes_within(dir: &Path) -> u64 {
-    let of = |path: PathBuf| match fs::symlink_metadata(&path) {
-        Ok(found) if found.is_dir() => bytes_within(&path),
-        Ok(found) => found.len(),
-        Err(_) => 0,
-    };
-    within(dir).into_iter().map(of).fold(0, u64::saturating_add)
-}
