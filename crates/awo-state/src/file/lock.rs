@@ -64,6 +64,10 @@ pub enum OpenError {
     },
 }
 
+/// How far a clock may be set back while somebody holds the lock. Journals of that time are synced after a crash without
+/// need, which costs time and harms nothing.
+const SET_BACK: Duration = Duration::from_hours(48);
+
 /// The lock, held as long as this lives.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -72,6 +76,7 @@ pub(super) struct Lock {
     in_order: AtomicBool,
     since: OnceLock<SystemTime>,
     /// When the last holder took it, if that one ended without leaving: what was written since may not be on the device.
+    /// Earlier by [`SET_BACK`], as its clock may have been set back meanwhile.
     pub(super) crashed_since: Option<SystemTime>,
 }
 
@@ -105,7 +110,7 @@ impl Lock {
             }
         }
         let before = file.metadata().map_err(failed)?;
-        let lock = Self {
+        let mut lock = Self {
             what: what.to_owned(),
             in_order: AtomicBool::new(false),
             crashed_since: before.modified().ok().filter(|_| before.len() > 0),
@@ -117,6 +122,7 @@ impl Lock {
         let since = lock.crashed_since.map_or(since, |before| before.min(since));
         lock.file().set_modified(since).map_err(failed)?;
         lock.since.set(since).ok();
+        lock.crashed_since = lock.crashed_since.map(|_| since.checked_sub(SET_BACK).unwrap_or(SystemTime::UNIX_EPOCH));
         // After a power cut it must still tell that its holder did not leave in order.
         lock.file().sync_all().and_then(|()| File::open(dir)?.sync_all()).map_err(failed)?;
         Ok(lock)

@@ -437,12 +437,15 @@ async fn what_a_writer_that_died_has_written_is_synced_before_it_is_shown() {
     assert_eq!(taken(), before, "it tells when it was taken");
     let lock = std::fs::read(dir.path().join("LOCK")).unwrap();
     drop((handle, repository));
-    // As if it had been killed: the lock file is as the first of its writes after the start left it.
-    let first = std::fs::metadata(journal::path(&dir.path().join("orders"), id(1))).unwrap();
+    // As if it had been killed: the lock file is as it was. The first order was written days before; the second one
+    // while it was held, by a clock that had been set back.
     let lock_file = File::create(dir.path().join("LOCK")).unwrap();
     std::io::Write::write_all(&mut &lock_file, &lock).unwrap();
-    let after_the_first = first.modified().unwrap() + std::time::Duration::from_nanos(1);
-    lock_file.set_modified(after_the_first).unwrap();
+    lock_file.set_modified(before).unwrap();
+    for (n, hours) in [(1, 49), (2, 24)] {
+        let file = RealDisk.open_append(&journal::path(&dir.path().join("orders"), id(n))).unwrap();
+        file.set_modified(before - std::time::Duration::from_hours(hours)).unwrap();
+    }
     let (_, syncs) = syncs_of_a_start();
     assert_eq!(syncs, 4, "the second order, and the names in two directories and in their parent");
 }
