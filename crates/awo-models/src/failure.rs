@@ -53,6 +53,8 @@ pub enum FailureCode {
     WorkerLost,
     /// What finished steps left in the checkout is gone and cannot be made anew.
     WorkspaceLost,
+    /// What was stored of the order was damaged, and its later results are lost.
+    ResultsLost,
     /// The store could not be written.
     StoreUnavailable,
     /// A defect of awo.
@@ -84,6 +86,7 @@ impl FailureCode {
             Self::Interrupted => "interrupted",
             Self::WorkerLost => "worker_lost",
             Self::WorkspaceLost => "workspace_lost",
+            Self::ResultsLost => "results_lost",
             Self::StoreUnavailable => "store_unavailable",
             Self::Internal => "internal",
         }
@@ -115,6 +118,7 @@ impl FailureCode {
                 "find out in this step what ends awo (the log, memory, the machine), then retry the order"
             }
             Self::WorkspaceLost => "retry the order from its first step; its results are kept",
+            Self::ResultsLost => "retry the order: it goes on after the last result that could be read",
             Self::StoreUnavailable => "check the state directory and its disk",
             Self::Internal => "this is a defect of awo; please report it with the log",
         }

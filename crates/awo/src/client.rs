@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::body::Body;
-use axum::http::{Method, Request, StatusCode, header};
+use axum::http::{HeaderName, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,6 +18,8 @@ use crate::wire::Problem;
 /// How long a server may take to accept, and to answer; the longest question that waits for news is shorter.
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_mins(1);
+/// Names orders that a list leaves out, as they cannot be read.
+const DAMAGED: HeaderName = HeaderName::from_static("x-damaged-orders");
 
 /// The API, wherever it is.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub(crate) enum Client {
 pub(crate) struct Answer {
     pub(crate) unchanged: bool,
     pub(crate) tag: Option<String>,
+    /// Orders that are left out, as they cannot be read.
+    pub(crate) damaged: Vec<String>,
     pub(crate) body: Value,
 }
 
@@ -72,7 +76,7 @@ impl Client {
         body: Option<String>,
         headers: &[(&str, &str)],
     ) -> anyhow::Result<Answer> {
-        let (status, tag, bytes) = match self {
+        let (status, headers, bytes) = match self {
             Self::Server { base, http } => {
                 let mut request = http.request(method, format!("{base}{path}"));
                 for (name, value) in headers {
@@ -85,8 +89,7 @@ impl Client {
                     coded(UNAVAILABLE, format!("cannot reach the server at {base}: {}", root_cause(&error)))
                 };
                 let answer = request.send().await.map_err(unreachable)?;
-                let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-                (answer.status(), tag, answer.bytes().await.map_err(unreachable)?)
+                (answer.status(), answer.headers().clone(), answer.bytes().await.map_err(unreachable)?)
             }
             Self::InProcess(router) => {
                 let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost:1");
@@ -99,18 +102,20 @@ impl Client {
                 let request = request.body(Body::from(body.unwrap_or_default())).context("cannot make the request")?;
                 let answer = router.as_ref().clone().oneshot(request).await?;
                 let (parts, body) = answer.into_parts();
-                let tag = parts.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-                (parts.status, tag, body.collect().await?.to_bytes())
+                (parts.status, parts.headers, body.collect().await?.to_bytes())
             }
         };
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let tag = text(header::ETAG);
+        let damaged = text(DAMAGED).map(|ids| ids.split(", ").map(str::to_owned).collect()).unwrap_or_default();
         if status == StatusCode::NOT_MODIFIED {
-            return Ok(Answer { unchanged: true, tag, body: Value::Null });
+            return Ok(Answer { unchanged: true, tag, damaged, body: Value::Null });
         }
         if !status.is_success() {
             return Err(problem(status, &bytes));
         }
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? };
-        Ok(Answer { unchanged: false, tag, body })
+        Ok(Answer { unchanged: false, tag, damaged, body })
     }
 }
 

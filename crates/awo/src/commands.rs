@@ -20,8 +20,12 @@ use crate::{settings, telemetry};
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let common = arguments.common;
     let settings = settings::load(&common, |name| std::env::var_os(name))?;
-    // Commands for people log only when asked to.
-    let usual = if matches!(arguments.command, Command::Serve(_)) { "info" } else { "error" };
+    let usual = match arguments.command {
+        Command::Serve(_) => "info",
+        // They run orders, and what goes wrong with these is told by nobody else.
+        Command::Run(_) | Command::Demo(_) | Command::Recover(_) => "error",
+        _ => "off",
+    };
     telemetry::start(settings.log_level.as_deref().unwrap_or(usual))?;
     match arguments.command {
         Command::Serve(serve) => serve::run(settings, serve).await,

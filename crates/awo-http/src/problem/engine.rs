@@ -75,7 +75,9 @@ impl InputError {
 }
 
 fn damaged(id: OrderId) -> String {
-    format!("the stored data of agent work order {id} is damaged; it is left as it is, and the server's log has more")
+    format!(
+        "the stored data of agent work order {id} is damaged; it is left as it is, and `awo state verify` says what is wrong"
+    )
 }
 
 /// An error with its causes, in one line.

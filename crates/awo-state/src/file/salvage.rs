@@ -90,7 +90,7 @@ fn end(order: &mut Loaded, records: u64, worker: &str, at: Timestamp) -> Result<
     let patch = OrderPatch {
         status: Some(status),
         current_step: Some(None),
-        error_code: Some(Some(FailureCode::Interrupted)),
+        error_code: Some(Some(FailureCode::ResultsLost)),
         error_message: Some(Some(message.into())),
         completed_at: Some(Some(at)),
         ..OrderPatch::default()

@@ -66,7 +66,7 @@ async fn what_was_sound_before_the_damage_is_restored_and_ended() {
             let state = &seen.order.state;
             assert_eq!(
                 (state.status, state.error_code),
-                (AgentWorkOrderStatus::Failed, Some(FailureCode::Interrupted))
+                (AgentWorkOrderStatus::Failed, Some(FailureCode::ResultsLost))
             );
             let told = state.error_message.as_deref().unwrap();
             assert_eq!(told, format!("restored up to record {sound} by the test; later results are lost"));

@@ -25,7 +25,7 @@ pub(crate) async fn run(settings: &Settings, list: List, as_json: bool) -> anyho
         return Ok(ExitCode::SUCCESS);
     }
     let orders: Vec<Order> = answer.read()?;
-    if orders.is_empty() {
+    if orders.is_empty() && answer.damaged.is_empty() {
         anstream::println!("no orders yet: `awo demo` shows one, `awo run --repo . \"…\"` makes one");
     }
     for order in orders {
@@ -43,6 +43,10 @@ pub(crate) async fn run(settings: &Settings, list: List, as_json: bool) -> anyho
             order.total_steps,
             first_line(&order.user_request, 60),
         );
+    }
+    if !answer.damaged.is_empty() {
+        anstream::eprintln!("awo: left out, as they cannot be read: {}", answer.damaged.join(", "));
+        anstream::eprintln!("     `awo state verify` says what is wrong with them");
     }
     Ok(ExitCode::SUCCESS)
 }

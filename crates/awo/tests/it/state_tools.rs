@@ -78,6 +78,10 @@ fn what_is_wrong_is_said_with_its_place_and_mended_on_request() {
     let place = format!("{}, record 4 (at byte {begins}): its checksum does not fit", path.display());
     assert!(told.out.contains(&place) && told.out.contains("3 things wrong"), "{}", told.out);
     assert_eq!(fs::read(&path).unwrap(), damaged, "only looked at");
+    let listed = setting.run(&["list"]).expect(0);
+    assert!(listed.err.contains(&id) && listed.err.contains("awo state verify"), "{listed:?}");
+    let asked = setting.run(&["steps", &id]).expect(1);
+    assert!(asked.err.contains("`awo state verify` says what is wrong"), "{asked:?}");
     assert!(left_over.exists());
 
     let told = setting.run(&["state", "verify", "--repair"]).expect(1);
@@ -86,7 +90,7 @@ fn what_is_wrong_is_said_with_its_place_and_mended_on_request() {
     assert!(!left_over.exists());
     assert_eq!(fs::read(path.with_file_name(format!("{id}.awoj.damaged-1"))).unwrap(), damaged);
     let order = show(&setting, &id);
-    assert_eq!((&order["status"], &order["error_code"]), (&"failed".into(), &"interrupted".into()));
+    assert_eq!((&order["status"], &order["error_code"]), (&"failed".into(), &"results_lost".into()));
     let message = text(&order["error_message"]);
     assert!(
         message.contains("restored up to record 3 by awo state verify --repair; later results are lost"),
@@ -220,7 +224,8 @@ fn a_server_deletes_what_is_beyond_its_limits_and_nothing_without_one() {
     let file = setting.program.place().join("awo.toml");
     fs::write(&file, "[retention]\nmax_orders = 1\n").unwrap();
     let server = setting.program.serve_with(["--config", file.to_str().unwrap()]);
-    awo_testkit::until("the first is gone", || !journal(&setting, &first).exists());
-    assert_eq!(server.get(&format!("/agent-work-orders/{first}")).status, 404);
+    let first_answer = || server.get(&format!("/agent-work-orders/{first}")).status;
+    awo_testkit::until("the first is gone", || first_answer() == 404);
+    assert!(!journal(&setting, &first).exists());
     assert_eq!(server.get(&format!("/agent-work-orders/{second}")).status, 200);
 }
