@@ -6,6 +6,7 @@
 
 mod address;
 mod claude;
+mod durable;
 mod git;
 mod local_forge;
 mod process;

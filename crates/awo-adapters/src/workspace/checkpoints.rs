@@ -86,7 +86,7 @@ pub(super) async fn kept(mirror: &Git, snapshot: &WorkspaceSnapshot, back_to: Op
     let commit = match commit_of(mirror, snapshot).await {
         Ok(Some(commit)) => commit,
         Ok(None) => return Ok(Kept::Nothing),
-        Err(GitError::Failed { .. }) => return Ok(Kept::Broken),
+        Err(error) if is_verdict(&error) => return Ok(Kept::Broken),
         Err(error) => return Err(error),
     };
     // Without `--ignore-missing`, a base that the remote gave up would pass for a broken bare clone.
@@ -96,9 +96,14 @@ pub(super) async fn kept(mirror: &Git, snapshot: &WorkspaceSnapshot, back_to: Op
     }
     match walk.arg("--").run().await {
         Ok(_) => Ok(Kept::Whole(commit)),
-        Err(GitError::Failed { .. }) => Ok(Kept::Broken),
+        Err(error) if is_verdict(&error) => Ok(Kept::Broken),
         Err(error) => Err(error),
     }
+}
+
+/// Whether git said that something is wrong. One that a signal ended (codes above 128), or that could not run, said nothing.
+fn is_verdict(error: &GitError) -> bool {
+    matches!(error, GitError::Failed { code: ..=128, .. })
 }
 
 /// The checkpoint of a state; or its commit, if it is that commit and nothing more.

@@ -35,8 +35,6 @@ pub(super) struct Layout {
     pub(super) mirror_broken: PathBuf,
     /// What declares the bare clone whole.
     pub(super) mirror_marker: PathBuf,
-    /// Where earlier versions had the bare clone.
-    pub(super) mirror_before: PathBuf,
     /// The agent's checkout.
     pub(super) repo: PathBuf,
     /// Home directory of git in the checkout; empty.
@@ -57,7 +55,6 @@ impl Layout {
             mirror: whole,
             mirror_new: new,
             mirror_broken: broken,
-            mirror_before: order.join("mirror.git"),
             repo: order.join("repo"),
             home: order.join("home"),
             index: order.join("snapshot.index"),

@@ -1,7 +1,6 @@
 //! The bare clone of an order, in which no agent works: how it becomes whole, is found again and made anew.
 
 use std::fs;
-use std::io;
 
 use awo_models::Failure;
 
@@ -10,37 +9,15 @@ use super::origin::Origin;
 use super::preparing::unreadable;
 use super::{Tools, aside, failed};
 use crate::RepositoryAddress;
+use crate::durable::sync_parent;
 use crate::git::Git;
 
-/// What the order started from, if its bare clone is whole. One of an earlier version is moved to where it belongs.
+/// What the order started from, if its bare clone is whole.
 pub(super) async fn origin(layout: &Layout) -> Result<Option<Origin>, Failure> {
-    let it = layout.clone();
-    let claimed = layout.claimed_origin().await?;
-    aside(move || {
-        if let (Some(claimed), false) = (claimed, it.mirror.exists()) {
-            adopt(&it, &claimed)?;
-        }
-        Origin::read(&it.mirror_marker)
-    })
-    .await
-    .map_err(|error| failed(format!("look at the bare clone {}", layout.mirror.display()), &error))
-}
-
-/// Moves the bare clone out of the directory where earlier versions had it. It is left there if it cannot be moved to
-/// another file system: then a new one is made when it is needed.
-fn adopt(layout: &Layout, origin: &Origin) -> io::Result<()> {
-    let before = &layout.mirror_before;
-    if !fs::symlink_metadata(before).is_ok_and(|it| it.is_dir()) {
-        return Ok(());
-    }
-    layout.make_now()?;
-    if let Some(marker) = layout.mirror_marker.file_name() {
-        origin.write(&before.join(marker))?;
-    }
-    match fs::rename(before, &layout.mirror) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => Ok(()),
-        moved => moved,
-    }
+    let marker = layout.mirror_marker.clone();
+    aside(move || Origin::read(&marker))
+        .await
+        .map_err(|error| failed(format!("look at the bare clone {}", layout.mirror.display()), &error))
 }
 
 /// Clones the remote. What was started from is known if this is not the first time.
@@ -81,7 +58,8 @@ pub(super) async fn make(
         if let Some(marker) = it.mirror_marker.file_name() {
             whole.write(&it.mirror_new.join(marker))?;
         }
-        fs::rename(&it.mirror_new, &it.mirror)
+        fs::rename(&it.mirror_new, &it.mirror)?;
+        sync_parent(&it.mirror)
     })
     .await
     .map_err(|error| told(&error))?;
@@ -111,11 +89,12 @@ pub(super) async fn declare(layout: &Layout, origin: &Origin) -> Result<(), Fail
         .map_err(|error| failed(format!("write {}", layout.mirror_marker.display()), &error))
 }
 
-/// Puts a broken bare clone out of the way, for people to look at; it goes with the order.
+/// Puts a broken bare clone out of the way, for people to look at; it goes with the order. The first one that broke has
+/// most of what was kept, so it stays and later ones go.
 pub(super) async fn set_aside(layout: &Layout) -> Result<(), Failure> {
     tracing::warn!(kept = %layout.mirror_broken.display(), "the bare clone is broken and made anew");
     let (from, to) = (layout.mirror.clone(), layout.mirror_broken.clone());
-    aside(move || remove(&to).and_then(|()| fs::rename(from, to)))
+    aside(move || if to.exists() { remove(&from) } else { fs::rename(from, to) })
         .await
         .map_err(|error| failed(format!("put the broken bare clone {} aside", layout.mirror.display()), &error))
 }

@@ -1,13 +1,14 @@
 //! What a checkout started from, as a file that is written last and so declares what it lies in whole.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::branch_names;
 use super::layout::is_object_id;
+use crate::durable::replace;
 
 /// The branch and the commit that an order's work is based on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,11 +20,7 @@ pub(super) struct Origin {
 impl Origin {
     /// Writes it, whole or not at all.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        let new = path.with_extension("new");
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
-        fs::rename(new, path)
+        replace(path, &serde_json::to_vec(self)?)
     }
 
     /// Reads it; `None` if there is none that can be used.

@@ -1,4 +1,4 @@
-//! Bare clones beside the checkouts: lost, broken, of the previous version, listed.
+//! Bare clones beside the checkouts: lost, broken, listed.
 
 use std::fs;
 
@@ -93,31 +93,6 @@ async fn a_bare_clone_that_is_broken_or_cut_half_way_is_made_anew() {
     }
     setting.provider.remove(order(1)).await.unwrap();
     assert_eq!(fs::read_dir(mirror.parent().unwrap()).unwrap().count(), 0);
-}
-
-#[tokio::test]
-async fn an_order_of_the_previous_version_goes_on() {
-    let setting = Setting::new(FixtureRepository::new());
-    let sandbox = setting.prepare(1).await;
-    write(&*sandbox, "new", "1\n");
-    let left = sandbox.snapshot().await.unwrap();
-    // The bare clone was in the order's directory, and nothing was kept.
-    let old = setting.directory(1).join("mirror.git");
-    fs::remove_file(setting.mirror(1).join("awo-origin.json")).unwrap();
-    fs::rename(setting.mirror(1), &old).unwrap();
-    let reopened = setting.provider.reopen(&setting.request(1)).await.unwrap().unwrap();
-    assert!(!old.exists() && setting.mirror(1).is_dir());
-    assert_eq!(reopened.base_commit(), sandbox.base_commit());
-    assert_eq!(examine(&setting, &left).await, Standing::Sound);
-    reopened.checkpoint(&left).await.unwrap();
-    fs::remove_dir_all(setting.directory(1)).unwrap();
-    assert_eq!(rebuild(&setting, &left).await.snapshot().await.unwrap(), left);
-
-    // One that is only removed goes whole.
-    fs::rename(setting.mirror(1), &old).unwrap();
-    setting.provider.remove(order(1)).await.unwrap();
-    assert!(!setting.directory(1).exists());
-    assert_eq!(setting.provider.orders().await.unwrap(), []);
 }
 
 #[tokio::test]
