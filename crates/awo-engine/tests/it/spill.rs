@@ -128,6 +128,27 @@ async fn what_another_owner_has_fenced_off_is_set_aside_and_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_leaves_what_was_spilled_of_an_order_that_runs_to_its_owner() {
+    let world = World::gated();
+    let (orchestrator, old) = run_into_an_outage(&world, 1, 3).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    let spill = world.spills.kept(old).unwrap();
+    world.repository.fail_saves([], Fault::None);
+    world.spills.forget(old);
+    // It runs here already when the others are looked for, one of which waits.
+    let next = world.orchestrator();
+    let before = agents(&world);
+    next.spawn_order(old);
+    until(|| agents(&world) == before + 1).await;
+    world.spills.put_back(spill);
+    let waiting = world.create(&next).await;
+    next.start();
+    until(|| agents(&world) == before + 2).await; // so all that was spilled was looked at
+    assert!(world.spills.kept(old).is_some() && world.spills.aside().is_empty());
+    assert_eq!(world.stored(waiting).await.order.state.status, AgentWorkOrderStatus::Running);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_comes_back_makes_the_spill_needless() {
     let world = World::gated();
     let (_orchestrator, id) = run_into_an_outage(&world, 1, 3).await;
