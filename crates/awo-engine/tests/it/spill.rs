@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use awo_engine::{Orchestrator, RunEnd};
+use awo_engine::{Foreseen, Orchestrator, RunEnd};
 use awo_models::{AgentWorkOrderStatus, EventKind, EventSeq, OrderId};
 use awo_testkit::{Fault, World};
 
@@ -53,6 +53,8 @@ async fn a_shutdown_in_an_outage_loses_no_result() {
         assert_eq!((spill.acknowledged, spill.results.len()), (1, steps), "the stopped attempt is among them");
         let forecast = world.orchestrator().forecast().await.unwrap();
         assert_eq!((forecast.orders.len(), forecast.orders[0].spilled_results), (1, steps));
+        let Foreseen::Continue { attempt, .. } = forecast.orders[0].then else { panic!("{forecast:?}") };
+        assert_eq!(attempt, 2, "the stopped attempt is over");
         goes_on(&world, id, 1).await;
     }
 }
