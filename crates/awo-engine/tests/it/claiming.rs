@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use awo_engine::RunEnd;
 use awo_models::{AgentWorkOrderStatus, EventKind};
-use awo_state::{MockStateRepository, StateError};
+use awo_state::{MockStateRepository, StateError, StateTransfer as _};
 use awo_testkit::{Fault, ObservedRepository, World};
 
 use crate::outages::until;
@@ -64,4 +64,18 @@ async fn an_order_that_cannot_be_read_is_given_up_at_once() {
     let end = world.orchestrator().run_order(id).await;
     assert!(matches!(end, Err(StateError::Corrupt { .. })), "{end:?}");
     assert!(!world.timeline.text().contains("sandbox"), "its checkout is left alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_is_claimed_waits_for_nothing_any_more() {
+    let before = World::new();
+    let id = before.create(&before.orchestrator()).await;
+    let mut stored = before.store.export(id).await.unwrap().unwrap();
+    let state = &mut Arc::make_mut(&mut stored.order).state;
+    (state.waiting_for, state.waiting_until) = (Some("a rate limit".into()), Some(state.updated_at));
+    let world = World::new();
+    world.store.import(stored).await.unwrap();
+    assert_eq!(world.orchestrator().run_order(id).await.unwrap(), COMPLETED);
+    let state = &world.stored(id).await.order.state;
+    assert_eq!((&state.waiting_for, state.waiting_until), (&None, None));
 }
