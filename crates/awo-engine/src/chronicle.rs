@@ -117,3 +117,6 @@ async fn write(log: Arc<dyn OrderLog>, mut said: mpsc::Receiver<Said>, left_out:
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,11 +59,7 @@ pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: O
                 success: false,
             },
             now,
-            OrderPatch {
-                current_step: Some(None),
-                interruptions: Some(order.state.interruptions.saturating_add(1)),
-                ..OrderPatch::default()
-            },
+            OrderPatch { interruptions: Some(order.state.interruptions.saturating_add(1)), ..OrderPatch::default() },
         );
         history.push(result);
     }
@@ -110,7 +106,6 @@ pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: O
 pub(crate) fn end_patch(ending: &Ending, at: Timestamp) -> OrderPatch {
     OrderPatch {
         status: Some(ending.status),
-        current_step: Some(None),
         error_code: Some(ending.error_code),
         error_message: Some(ending.error_message.clone()),
         completed_at: Some(Some(at)),

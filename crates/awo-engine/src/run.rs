@@ -196,8 +196,7 @@ async fn finish(
 
 /// Gives the order back to the queue with the result of the attempt, in one commit.
 async fn hand_over(engine: &Engine, recorder: &mut Recorder<'_>) -> Result<RunEnd, Stopped> {
-    let patch =
-        OrderPatch { status: Some(AgentWorkOrderStatus::Pending), current_step: Some(None), ..OrderPatch::default() };
+    let patch = OrderPatch { status: Some(AgentWorkOrderStatus::Pending), ..OrderPatch::default() };
     recorder.record(EventKind::HandedOver, patch);
     recorder.save_until_stored(engine.giving_up.cancelled()).await?;
     Ok(RunEnd::HandedOver)

@@ -104,10 +104,11 @@ impl Change {
     /// A claim is not added to between its sending and its answer; all of it is forgotten.
     pub fn settle(&mut self, heard: Committed) {
         let stored = match self.guard {
-            Guard::Owner { epoch, acknowledged } if epoch == heard.epoch => {
+            // The answer is of its epoch: any other would have been `Fenced`.
+            Guard::Owner { acknowledged, .. } => {
                 usize::try_from(heard.owner_events.saturating_sub(acknowledged)).unwrap_or(usize::MAX)
             }
-            _ => self.recorded.len(),
+            Guard::Unchanged(_) => self.recorded.len(),
         };
         self.recorded.drain(..stored.min(self.recorded.len()));
         self.guard = Guard::Owner { epoch: heard.epoch, acknowledged: heard.owner_events };

@@ -10,7 +10,7 @@ use awo_state::{Change, Committed, OrderQuery, OrderSnapshot, Page, Result, Stat
 
 use crate::Timeline;
 
-/// How a save goes wrong.
+/// How a save, or an update, goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// It goes right.
@@ -28,11 +28,13 @@ pub enum Fault {
 }
 
 /// Wraps a repository. Each call of `save_step_history` takes the next fault; when none is left, `afterwards` holds.
+/// Calls of `update` have faults of their own.
 #[derive(Debug)]
 pub struct ObservedRepository {
     inner: Arc<dyn StateRepository>,
     timeline: Timeline,
-    faults: Mutex<(VecDeque<Fault>, Fault)>,
+    saves: Faults,
+    updates: Faults,
     read_fails: Mutex<bool>,
     create_delay: Mutex<std::time::Duration>,
 }
@@ -43,7 +45,8 @@ impl ObservedRepository {
         Self {
             inner,
             timeline,
-            faults: Mutex::new((VecDeque::new(), Fault::None)),
+            saves: Faults::default(),
+            updates: Faults::default(),
             read_fails: Mutex::default(),
             create_delay: Mutex::default(),
         }
@@ -51,7 +54,12 @@ impl ObservedRepository {
 
     /// Sets the faults of the next saves, and of all saves after them.
     pub fn fail_saves(&self, next: impl IntoIterator<Item = Fault>, afterwards: Fault) {
-        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = (next.into_iter().collect(), afterwards);
+        self.saves.set(next, afterwards);
+    }
+
+    /// Sets the faults of the next updates, and of all updates after them.
+    pub fn fail_updates(&self, next: impl IntoIterator<Item = Fault>, afterwards: Fault) {
+        self.updates.set(next, afterwards);
     }
 
     /// Makes reads fail, or not.
@@ -68,12 +76,48 @@ impl ObservedRepository {
         let fails = *self.read_fails.lock().unwrap_or_else(PoisonError::into_inner);
         if fails { Err(unavailable()) } else { Ok(()) }
     }
+}
 
-    fn next_fault(&self) -> Fault {
-        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+/// Faults in line, and the one that holds when none is left.
+#[derive(Debug)]
+struct Faults(Mutex<(VecDeque<Fault>, Fault)>);
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self(Mutex::new((VecDeque::new(), Fault::None)))
+    }
+}
+
+impl Faults {
+    fn set(&self, next: impl IntoIterator<Item = Fault>, afterwards: Fault) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (next.into_iter().collect(), afterwards);
+    }
+
+    fn next(&self) -> Fault {
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let afterwards = faults.1;
         faults.0.pop_front().unwrap_or(afterwards)
     }
+}
+
+/// Writes as well as the fault lets it.
+async fn write(fault: Fault, writing: impl Future<Output = Result<Committed>>) -> Result<Committed> {
+    match fault {
+        Fault::None => writing.await,
+        Fault::Before => Err(unavailable()),
+        Fault::After => {
+            writing.await?;
+            Err(unavailable())
+        }
+        Fault::Hang => std::future::pending().await,
+        Fault::Conflict => Err(StateError::Conflict { at: EventSeq(0), why: "the test says so" }),
+        Fault::Fenced => Err(StateError::Fenced { current: awo_models::Epoch(99) }),
+    }
+}
+
+/// How a fault shows in the timeline.
+fn mark(fault: Fault) -> String {
+    if fault == Fault::None { String::new() } else { format!(" ({fault:?})") }
 }
 
 fn unavailable() -> StateError {
@@ -100,25 +144,15 @@ impl StateRepository for ObservedRepository {
     }
 
     async fn update(&self, id: OrderId, change: &Change) -> Result<Committed> {
-        self.timeline.note(format!("store: update {}", told(change)));
-        self.inner.update(id, change).await
+        let fault = self.updates.next();
+        self.timeline.note(format!("store: update {}{}", told(change), mark(fault)));
+        write(fault, self.inner.update(id, change)).await
     }
 
     async fn save_step_history(&self, id: OrderId, history: &StepHistory, change: &Change) -> Result<Committed> {
-        let fault = self.next_fault();
-        let mark = if fault == Fault::None { String::new() } else { format!(" ({fault:?})") };
-        self.timeline.note(format!("store: save {} {}{mark}", history.len(), told(change)));
-        match fault {
-            Fault::None => self.inner.save_step_history(id, history, change).await,
-            Fault::Before => Err(unavailable()),
-            Fault::After => {
-                self.inner.save_step_history(id, history, change).await?;
-                Err(unavailable())
-            }
-            Fault::Hang => std::future::pending().await,
-            Fault::Conflict => Err(StateError::Conflict { at: EventSeq(0), why: "the test says so" }),
-            Fault::Fenced => Err(StateError::Fenced { current: awo_models::Epoch(99) }),
-        }
+        let fault = self.saves.next();
+        self.timeline.note(format!("store: save {} {}{}", history.len(), told(change), mark(fault)));
+        write(fault, self.inner.save_step_history(id, history, change)).await
     }
 
     async fn events(&self, id: OrderId, after: EventSeq, limit: usize) -> Result<Vec<Arc<Event>>> {

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cancel;
+mod claiming;
 mod create;
+mod lines;
 mod order_log;
 mod outages;
 mod recovery;

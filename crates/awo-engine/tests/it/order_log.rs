@@ -8,6 +8,9 @@ use awo_models::{FailureCode, OrderId};
 use awo_state::{LogEntry, LogLevel, LogPage, LogQuery, OrderLog, StateError};
 use awo_testkit::{Fault, Play, World};
 
+use crate::lines::Lines;
+use crate::outages::until_async;
+
 /// Runs an order on a process that ends in order; its log, a line each.
 async fn logged(world: &World) -> (OrderId, String) {
     let orchestrator = world.orchestrator();
@@ -42,11 +45,14 @@ async fn only_the_end_of_a_failed_order_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_the_store_is_told_once_each_way() {
+    let lines = Lines::new();
     let world = World::new();
     world.repository.fail_saves(std::iter::repeat_n(Fault::Before, 40), Fault::None);
     let (_, text) = logged(&world).await;
     let count = |event: &str| text.lines().filter(|line| line.contains(event)).count();
     assert_eq!((count("step_history_save_failed"), count("step_history_saved_again")), (1, 1), "{text}");
+    let count = |event: &str| lines.count(event);
+    assert_eq!((count("step_history_save_failed"), count("step_history_saved_again")), (1, 1));
 }
 
 /// Takes no line: it says so, or never answers.
@@ -94,6 +100,55 @@ async fn a_log_that_fails_or_hangs_holds_nobody_up() {
         assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(1)).await);
         assert!(begun.elapsed() < Duration::from_secs(4), "virtual time: {:?}", begun.elapsed());
     }
+}
+
+/// Takes no line until it is told to.
+#[derive(Debug, Default)]
+struct Mended(std::sync::atomic::AtomicBool);
+
+#[async_trait::async_trait]
+impl OrderLog for Mended {
+    async fn append(&self, _: OrderId, _: &[LogEntry]) -> Result<(), StateError> {
+        let works = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        if works { Ok(()) } else { Err(StateError::Backend("the test says so".into())) }
+    }
+
+    async fn read(&self, _: OrderId, _: &LogQuery) -> Result<LogPage, StateError> {
+        Ok(LogPage::default())
+    }
+
+    async fn delete(&self, _: OrderId) -> Result<(), StateError> {
+        Ok(())
+    }
+
+    async fn orders(&self) -> Result<Vec<OrderId>, StateError> {
+        Ok(Vec::new())
+    }
+
+    async fn size(&self, _: OrderId) -> Result<u64, StateError> {
+        Ok(0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_fails_and_works_again_is_told_once_each_way() {
+    let lines = Lines::new();
+    let told = || (lines.count("order_log_failed"), lines.count("order_log_works_again"));
+    let log = Arc::new(Mended::default());
+    let world = World::gated();
+    let orchestrator = world.builder().with_log(Arc::clone(&log) as Arc<dyn OrderLog>).build();
+    let id = world.create(&orchestrator).await;
+    orchestrator.start();
+    for steps in 1..=3 {
+        world.gate.as_ref().unwrap().add_permits(1);
+        until_async(async || world.stored(id).await.history.len() == steps).await;
+        assert_eq!(told(), (1, 0), "after {steps}");
+    }
+    log.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    world.gate.as_ref().unwrap().add_permits(4);
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(1)).await);
+    assert_eq!(told(), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,10 @@ async fn run(world: &World) -> (OrderId, Result<RunEnd, StateError>) {
     (id, end)
 }
 
+fn agents(world: &World) -> usize {
+    world.timeline.lines().iter().filter(|line| line.starts_with("agent:")).count()
+}
+
 /// What must hold after every run to the end: events without gaps, each step started, finished and saved once.
 async fn assert_whole(world: &World, id: OrderId, case: &str) {
     let events = world.events(id).await;
@@ -87,6 +91,28 @@ async fn a_store_that_fails_for_ever_does_not_stop_the_work_and_nothing_is_said_
     until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
     assert_whole(&world, id, "for ever, then back").await;
     assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(1)).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unsaved_is_counted_over_all_orders() {
+    let world = World::gated();
+    let orchestrator = world.orchestrator();
+    let unsaved = || {
+        let health = orchestrator.work_orders().health();
+        (health.degraded_orders, health.unsaved_results)
+    };
+    let (first, second) = (world.create(&orchestrator).await, world.create(&orchestrator).await);
+    orchestrator.start();
+    until(|| agents(&world) == 2).await;
+    assert_eq!(unsaved(), (0, 0));
+    world.repository.fail_saves([], Fault::Before);
+    world.gate.as_ref().unwrap().add_permits(4); // waiters take turns: two results of each
+    until(|| unsaved() == (2, 4)).await;
+    world.repository.fail_saves([], Fault::None);
+    until(|| unsaved() == (0, 0)).await;
+    for id in [first, second] {
+        assert_eq!(world.stored(id).await.history.len(), 2);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -343,6 +343,21 @@ async fn a_start_keeps_the_checkouts_of_all_other_orders() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_order_takes_from_its_first_claim_to_its_end() {
+    let minute = std::time::Duration::from_mins(1);
+    let world = World::gated();
+    world.clock.advance(minute);
+    let (_dead, id) = die_after(&world, 2).await;
+    let begun = world.stored(id).await.order.state.started_at;
+    assert_eq!(begun, Some(world.stored(id).await.order.created_at), "the clock stands still");
+    world.clock.advance(minute);
+    world.gate.as_ref().unwrap().add_permits(7);
+    world.orchestrator().run_order(id).await.unwrap();
+    let state = &world.stored(id).await.order.state;
+    assert_eq!((state.started_at, state.completed_at), (begun, begun.map(|begun| begun + minute)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_next_start_would_do_is_foretold_and_changes_nothing() {
     use awo_engine::Foreseen;
     use awo_engine::ports::Standing;

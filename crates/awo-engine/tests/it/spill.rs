@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use awo_engine::{Orchestrator, RunEnd};
+use awo_engine::{Foreseen, Orchestrator, RunEnd};
 use awo_models::{AgentWorkOrderStatus, EventKind, EventSeq, OrderId};
 use awo_testkit::{Fault, World};
 
@@ -53,6 +53,8 @@ async fn a_shutdown_in_an_outage_loses_no_result() {
         assert_eq!((spill.acknowledged, spill.results.len()), (1, steps), "the stopped attempt is among them");
         let forecast = world.orchestrator().forecast().await.unwrap();
         assert_eq!((forecast.orders.len(), forecast.orders[0].spilled_results), (1, steps));
+        let Foreseen::Continue { attempt, .. } = forecast.orders[0].then else { panic!("{forecast:?}") };
+        assert_eq!(attempt, 2, "the stopped attempt is over");
         goes_on(&world, id, 1).await;
     }
 }
@@ -125,6 +127,27 @@ async fn what_another_owner_has_fenced_off_is_set_aside_and_not_lost() {
     assert_eq!(next.run_order(id).await.unwrap(), RunEnd::Ended(AgentWorkOrderStatus::Completed));
     assert_eq!(world.spills.aside(), [spill]);
     assert!(world.spills.kept(id).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_leaves_what_was_spilled_of_an_order_that_runs_to_its_owner() {
+    let world = World::gated();
+    let (orchestrator, old) = run_into_an_outage(&world, 1, 3).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    let spill = world.spills.kept(old).unwrap();
+    world.repository.fail_saves([], Fault::None);
+    world.spills.forget(old);
+    // It runs here already when the others are looked for, one of which waits.
+    let next = world.orchestrator();
+    let before = agents(&world);
+    next.spawn_order(old);
+    until(|| agents(&world) == before + 1).await;
+    world.spills.put_back(spill);
+    let waiting = world.create(&next).await;
+    next.start();
+    until(|| agents(&world) == before + 2).await; // so all that was spilled was looked at
+    assert!(world.spills.kept(old).is_some() && world.spills.aside().is_empty());
+    assert_eq!(world.stored(waiting).await.order.state.status, AgentWorkOrderStatus::Running);
 }
 
 #[tokio::test(start_paused = true)]

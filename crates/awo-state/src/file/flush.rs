@@ -119,6 +119,11 @@ pub(super) enum Left {
     Failed,
 }
 
+/// How long the flusher waits after a flush.
+pub(super) fn pause_after(left: Left, every: Duration) -> Duration {
+    if left == Left::Busy { every.min(AGAIN) } else { every }
+}
+
 /// A thread that flushes. Dropping it waits for its end.
 #[derive(Debug)]
 struct Flusher {
@@ -133,7 +138,7 @@ impl Flusher {
         let work = move || {
             let mut pause = every;
             while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                pause = if unsynced.flush() == Left::Busy { every.min(AGAIN) } else { every };
+                pause = pause_after(unsynced.flush(), every);
             }
         };
         let thread = std::thread::Builder::new().name("awo-flusher".into()).spawn(work)?;

@@ -59,6 +59,7 @@ fn what_is_recorded_while_a_send_is_under_way_stays() {
     change.settle(head.committed());
     let kept: Vec<_> = change.recorded().iter().map(|r| r.kind.as_str()).collect();
     assert_eq!(kept, ["cancel_requested"]);
+    assert!(!change.is_empty());
     let delta = merge(&head, None, &change).unwrap();
     assert!(delta.head.cancel_requested);
     change.settle(delta.head.committed());

@@ -100,6 +100,29 @@ async fn a_file_that_cannot_be_opened_now_can_be_read_later() {
     assert_eq!(look(&handle, id(1)).await, before);
 }
 
+#[tokio::test]
+async fn a_file_that_changed_while_memory_had_nothing_of_it_is_damaged() {
+    let shortened = |path: &Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let last = text.trim_end().rfind('\n').unwrap();
+        std::fs::write(path, &text[..=last]).unwrap(); // records are whole, and those of an older order
+    };
+    let removed = |path: &Path| std::fs::remove_file(path).unwrap();
+    for change in [&shortened as &dyn Fn(&Path), &removed] {
+        let dir = tempfile::tempdir().unwrap();
+        let handle: Arc<dyn StateRepository> = Arc::new(FileRepository::open(dir.path(), "test").unwrap());
+        ended(&handle, 1).await;
+        drop(handle);
+        let handle: Arc<dyn StateRepository> = Arc::new(FileRepository::open(dir.path(), "test").unwrap());
+        change(&journal::path(&dir.path().join("orders"), id(1)));
+        for _ in 0..2 {
+            let seen = handle.get(id(1)).await;
+            assert!(matches!(seen, Err(StateError::Corrupt { .. })), "{seen:?}");
+        }
+        assert_eq!(handle.list(&OrderQuery::default()).await.unwrap().damaged, [id(1)]);
+    }
+}
+
 /// Orders are read, retried, written and ended at once, with no room for contents: nobody sees one as missing or damaged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn readers_of_what_comes_and_goes_see_all_of_it() {

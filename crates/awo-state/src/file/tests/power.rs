@@ -1,8 +1,9 @@
 //! Power cuts when saves are not synced at once: what is lost is an end of whole records, and never damage.
 
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-use super::super::flush::Left;
+use super::super::flush::{Left, pause_after};
 use super::*;
 
 /// A disk that knows how much of each file is on the device.
@@ -10,6 +11,10 @@ use super::*;
 struct Device {
     synced: Mutex<BTreeMap<PathBuf, u64>>,
     failing_syncs: Mutex<usize>,
+    /// The next sync says that it begins, and goes on when it is told to, or after a while.
+    held: Mutex<Option<(Sender<()>, Receiver<()>)>>,
+    /// Whether that sync was told to go on.
+    was_told: AtomicBool,
 }
 
 impl Device {
@@ -18,6 +23,11 @@ impl Device {
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
+        let held = self.held.lock().unwrap().take();
+        if let Some((begins, goes_on)) = held {
+            begins.send(()).unwrap();
+            self.was_told.store(goes_on.recv_timeout(Duration::from_millis(200)).is_ok(), Ordering::Relaxed);
+        }
         let mut failing = self.failing_syncs.lock().unwrap();
         if *failing > 0 {
             *failing -= 1;
@@ -260,6 +270,55 @@ async fn a_flush_syncs_what_is_not_on_the_device_and_the_end_does_too() {
     drop((handle, repository, owner));
     assert_eq!(device.kept(&path), length(), "whoever leaves in order syncs");
     assert_eq!(std::fs::metadata(dir.path().join("LOCK")).unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_flusher_that_was_started_syncs_by_itself() {
+    let dir = scratch();
+    let device = Arc::new(Device::default());
+    let repository = open_with(dir.path(), &device, Durability::Interval(Duration::from_millis(1)));
+    let handle: Arc<dyn StateRepository> = Arc::new(repository.clone());
+    let path = journal::path(&dir.path().join("orders"), id(1));
+    Owner::of_new(&handle, 1).await.finish("classify", 1).await;
+    let length = usize::try_from(std::fs::metadata(&path).unwrap().len()).unwrap();
+    assert!(device.kept(&path) < length);
+    let Access::Writer(writer) = &repository.shared.access else { unreachable!("it was opened for writing") };
+    writer.start().unwrap();
+    let synced = async {
+        while device.kept(&path) < length {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), synced).await.unwrap();
+}
+
+/// What the flusher has taken in hand nobody else syncs.
+#[tokio::test]
+async fn a_writer_does_not_leave_before_its_flusher_has_ended() {
+    let dir = scratch();
+    let device = Arc::new(Device::default());
+    let repository = open_with(dir.path(), &device, Durability::Interval(Duration::from_millis(1)));
+    let handle: Arc<dyn StateRepository> = Arc::new(repository.clone());
+    let mut owner = Owner::of_new(&handle, 1).await;
+    let ((begins, has_begun), (goes_on, is_told)) = (mpsc::channel(), mpsc::channel());
+    *device.held.lock().unwrap() = Some((begins, is_told));
+    owner.finish("classify", 1).await;
+    let Access::Writer(writer) = &repository.shared.access else { unreachable!("it was opened for writing") };
+    writer.start().unwrap();
+    has_begun.recv_timeout(Duration::from_mins(1)).unwrap();
+    drop((owner, handle, repository));
+    let _ = goes_on.send(()); // nobody hears it any more
+    assert!(!device.was_told.load(Ordering::Relaxed), "the writer left while its flusher was at work");
+    let path = journal::path(&dir.path().join("orders"), id(1));
+    assert_eq!(device.kept(&path) as u64, std::fs::metadata(&path).unwrap().len());
+}
+
+#[test]
+fn what_was_busy_is_asked_again_soon_and_a_failing_device_is_not() {
+    let second = Duration::from_secs(1);
+    assert_eq!([Left::Nothing, Left::Failed].map(|left| pause_after(left, second)), [second; 2]);
+    assert_eq!(pause_after(Left::Busy, second), Duration::from_millis(5));
+    assert_eq!(pause_after(Left::Busy, Duration::from_millis(1)), Duration::from_millis(1), "never later than usual");
 }
 
 #[tokio::test]
