@@ -11,8 +11,10 @@ use std::time::Duration;
 use awo_models::OrderId;
 use awo_state::{LogEntry, OrderLog, StateError};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::figures;
 use crate::recorder::describe;
 
 /// Lines that may wait to be written.
@@ -57,6 +59,7 @@ impl Chronicle {
         }
         if writer.try_send(Said::Line(id, entry)).is_err() {
             self.left_out.fetch_add(1, Ordering::Relaxed);
+            figures::lines_left_out(1);
         }
     }
 
@@ -83,9 +86,11 @@ impl Chronicle {
     }
 }
 
-/// Writes lines until nobody can say anything any more.
+/// Writes lines until nobody can say anything any more. At most one call of the log is under way: while one hangs, lines are
+/// left out.
 async fn write(log: Arc<dyn OrderLog>, mut said: mpsc::Receiver<Said>, left_out: Arc<AtomicU64>) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut under_way: Option<JoinHandle<Result<(), StateError>>> = None;
     let mut failing = false;
     while said.recv_many(&mut batch, BATCH).await > 0 {
         let mut by_order: BTreeMap<OrderId, Vec<LogEntry>> = BTreeMap::new();
@@ -97,8 +102,17 @@ async fn write(log: Arc<dyn OrderLog>, mut said: mpsc::Receiver<Said>, left_out:
             }
         }
         for (id, entries) in by_order {
-            let appended = tokio::time::timeout(APPEND, log.append(id, &entries)).await;
-            let failed = appended.unwrap_or_else(|late| Err(StateError::Unavailable(late.into()))).err();
+            let lines = entries.len() as u64;
+            let failed = if under_way.as_ref().is_some_and(|call| !call.is_finished()) {
+                Some(StateError::Unavailable("an earlier call has not been answered yet".into()))
+            } else {
+                let log = Arc::clone(&log);
+                let call = under_way.insert(tokio::spawn(async move { log.append(id, &entries).await }));
+                match tokio::time::timeout(APPEND, call).await {
+                    Ok(answer) => answer.unwrap_or_else(|died| Err(StateError::Backend(died.into()))).err(),
+                    Err(late) => Some(StateError::Unavailable(late.into())),
+                }
+            };
             // One line per change of state.
             match (&failed, failing) {
                 (Some(failed), false) => {
@@ -109,7 +123,8 @@ async fn write(log: Arc<dyn OrderLog>, mut said: mpsc::Receiver<Said>, left_out:
             }
             failing = failed.is_some();
             if failing {
-                left_out.fetch_add(entries.len() as u64, Ordering::Relaxed);
+                left_out.fetch_add(lines, Ordering::Relaxed);
+                figures::lines_left_out(lines);
             }
         }
         for waiting in flushed {
@@ -117,6 +132,3 @@ async fn write(log: Arc<dyn OrderLog>, mut said: mpsc::Receiver<Said>, left_out:
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

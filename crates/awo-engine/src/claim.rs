@@ -50,7 +50,7 @@ pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: O
     let cut = order.state.current_step.take();
     let has_result = cut.is_some();
     if let Some(cut) = cut {
-        let result = interrupted(&cut, now);
+        let result = interrupted(&cut, now, cannot_run.is_none());
         change.record(
             EventKind::StepFinished {
                 index: history.len(),
@@ -120,8 +120,13 @@ pub(crate) fn last_snapshot(order: &AgentWorkOrder, history: &StepHistory) -> Op
     results.filter(|result| result.success).find_map(|result| result.evidence.after.clone())
 }
 
-fn interrupted(cut: &CurrentStep, now: Timestamp) -> StepExecutionResult {
+fn interrupted(cut: &CurrentStep, now: Timestamp, runs_again: bool) -> StepExecutionResult {
     let duration = now.duration_since(cut.started_at);
+    let message = if runs_again {
+        "the worker ended during this attempt; the step runs again"
+    } else {
+        "the worker ended during this attempt"
+    };
     StepExecutionResult {
         step: cut.step.clone(),
         agent_name: cut.agent_name.clone(),
@@ -130,7 +135,7 @@ fn interrupted(cut: &CurrentStep, now: Timestamp) -> StepExecutionResult {
         output: None,
         output_truncated: false,
         error_code: Some(FailureCode::Interrupted),
-        error_message: Some("the worker ended during this attempt; the step runs again".into()),
+        error_message: Some(message.into()),
         duration: duration.try_into().unwrap_or_default(),
         session_id: None,
         started_at: cut.started_at,

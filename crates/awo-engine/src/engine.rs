@@ -20,7 +20,6 @@ use crate::retention::RetentionPolicy;
 pub(crate) struct Engine {
     pub(crate) repository: Arc<dyn StateRepository>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
-    /// Where the lines of orders are that go with them.
     pub(crate) agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) forge: Arc<dyn Forge>,
@@ -65,9 +64,7 @@ impl Engine {
         let takes = self.agents.get(agent).is_some_and(|program| program.takes_session_id());
         takes.then(|| uuid::Builder::from_random_bytes(self.clock.random()).into_uuid().to_string().into())
     }
-}
 
-impl Engine {
     /// Keeps an artifact if that can be done in time; whether it could. A step does not fail for it.
     pub(crate) async fn keep(&self, id: OrderId, name: &ArtifactName, content: ArtifactContent) -> bool {
         let keeping = tokio::time::timeout(self.settings.artifact_time, self.artifacts.put(id, name, content)).await;

@@ -5,6 +5,7 @@
 //! | `awo_saves_total{outcome}` | counter | tries to save: `stored`, `failed` (the store is in trouble), `refused` (the order is somebody else's) |
 //! | `awo_save_duration_seconds` | histogram | how long a try to save took |
 //! | `awo_spills_total{outcome}` | counter | unsaved results that were put beside the store: `kept`, `failed` |
+//! | `awo_log_lines_left_out_total` | counter | lines that are missing in the logs of orders, as the log could not keep up |
 //! | `awo_orders_claimed_total{after}` | counter | orders that were taken to be run, after `waiting` or after an `interruption` |
 //! | `awo_orders_ended_total{status}` | counter | orders that ended here |
 //! | `awo_orders_running`, `awo_orders_queued` | gauge | orders that run and wait here |
@@ -25,6 +26,10 @@ pub(crate) fn save_tried(outcome: &'static str, took: Duration) {
 
 pub(crate) fn spilled(kept: bool) {
     counter!("awo_spills_total", "outcome" => if kept { "kept" } else { "failed" }).increment(1);
+}
+
+pub(crate) fn lines_left_out(lines: u64) {
+    counter!("awo_log_lines_left_out_total").increment(lines);
 }
 
 pub(crate) fn claimed(interrupted: bool) {

@@ -26,14 +26,16 @@ use crate::recorder::describe;
 use crate::recovery::{Forecast, foresee};
 use crate::retention::{self, Retired};
 use crate::run::{RunEnd, run_order};
-use crate::spilling::settle_all;
+use crate::spilling::settle_ended;
 use crate::work_orders::WorkOrders;
 use crate::workspace::sweep;
 
 /// Hints that a slow receiver may be behind before it has to read again.
 const HINTS_KEPT: usize = 1024;
-/// Time for what is written when nothing is waited for any more: spills, and the last lines of logs.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Time to spill when nothing is waited for any more: a spill takes one try of a save, 1 s.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Time for the last lines of the orders' logs.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Takes the ports; agents and settings are added by name.
 ///
@@ -231,7 +233,7 @@ impl Orchestrator {
         self.engine.draining.cancel();
         self.tasks.close();
         let whole = self.wait(finishing, stopping).await;
-        self.engine.chronicle.flush(LAST_WORDS).await;
+        self.engine.chronicle.flush(LAST_LINES).await;
         whole
     }
 
@@ -301,7 +303,6 @@ async fn run_caught(engine: &Engine, id: OrderId) -> Result<RunEnd, StateError> 
 
 /// Queues every order that has not ended: an earlier life left it. Oldest first; tries until the store can be read.
 async fn recover(engine: &Engine, queue: &QueueSender) {
-    settle_all(engine).await;
     let mut found = Vec::new();
     let mut query = unfinished();
     loop {
@@ -330,6 +331,7 @@ async fn recover(engine: &Engine, queue: &QueueSender) {
             return;
         }
     }
+    settle_ended(engine).await;
     sweep(engine).await;
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use awo_models::{AgentWorkOrder, CurrentStep, EventKind, OrderPatch, StepExecutionResult, StepHistory};
 use awo_state::{Change, Committed, LogLevel, StateError};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::engine::Engine;
@@ -102,10 +103,17 @@ impl<'e> Recorder<'e> {
     /// Saves within the budget, or spills. Afterwards the work goes on, whether it was stored or not.
     pub(crate) async fn save(&mut self) -> Result<(), Stopped> {
         self.save_in_time().await?;
+        self.spill_or_forget().await;
+        Ok(())
+    }
+
+    /// What is kept beside the store is what the store did not take: all of it, or nothing.
+    async fn spill_or_forget(&mut self) {
         if self.degraded {
             self.spill().await;
+        } else {
+            self.forget_spill().await;
         }
-        Ok(())
     }
 
     async fn save_in_time(&mut self) -> Result<(), Stopped> {
@@ -132,14 +140,22 @@ impl<'e> Recorder<'e> {
         }
     }
 
-    /// Saves, as often as it takes. Ends early only when `give_up` does, with the outage as the reason.
-    pub(crate) async fn save_until_stored(&mut self, give_up: impl Future<Output = ()>) -> Result<(), Stopped> {
-        self.save().await?;
-        let mut give_up = pin!(give_up);
+    /// Saves, as often as it takes. Ends early only when `give_up` fires, with the outage as the reason.
+    pub(crate) async fn save_until_stored(&mut self, give_up: &CancellationToken) -> Result<(), Stopped> {
+        let saved = tokio::select! {
+            biased;
+            () = give_up.cancelled() => None,
+            saved = self.save_in_time() => Some(saved),
+        };
+        match saved {
+            Some(saved) => saved?,
+            None => self.set_degraded(Some("the process ends")),
+        }
+        self.spill_or_forget().await;
         while self.degraded {
             tokio::select! {
                 biased;
-                () = &mut give_up => {
+                () = give_up.cancelled() => {
                     if !self.spilled {
                         error!(
                             agent_work_order_id = %self.order.agent_work_order_id,
@@ -178,7 +194,11 @@ impl<'e> Recorder<'e> {
     async fn flush(&mut self) -> Result<(), Stopped> {
         sleep(self.engine.settings.flush_pause).await;
         match self.send().await {
-            Sent::Stored | Sent::Outage(_) => Ok(()),
+            Sent::Stored => {
+                self.forget_spill().await;
+                Ok(())
+            }
+            Sent::Outage(_) => Ok(()),
             Sent::Stop(stop) => Err(stop),
         }
     }
@@ -213,8 +233,8 @@ impl<'e> Recorder<'e> {
     async fn forget_spill(&mut self) {
         if let (true, Some(spills)) = (self.spilled, &self.engine.spills) {
             let id = self.order.agent_work_order_id;
-            forget(&**spills, id, self.engine.settings.save_try).await;
-            self.spilled = false;
+            // If it stays, the next save tries again.
+            self.spilled = !forget(&**spills, id, self.engine.settings.save_try).await;
         }
     }
 
@@ -235,7 +255,6 @@ impl<'e> Recorder<'e> {
                 self.change.settle(heard);
                 self.stored_steps = heard.steps;
                 self.set_degraded(None);
-                self.forget_spill().await;
                 let id = self.order.agent_work_order_id;
                 debug!(agent_work_order_id = %id, step_count = heard.steps, version = %heard.seq, "step_history_saved");
                 self.engine.note(id, LogLevel::Info, "step_history_saved", |entry| {

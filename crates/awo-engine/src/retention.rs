@@ -14,6 +14,8 @@ use tracing::{info, warn};
 
 use crate::engine::Engine;
 use crate::recorder::describe;
+use crate::spilling::forget;
+use crate::workspace;
 
 /// How often a worker looks for what is to go.
 const PAUSE: Duration = Duration::from_hours(1);
@@ -185,7 +187,7 @@ pub(crate) async fn retire(engine: &Engine, policy: &RetentionPolicy, dry_run: b
     }
     for id in with_workspace.into_iter().filter(|id| !known.contains(id)) {
         let bytes = engine.sandboxes.size(id).await.unwrap_or(0);
-        if dry_run || remove_workspace(engine, id).await {
+        if dry_run || workspace::remove(engine, id).await {
             retired.orphans.push(Orphan { id, what: "workspace", bytes });
         }
     }
@@ -238,16 +240,11 @@ async fn delete(engine: &Engine, order: &Expired) -> bool {
     info!(agent_work_order_id = %id, why = %order.why, bytes = order.bytes, "agent_work_order_deleted");
     remove_artifacts(engine, id).await;
     remove_log(engine, id).await;
-    remove_workspace(engine, id).await;
-    true
-}
-
-async fn remove_workspace(engine: &Engine, id: OrderId) -> bool {
-    let removed = engine.sandboxes.remove(id).await;
-    if let Err(failure) = &removed {
-        warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_removed: tried again later");
+    workspace::remove(engine, id).await;
+    if let Some(spills) = &engine.spills {
+        forget(&**spills, id, engine.settings.answer_time).await;
     }
-    removed.is_ok()
+    true
 }
 
 async fn remove_artifacts(engine: &Engine, id: OrderId) -> bool {
@@ -273,6 +270,8 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     if policy.is_off() {
         return;
     }
+    // A clock that is set right after the start must not make everything old: age counts from the second look on.
+    let mut counted = RetentionPolicy { max_age: None, ..policy };
     let mut looks = tokio::time::interval(PAUSE);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -281,9 +280,10 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             () = engine.draining.cancelled() => return,
             _ = looks.tick() => {}
         }
-        if let Err(failed) = retire(&engine, &policy, false).await {
+        if let Err(failed) = retire(&engine, &counted, false).await {
             warn!(reason = describe(&failed), "retention_not_applied: the next pass tries again");
         }
+        counted = policy;
     }
 }
 

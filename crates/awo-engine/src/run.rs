@@ -190,7 +190,7 @@ async fn finish(
     live.set_finishing();
     let at = engine.clock.now();
     recorder.record(EventKind::Ended { status: ending.status }, end_patch(ending, at));
-    recorder.save_until_stored(engine.giving_up.cancelled()).await?;
+    recorder.save_until_stored(&engine.giving_up).await?;
     Ok(RunEnd::Ended(ending.status))
 }
 
@@ -198,6 +198,6 @@ async fn finish(
 async fn hand_over(engine: &Engine, recorder: &mut Recorder<'_>) -> Result<RunEnd, Stopped> {
     let patch = OrderPatch { status: Some(AgentWorkOrderStatus::Pending), ..OrderPatch::default() };
     recorder.record(EventKind::HandedOver, patch);
-    recorder.save_until_stored(engine.giving_up.cancelled()).await?;
+    recorder.save_until_stored(&engine.giving_up).await?;
     Ok(RunEnd::HandedOver)
 }

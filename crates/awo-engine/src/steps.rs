@@ -78,7 +78,7 @@ impl<'e> StepRunner<'e> {
         };
         let duration = engine.clock.monotonic().saturating_sub(begun.1);
         let mut result = report.result(definition, attempt, begun.0, engine.clock.now(), duration, ended);
-        self.spill_output(order, history.len(), &mut result).await;
+        self.shorten_output(order, history.len(), &mut result).await;
         info!(
             agent_work_order_id = %id,
             step = %result.step,
@@ -178,7 +178,7 @@ impl<'e> StepRunner<'e> {
     }
 
     /// Keeps a very long output as an artifact, and its beginning in the history.
-    async fn spill_output(&self, order: &AgentWorkOrder, index: usize, result: &mut StepExecutionResult) {
+    async fn shorten_output(&self, order: &AgentWorkOrder, index: usize, result: &mut StepExecutionResult) {
         let limit = self.engine.settings.max_output_bytes;
         let Some(output) = result.output.as_ref().filter(|output| output.len() > limit) else {
             return;

@@ -244,6 +244,9 @@ impl WorkOrders {
             },
             Err(refused) => return Err(refused),
         };
+        if view.order.state.status == AgentWorkOrderStatus::Cancelled {
+            crate::figures::ended(AgentWorkOrderStatus::Cancelled); // it waited, and this was its end
+        }
         self.engine.live.stop(id, StopReason::Cancelled);
         self.engine.hints.send(id, view.seq);
         info!(agent_work_order_id = %id, "agent_work_order_cancel_requested");

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId};
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId, WorkspaceSnapshot};
 use awo_state::OrderSnapshot;
 use tracing::{info, warn};
 
 use crate::claim::last_snapshot;
 use crate::engine::Engine;
-use crate::ports::{Sandbox, SandboxRequest};
+use crate::ports::{Sandbox, SandboxRequest, Standing};
 use crate::recovery::is_delivered;
 
 /// The checkout of an order that is about to run.
@@ -23,7 +23,8 @@ pub(crate) enum Workspace {
 impl Workspace {
     /// Finds it, or makes it anew from what was kept of it; ends what still runs in it first.
     ///
-    /// An error means that the order cannot go on: a finished step's work is gone.
+    /// An error means that the order cannot go on. With `workspace_lost`, a finished step's work is gone; with any other
+    /// code it is kept, and a retry finds it.
     pub(crate) async fn find(engine: &Engine, seen: &OrderSnapshot) -> Result<Self, Failure> {
         Self::end_processes(engine, seen).await?;
         let (order, history) = (&seen.order, &seen.history);
@@ -31,27 +32,37 @@ impl Workspace {
             return Ok(Self::Fresh); // nothing that stands was done in it
         };
         let request = sandbox_request(order);
-        let unsound = match engine.sandboxes.reopen(&request).await {
-            // What a cut attempt, or a step that is run again, left in it is gone: the step begins as it began before.
-            Ok(Some(sandbox)) => match sandbox.restore(&left).await {
-                Ok(()) => return Ok(Self::Found(sandbox, None)),
-                Err(failure) => format!("its checkout is not sound ({failure})"),
-            },
-            Ok(None) => "its checkout is not there any more".to_owned(),
-            Err(failure) => format!("its checkout cannot be opened ({failure})"),
-        };
-        match engine.sandboxes.rebuild(&request, &left).await {
-            Ok(sandbox) => {
-                let told: Arc<str> = format!("{unsound}; it was made anew as its last step left it").into();
-                warn!(agent_work_order_id = %order.agent_work_order_id, reason = %told, "workspace_rebuilt");
-                Ok(Self::Found(sandbox, Some(told)))
-            }
+        match Self::restored(engine, &request, &left).await {
+            Ok(sandbox) => return Ok(Self::Found(sandbox, None)),
             Err(failure) => {
-                let message =
-                    format!("the order cannot go on: {unsound}, and it cannot be made anew: {}", failure.message);
-                Err(Failure::new(FailureCode::WorkspaceLost, message))
+                let standing = engine.sandboxes.examine(&request, &left).await?;
+                if matches!(standing, Standing::Sound | Standing::Changed) {
+                    return Err(failure); // it is there: making it anew would cost what git ignores, and cure nothing
+                }
             }
         }
+        let unsound = "its checkout was gone or broken";
+        let sandbox = engine.sandboxes.rebuild(&request, &left).await.map_err(|failure| {
+            let message =
+                format!("the order cannot go on: {unsound}, and it could not be made anew: {}", failure.message);
+            Failure { message: message.into(), ..failure }
+        })?;
+        let told: Arc<str> = format!("{unsound}; it was made anew as its last finished step left it").into();
+        warn!(agent_work_order_id = %order.agent_work_order_id, reason = %told, "workspace_rebuilt");
+        Ok(Self::Found(sandbox, Some(told)))
+    }
+
+    /// The checkout as it is there, made what it was in a snapshot: what a cut attempt, or a step that is run again, left in
+    /// it is gone, and the step begins as it began before.
+    async fn restored(
+        engine: &Engine,
+        request: &SandboxRequest,
+        left: &WorkspaceSnapshot,
+    ) -> Result<Arc<dyn Sandbox>, Failure> {
+        let found = engine.sandboxes.reopen(request).await?;
+        let sandbox = found.ok_or_else(|| Failure::new(FailureCode::WorkspaceFailed, "its checkout is not there"))?;
+        sandbox.restore(left).await?;
+        Ok(sandbox)
     }
 
     /// None, for an order that has nothing left to do in one; what still runs in it is ended.
@@ -87,11 +98,13 @@ pub(crate) fn sandbox_request(order: &AgentWorkOrder) -> SandboxRequest {
     }
 }
 
-/// Removes the checkout of an order, and what was kept of it. Trouble is logged: the next start tries again.
-pub(crate) async fn remove(engine: &Engine, id: OrderId) {
-    if let Err(failure) = engine.sandboxes.remove(id).await {
-        warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_removed");
+/// Removes the checkout of an order, and what was kept of it; whether it is gone. Trouble is logged.
+pub(crate) async fn remove(engine: &Engine, id: OrderId) -> bool {
+    let removed = engine.sandboxes.remove(id).await;
+    if let Err(failure) = &removed {
+        warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_removed: tried again later");
     }
+    removed.is_ok()
 }
 
 /// Removes the checkouts of delivered orders whose removal an earlier life of this program did not get to.

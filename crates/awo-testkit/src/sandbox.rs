@@ -211,7 +211,7 @@ impl SandboxProvider for FakeSandboxes {
             elsewhere.kept(left).or_else(|| elsewhere.on_remote(left))
         };
         let commits =
-            found.ok_or_else(|| Failure::new(FailureCode::WorkspaceFailed, "the state is not kept anywhere"))?;
+            found.ok_or_else(|| Failure::new(FailureCode::WorkspaceLost, "the state is not kept anywhere"))?;
         let files = serde_json::from_str(&left.tree).unwrap_or_default();
         Ok(self.place(request.order, State { files, branch: left.branch.clone(), commits }))
     }

@@ -14,6 +14,10 @@ pub struct FakeSpills {
     aside: Mutex<Vec<Spill>>,
     /// Whether it keeps nothing, as if its disk were full too.
     pub is_full: Mutex<bool>,
+    /// Orders of which it cannot tell what it has.
+    pub unreadable: Mutex<Vec<OrderId>>,
+    /// Whether it removes nothing.
+    pub is_read_only: Mutex<bool>,
 }
 
 impl FakeSpills {
@@ -53,10 +57,16 @@ impl SpillStore for FakeSpills {
     }
 
     async fn find(&self, order: OrderId) -> Result<Option<Spill>, Failure> {
+        if locked(&self.unreadable).contains(&order) {
+            return Err(Failure::new(FailureCode::StoreUnavailable, "the test says so"));
+        }
         Ok(self.kept(order))
     }
 
     async fn remove(&self, order: OrderId) -> Result<(), Failure> {
+        if *locked(&self.is_read_only) {
+            return Err(Failure::new(FailureCode::StoreUnavailable, "the test says so"));
+        }
         locked(&self.kept).remove(&order);
         Ok(())
     }

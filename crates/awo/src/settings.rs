@@ -160,16 +160,27 @@ impl Settings {
     }
 
     pub(crate) fn workspaces_dir(&self) -> PathBuf {
-        self.workspaces_dir.clone().unwrap_or_else(|| self.data_dir.join("workspaces"))
+        self.workspaces_dir.as_deref().map_or_else(|| self.data_dir.join("workspaces"), |dir| self.own_place(dir))
     }
 
     /// Where results go that the store does not take: beside the data directory, best on another disk.
     pub(crate) fn spill_dir(&self) -> PathBuf {
-        self.spill_dir.clone().unwrap_or_else(|| {
-            let mut name = self.data_dir.file_name().unwrap_or_default().to_owned();
-            name.push(".spill");
-            self.data_dir.with_file_name(name)
-        })
+        self.spill_dir.as_deref().map_or_else(
+            || {
+                let mut name = self.data_dir.file_name().unwrap_or_default().to_owned();
+                name.push(".spill");
+                self.data_dir.with_file_name(name)
+            },
+            |dir| self.own_place(dir),
+        )
+    }
+
+    /// The part of a directory outside the data directory that is this data directory's own: several may share it.
+    fn own_place(&self, shared: &Path) -> PathBuf {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = xxhash_rust::xxh3::xxh3_64(self.data_dir.as_os_str().as_bytes());
+        let name = self.data_dir.file_name().unwrap_or_default().to_string_lossy();
+        shared.join(format!("{name}-{path:016x}"))
     }
 
     /// Uses the agent flags of a command.
@@ -299,6 +310,21 @@ mod tests {
         let settings = load_with(file, &[], &[]).unwrap();
         assert_eq!((settings.data_dir.as_path(), settings.max_running), (Path::new("/file"), 3));
         assert_eq!(settings.bind.to_string(), "127.0.0.1:8888");
+    }
+
+    #[test]
+    fn data_directories_that_share_a_place_outside_have_each_their_own_in_it() {
+        let with = |data: &str| {
+            load_with("workspaces_dir = '/shared'\nspill_dir = '/spill'", &[("AWO_DATA_DIR", data)], &[]).unwrap()
+        };
+        let (first, second) = (with("/first/data"), with("/second/data"));
+        assert!(first.workspaces_dir().starts_with("/shared") && first.spill_dir().starts_with("/spill"));
+        assert_ne!(first.workspaces_dir(), second.workspaces_dir());
+        assert_ne!(first.spill_dir(), second.spill_dir());
+        assert_eq!(first.workspaces_dir(), with("/first/data").workspaces_dir(), "and the same after a restart");
+        let plain = load_with("", &[("AWO_DATA_DIR", "/first/data")], &[]).unwrap();
+        assert_eq!(plain.workspaces_dir(), Path::new("/first/data/workspaces"));
+        assert_eq!(plain.spill_dir(), Path::new("/first/data.spill"));
     }
 
     #[test]

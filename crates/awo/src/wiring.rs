@@ -96,7 +96,8 @@ fn clear_agents(settings: &Settings) {
 fn sweep(settings: &Settings) {
     let artifacts = FileArtifacts::new(&settings.data_dir).sweep();
     let catalog = FileCatalog::new(&settings.data_dir).sweep();
-    match artifacts.and_then(|artifacts| Ok(artifacts + catalog?)) {
+    let spills = SpillFiles::new(settings.spill_dir()).sweep();
+    match artifacts.and_then(|artifacts| Ok(artifacts + catalog? + spills?)) {
         Ok(0) => {}
         Ok(removed) => info!(removed, "cut_files_removed"),
         Err(error) => warn!(%error, "cut_files_not_removed"),

@@ -130,5 +130,5 @@ fn lost(request: &SandboxRequest, left: &WorkspaceSnapshot, why: &str) -> Failur
         "cannot rebuild the checkout of {order}: its files (tree {tree}, on commit {head}) were not kept here, and the \
          remote does not have them: {why}; begin again with `awo retry {order} --from-step` and the order's first step"
     );
-    Failure::new(FailureCode::WorkspaceFailed, message)
+    Failure::new(FailureCode::WorkspaceLost, message)
 }

@@ -81,7 +81,8 @@ pub trait SandboxProvider: Debug + Send + Sync {
 
     /// Makes the checkout anew as it was in a snapshot that was kept by [`Sandbox::checkpoint`], or that the remote
     /// still has. Whatever is there in its place goes, ignored files too; what was kept stays. Base branch and base
-    /// commit are those of the first time. The failure says what is lost, and the cure.
+    /// commit are those of the first time. A failure with `workspace_lost` says that the state cannot be had any more, and
+    /// the cure; with any other code, that it could not be had now.
     async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure>;
 
     /// Orders that have a checkout here, or anything that was kept or left of one; in any order, each once.

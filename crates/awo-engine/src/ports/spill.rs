@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 /// # Contract
 /// - *One per order*: keeping again replaces what was kept, whole.
 /// - *Durable*: what is kept when this answers `Ok` survives the end of the process and of the system.
+/// - *In order*: calls about an order take effect in the order in which they were made, also those whose caller gave up.
+/// - *An error is no answer*: it means that nobody can tell now. What was kept and cannot be understood is set aside, and
+///   is then not there.
 ///
 /// ```
 /// # use std::{collections::HashMap, sync::{Arc, Mutex}};

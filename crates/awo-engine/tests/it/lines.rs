@@ -16,9 +16,9 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn new() -> Self {
-        let said = Arc::default();
-        let _until_dropped = tracing::subscriber::set_default(Listener(Arc::clone(&said)));
-        Self { said, _until_dropped }
+        let said = Arc::<Mutex<Vec<String>>>::default();
+        let listener = Listener(Arc::clone(&said));
+        Self { said, _until_dropped: tracing::subscriber::set_default(listener) }
     }
 
     /// How many lines begin so.

@@ -65,7 +65,7 @@ async fn an_order_whose_workspace_is_gone_fails_in_one_commit_that_says_so() {
     assert_eq!(end, RunEnd::Ended(AgentWorkOrderStatus::Failed));
     let view = world.stored(id).await;
     assert_eq!(view.order.state.error_code, Some(FailureCode::WorkspaceLost));
-    assert!(view.order.state.error_message.as_deref().unwrap().contains("its checkout is not there any more"));
+    assert!(view.order.state.error_message.as_deref().unwrap().contains("its checkout was gone or broken"));
     assert_eq!(world.timeline.lines().last().unwrap(), "store: save 4 [claimed generate_branch✘ failed]");
 }
 

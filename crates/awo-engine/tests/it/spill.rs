@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use awo_engine::ports::Spill;
 use awo_engine::{Foreseen, Orchestrator, RunEnd};
 use awo_models::{AgentWorkOrderStatus, EventKind, EventSeq, OrderId};
 use awo_testkit::{Fault, World};
@@ -169,4 +170,60 @@ async fn a_spill_that_fails_too_stops_nothing() {
     world.gate.as_ref().unwrap().add_permits(1);
     until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
     assert_eq!((world.stored(id).await.history.len(), agents(&world)), (7, 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spill_that_cannot_be_read_is_waited_for_and_holds_no_other_order_up() {
+    let world = World::gated();
+    let (orchestrator, id) = run_into_an_outage(&world, 1, 3).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    world.repository.fail_saves([], Fault::None);
+    world.spills.unreadable.lock().unwrap().push(id);
+    let next = world.orchestrator();
+    let other = world.create(&next).await;
+    world.gate.as_ref().unwrap().add_permits(20);
+    let before = agents(&world);
+    next.start();
+    until_async(async || world.stored(other).await.order.state.status.is_terminal()).await;
+    assert_eq!(agents(&world), before + 7, "nothing of the first order ran without what is kept of it");
+    world.spills.unreadable.lock().unwrap().clear();
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    assert_eq!(agents(&world), before + 7 + 4, "its finished steps did not run again");
+    assert!(world.spills.aside().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spill_that_could_not_be_removed_in_time_is_recognised_as_stored() {
+    let world = World::gated();
+    let (orchestrator, id) = run_into_an_outage(&world, 1, 3).await;
+    until(|| world.spills.kept(id).is_some_and(|spill| spill.results.len() == 2)).await;
+    *world.spills.is_read_only.lock().unwrap() = true;
+    world.repository.fail_saves([], Fault::None);
+    world.gate.as_ref().unwrap().add_permits(1); // one more step is saved after it
+    until_async(async || world.stored(id).await.history.len() == 4).await;
+    orchestrator.drain(Duration::ZERO, Duration::from_secs(5)).await;
+    *world.spills.is_read_only.lock().unwrap() = false;
+    world.gate.as_ref().unwrap().add_permits(9);
+    let next = world.orchestrator();
+    next.start();
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    until(|| world.spills.kept(id).is_none()).await;
+    assert!(world.spills.aside().is_empty(), "nothing of it was missing");
+    assert_eq!(world.stored(id).await.history.iter().filter(|result| result.success).count(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_an_order_that_is_not_known_here_is_left_alone() {
+    let world = World::gated();
+    let (orchestrator, id) = run_into_an_outage(&world, 1, 3).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    let elsewhere = World::new();
+    let stranger = OrderId::new(1, [9; 10]);
+    elsewhere.spills.put_back(Spill { order: stranger, ..world.spills.kept(id).unwrap() });
+    let next = elsewhere.orchestrator();
+    next.start();
+    let own = elsewhere.create(&next).await;
+    until_async(async || elsewhere.stored(own).await.order.state.status.is_terminal()).await;
+    assert!(next.drain(Duration::from_secs(1), Duration::from_secs(1)).await);
+    assert!(elsewhere.spills.kept(stranger).is_some() && elsewhere.spills.aside().is_empty());
 }

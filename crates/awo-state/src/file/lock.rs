@@ -135,9 +135,10 @@ impl Lock {
         let mut text = serde_json::to_vec(&holder)?;
         text.push(b'\n');
         let mut file = self.file();
+        // Never empty in between, also in a crash: that would say that its holder left in order.
         file.rewind()?;
-        file.set_len(0)?;
         file.write_all(&text)?;
+        file.set_len(text.len() as u64)?;
         // The time of the file is the time it was taken: see `crashed_since`.
         self.since.get().map_or(Ok(()), |since| file.set_modified(*since))
     }

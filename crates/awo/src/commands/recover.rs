@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_engine::ports::Standing;
-use awo_engine::{Forecast, Foreseen, ForeseenOrder, Orchestrator};
+use awo_engine::{EngineError, Forecast, Foreseen, ForeseenOrder, Orchestrator};
 use awo_models::{AgentWorkOrderStatus, OrderId};
 use serde_json::{Value, json};
 
@@ -38,14 +38,14 @@ pub(crate) async fn run(settings: Settings, recover: Recover, as_json: bool) -> 
     tell(&forecast, as_json);
     orchestrator.start();
     let code = tokio::select! {
-        code = until_all_have_ended(&orchestrator, &forecast, as_json) => code?,
+        code = until_all_have_ended(&orchestrator, &forecast, as_json) => code,
         () = signals.next() => {
             anstream::eprintln!("awo: stopping; what has not ended is left for the next start");
-            ExitCode::from(FAILED)
+            Ok(ExitCode::from(FAILED))
         }
     };
     orchestrator.drain(Duration::ZERO, Duration::from_secs(15)).await;
-    Ok(if forecast.damaged.is_empty() { code } else { ExitCode::from(FAILED) })
+    if forecast.damaged.is_empty() { code } else { code.map(|_| ExitCode::from(FAILED)) }
 }
 
 /// Says of each order how it ended, the oldest first.
@@ -58,7 +58,10 @@ async fn until_all_have_ended(
     let mut code = ExitCode::SUCCESS;
     for foreseen in forecast.orders.iter().rev() {
         let id = foreseen.order.agent_work_order_id;
-        let mut view = work_orders.get(id).await?;
+        let mut view = match work_orders.get(id).await {
+            Err(EngineError::NotFound(_)) => continue, // it ended, and is beyond what is kept
+            seen => seen?,
+        };
         while !view.order.state.status.is_terminal() {
             view = work_orders.wait_for_change(id, view.seq, LOOK).await?;
         }

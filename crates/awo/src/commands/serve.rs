@@ -22,7 +22,7 @@ use crate::wiring;
 /// Time for steps to end by themselves after SIGTERM; then time for agents to stop. Together with the drain of
 /// connections below 30 s.
 const FINISHING: Duration = Duration::from_secs(10);
-const STOPPING: Duration = Duration::from_secs(14);
+const STOPPING: Duration = Duration::from_secs(13);
 const CONNECTIONS: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(mut settings: Settings, serve: Serve) -> anyhow::Result<ExitCode> {

@@ -27,18 +27,18 @@ pub(super) async fn run(settings: &Settings, dry_run: bool, as_json: bool) -> an
     }
     let max_age = settings.retention.policy().ok().and_then(|policy| policy.max_age);
     let files = removable(leftovers::find(&settings.data_dir), max_age);
+    if dry_run {
+        let retired = wiring::orchestrator(settings, wiring::read_only(settings)?)?.retire(true).await?;
+        tell(&retired, &files, dry_run, as_json);
+        return Ok(ExitCode::SUCCESS);
+    }
     let store = wiring::open_store(settings, "awo state gc").await?;
     let orchestrator = wiring::orchestrator(settings, Arc::clone(&store.repository))?;
     let planned = orchestrator.retire(true).await?;
-    let (retired, files, whole) = if dry_run {
-        (planned, files, true)
-    } else {
-        let retired = orchestrator.retire(false).await?;
-        let count = files.len();
-        let gone: Vec<_> = files.into_iter().filter(|file| is_removed(&file.path)).collect();
-        let whole = retired == planned && gone.len() == count;
-        (retired, gone, whole)
-    };
+    let retired = orchestrator.retire(false).await?;
+    let count = files.len();
+    let files: Vec<_> = files.into_iter().filter(|file| is_removed(&file.path)).collect();
+    let whole = retired == planned && files.len() == count;
     tell(&retired, &files, dry_run, as_json);
     if !whole {
         anstream::eprintln!("awo: not all that should go could be removed; --log-level warn says what");
