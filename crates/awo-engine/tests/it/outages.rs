@@ -94,6 +94,19 @@ async fn a_store_that_fails_for_ever_does_not_stop_the_work_and_nothing_is_said_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_refuses_at_once_does_not_hold_a_step_longer_than_one_that_hangs() {
+    let world = World::new();
+    world.repository.fail_saves([], Fault::Before);
+    let orchestrator = world.orchestrator();
+    world.create(&orchestrator).await;
+    orchestrator.start();
+    until(|| agents(&world) == 1).await;
+    let begun = tokio::time::Instant::now();
+    until(|| agents(&world) == 2).await;
+    assert!(begun.elapsed() < Duration::from_millis(2_100), "virtual time: {:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_unsaved_is_counted_over_all_orders() {
     let world = World::gated();
     let orchestrator = world.orchestrator();
