@@ -130,6 +130,27 @@ async fn what_another_owner_has_fenced_off_is_set_aside_and_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_still_fails_at_the_next_start_is_waited_for() {
+    let world = World::gated();
+    let saves = || world.timeline.lines().iter().filter(|line| line.starts_with("store: save")).count();
+    let (orchestrator, id) = run_into_an_outage(&world, 1, 3).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    let (spill, agents_before, saves_before) = (world.spills.kept(id), agents(&world), saves());
+    let next = world.orchestrator();
+    next.start();
+    until(|| saves() == saves_before + 4).await;
+    assert!(next.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    assert_eq!(world.spills.kept(id), spill, "it is for the next one");
+    assert!(world.spills.aside().is_empty() && agents(&world) == agents_before);
+    world.repository.fail_saves(std::iter::repeat_n(Fault::Before, 4), Fault::None);
+    world.gate.as_ref().unwrap().add_permits(9);
+    world.orchestrator().start();
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    assert_eq!((world.stored(id).await.history.len(), agents(&world)), (8, 8));
+    assert!(world.spills.aside().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_start_leaves_what_was_spilled_of_an_order_that_runs_to_its_owner() {
     let world = World::gated();
     let (orchestrator, old) = run_into_an_outage(&world, 1, 3).await;
