@@ -91,6 +91,22 @@ async fn an_end_that_was_not_stored_is_stored_by_the_next_process() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancel_whose_end_was_not_stored_is_foretold_and_stored_as_one() {
+    let world = World::gated();
+    let (orchestrator, id) = run_into_an_outage(&world, 1, 2).await;
+    orchestrator.work_orders().cancel(id).await.unwrap(); // only saves fail
+    until_async(async || orchestrator.work_orders().get(id).await.unwrap().persistence.finishing).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    let cancelled = AgentWorkOrderStatus::Cancelled;
+    let next = world.orchestrator();
+    assert_eq!(next.forecast().await.unwrap().orders[0].then, Foreseen::End { status: cancelled });
+    world.repository.fail_saves([], Fault::None);
+    next.start();
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    assert_eq!(world.stored(id).await.order.state.status, cancelled);
+}
+
+#[tokio::test(start_paused = true)]
 async fn results_that_were_stored_while_their_answers_were_lost_are_not_stored_twice() {
     let world = World::gated();
     world.repository.fail_saves([Fault::None], Fault::After);
