@@ -112,6 +112,7 @@ fn an_event_and_the_status_it_sets_fit_and_nothing_follows_an_end() {
     assert!(refused(&[(EventKind::Ended { status: Failed }, OrderPatch::default())]));
     assert!(refused(&[(EventKind::Prepared, status(Failed))]));
     assert!(refused(&[ended(Pending)]));
+    assert!(refused(&[(EventKind::Ended { status: Pending }, OrderPatch::default())]));
     assert!(refused(&[ended(Failed), (EventKind::Prepared, OrderPatch::default())]));
     assert!(refused(&[(EventKind::HandedOver, status(Pending)), ended(Failed)]));
     assert!(refused(&[(EventKind::Claimed { worker: "w".into() }, status(AgentWorkOrderStatus::Running))]));
