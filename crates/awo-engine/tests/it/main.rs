@@ -5,6 +5,7 @@
 mod cancel;
 mod claiming;
 mod create;
+mod figures;
 mod lines;
 mod order_log;
 mod outages;

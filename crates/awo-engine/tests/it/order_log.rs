@@ -51,6 +51,7 @@ async fn an_outage_of_the_store_is_told_once_each_way() {
     let (_, text) = logged(&world).await;
     let count = |event: &str| text.lines().filter(|line| line.contains(event)).count();
     assert_eq!((count("step_history_save_failed"), count("step_history_saved_again")), (1, 1), "{text}");
+    assert!(text.contains(": the test says so)"), "with the cause of the cause: {text}");
     let count = |event: &str| lines.count(event);
     assert_eq!((count("step_history_save_failed"), count("step_history_saved_again")), (1, 1));
 }

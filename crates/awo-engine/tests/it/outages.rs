@@ -94,6 +94,19 @@ async fn a_store_that_fails_for_ever_does_not_stop_the_work_and_nothing_is_said_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_refuses_at_once_does_not_hold_a_step_longer_than_one_that_hangs() {
+    let world = World::new();
+    world.repository.fail_saves([], Fault::Before);
+    let orchestrator = world.orchestrator();
+    world.create(&orchestrator).await;
+    orchestrator.start();
+    until(|| agents(&world) == 1).await;
+    let begun = tokio::time::Instant::now();
+    until(|| agents(&world) == 2).await;
+    assert!(begun.elapsed() < Duration::from_millis(2_100), "virtual time: {:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_unsaved_is_counted_over_all_orders() {
     let world = World::gated();
     let orchestrator = world.orchestrator();
@@ -103,16 +116,15 @@ async fn what_is_unsaved_is_counted_over_all_orders() {
     };
     let (first, second) = (world.create(&orchestrator).await, world.create(&orchestrator).await);
     orchestrator.start();
-    until(|| agents(&world) == 2).await;
+    world.gate.as_ref().unwrap().add_permits(2);
+    until(|| agents(&world) == 4).await;
     assert_eq!(unsaved(), (0, 0));
     world.repository.fail_saves([], Fault::Before);
-    world.gate.as_ref().unwrap().add_permits(4); // waiters take turns: two results of each
+    world.gate.as_ref().unwrap().add_permits(4);
     until(|| unsaved() == (2, 4)).await;
     world.repository.fail_saves([], Fault::None);
     until(|| unsaved() == (0, 0)).await;
-    for id in [first, second] {
-        assert_eq!(world.stored(id).await.history.len(), 2);
-    }
+    assert_eq!(world.stored(first).await.history.len() + world.stored(second).await.history.len(), 6);
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,6 +92,22 @@ async fn an_end_that_was_not_stored_is_stored_by_the_next_process() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancel_whose_end_was_not_stored_is_foretold_and_stored_as_one() {
+    let world = World::gated();
+    let (orchestrator, id) = run_into_an_outage(&world, 1, 2).await;
+    orchestrator.work_orders().cancel(id).await.unwrap(); // only saves fail
+    until_async(async || orchestrator.work_orders().get(id).await.unwrap().persistence.finishing).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    let cancelled = AgentWorkOrderStatus::Cancelled;
+    let next = world.orchestrator();
+    assert_eq!(next.forecast().await.unwrap().orders[0].then, Foreseen::End { status: cancelled });
+    world.repository.fail_saves([], Fault::None);
+    next.start();
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    assert_eq!(world.stored(id).await.order.state.status, cancelled);
+}
+
+#[tokio::test(start_paused = true)]
 async fn results_that_were_stored_while_their_answers_were_lost_are_not_stored_twice() {
     let world = World::gated();
     world.repository.fail_saves([Fault::None], Fault::After);
@@ -128,6 +144,27 @@ async fn what_another_owner_has_fenced_off_is_set_aside_and_not_lost() {
     assert_eq!(next.run_order(id).await.unwrap(), RunEnd::Ended(AgentWorkOrderStatus::Completed));
     assert_eq!(world.spills.aside(), [spill]);
     assert!(world.spills.kept(id).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_still_fails_at_the_next_start_is_waited_for() {
+    let world = World::gated();
+    let saves = || world.timeline.lines().iter().filter(|line| line.starts_with("store: save")).count();
+    let (orchestrator, id) = run_into_an_outage(&world, 1, 3).await;
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    let (spill, agents_before, saves_before) = (world.spills.kept(id), agents(&world), saves());
+    let next = world.orchestrator();
+    next.start();
+    until(|| saves() == saves_before + 4).await;
+    assert!(next.drain(Duration::from_secs(1), Duration::from_secs(5)).await);
+    assert_eq!(world.spills.kept(id), spill, "it is for the next one");
+    assert!(world.spills.aside().is_empty() && agents(&world) == agents_before);
+    world.repository.fail_saves(std::iter::repeat_n(Fault::Before, 4), Fault::None);
+    world.gate.as_ref().unwrap().add_permits(9);
+    world.orchestrator().start();
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    assert_eq!((world.stored(id).await.history.len(), agents(&world)), (8, 8));
+    assert!(world.spills.aside().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

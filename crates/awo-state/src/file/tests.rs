@@ -5,6 +5,7 @@ mod catalog;
 mod compaction;
 mod durability;
 mod eviction;
+mod index;
 mod power;
 mod segments;
 

@@ -112,9 +112,26 @@ fn an_event_and_the_status_it_sets_fit_and_nothing_follows_an_end() {
     assert!(refused(&[(EventKind::Ended { status: Failed }, OrderPatch::default())]));
     assert!(refused(&[(EventKind::Prepared, status(Failed))]));
     assert!(refused(&[ended(Pending)]));
+    assert!(refused(&[(EventKind::Ended { status: Pending }, OrderPatch::default())]));
     assert!(refused(&[ended(Failed), (EventKind::Prepared, OrderPatch::default())]));
     assert!(refused(&[(EventKind::HandedOver, status(Pending)), ended(Failed)]));
     assert!(refused(&[(EventKind::Claimed { worker: "w".into() }, status(AgentWorkOrderStatus::Running))]));
+}
+
+#[test]
+fn a_result_and_the_event_that_tells_of_it_agree_in_each_word() {
+    let (head, answer) = claimed();
+    let history: StepHistory = [kit::result("classify", 1, true)].into_iter().collect();
+    let told = |index, step: &str, attempt, success| {
+        let event = EventKind::StepFinished { index, step: step.parse().unwrap(), attempt, success };
+        merge(&head, Some(&history), &Change::after(answer).with(event, kit::at(1), OrderPatch::default()))
+    };
+    assert!(told(0, "classify", 1, true).is_ok());
+    let others = [(1, "classify", 1, true), (0, "plan", 1, true), (0, "classify", 2, true), (0, "classify", 1, false)];
+    for (index, step, attempt, success) in others {
+        let refused = told(index, step, attempt, success);
+        assert!(matches!(refused, Err(StateError::Conflict { .. })), "{index} {step} {attempt} {success}: {refused:?}");
+    }
 }
 
 #[test]

@@ -91,3 +91,29 @@ async fn a_long_file_of_which_little_counts_is_made_anew() {
     let repository: Arc<dyn StateRepository> = Arc::new(FileRepository::open(dir.path(), "test").unwrap());
     assert_eq!((look(&repository, id(1)).await, look(&repository, id(2)).await), before);
 }
+
+/// Length of the only journal after create, claim and one step; what lists say of it; whether it was made anew.
+async fn short_life(options: FileOptions) -> (u64, u64, bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let repository: Arc<dyn StateRepository> =
+        Arc::new(FileRepository::open_with(dir.path(), "test", options).unwrap());
+    Owner::of_new(&repository, 1).await.finish("classify", 1).await;
+    let listed = repository.list(&OrderQuery::default()).await.unwrap().items[0].bytes;
+    let length = std::fs::metadata(journal::path(&dir.path().join("orders"), id(1))).unwrap().len();
+    (length, listed, records(dir.path(), 1) == ["order 4"])
+}
+
+#[tokio::test]
+async fn a_file_is_made_anew_from_its_limits_on_and_lists_say_how_long_it_is() {
+    let (long, listed, _) = short_life(compacting(u64::MAX, 0)).await;
+    assert_eq!(listed, long);
+    let (short, listed, made_anew) = short_life(compacting(long, 0)).await;
+    assert_eq!((listed, made_anew), (short, true), "just long enough");
+    assert_eq!(short_life(compacting(long + 1, 0)).await, (long, long, false));
+    let saved = (long - short) * 100 / long;
+    assert!((10..90).contains(&saved), "{long} → {short}");
+    for percent in [saved - 5, saved - 1, saved + 2, saved + 5] {
+        let (.., made_anew) = short_life(compacting(long, u8::try_from(percent).unwrap())).await;
+        assert_eq!(made_anew, percent < saved, "{percent} of {saved} %");
+    }
+}
