@@ -17,6 +17,7 @@ pub(super) struct Figures {
     repeated: usize,
     other: usize,
     damages: usize,
+    rebuilt: usize,
     recoveries: Vec<Duration>,
 }
 
@@ -27,6 +28,7 @@ impl Figures {
         self.kills += outcome.kills;
         self.acknowledged += outcome.acknowledged;
         self.damages += outcome.damages;
+        self.rebuilt += outcome.rebuilt;
         self.recoveries.extend(&outcome.recoveries);
         for violation in &outcome.violations {
             *match violation.kind {
@@ -40,10 +42,10 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { trials, orders, kills, acknowledged, lost, repeated, other, damages, recoveries } = self;
+        let Self { trials, orders, kills, acknowledged, lost, repeated, other, damages, rebuilt, recoveries } = self;
         write!(f, "crash: {trials} trials, {orders} orders, {kills} kills, {acknowledged} acknowledged results, ")?;
         write!(f, "lost {lost}, repeated {repeated}, other failures {other}; ")?;
-        write!(f, "checkouts or clones damaged between lives: {damages}")?;
+        write!(f, "{damages} checkouts or clones damaged between lives, {rebuilt} checkouts made anew")?;
         let mut sorted = recoveries.clone();
         sorted.sort_unstable();
         if let (Some(middle), Some(longest)) = (sorted.get(sorted.len() / 2), sorted.last()) {
@@ -70,7 +72,7 @@ mod tests {
         outcome.recoveries.clear();
         figures.add(&outcome);
         let line = "crash: 2 trials, 4 orders, 6 kills, 10 acknowledged results, lost 2, repeated 0, other failures 0; \
-                    checkouts or clones damaged between lives: 2; 3 recoveries, p50 20 ms, max 30 ms";
+                    2 checkouts or clones damaged between lives, 0 checkouts made anew; 3 recoveries, p50 20 ms, max 30 ms";
         assert_eq!(figures.to_string(), line);
     }
 }

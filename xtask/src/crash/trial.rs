@@ -46,6 +46,8 @@ pub(super) struct Outcome {
     pub(super) acknowledged: usize,
     /// How often something was damaged between two lives.
     pub(super) damages: usize,
+    /// Checkouts that a start made anew from their checkpoints.
+    pub(super) rebuilt: usize,
     /// From the start of a server after a kill until it has claimed every order that had not ended.
     pub(super) recoveries: Vec<Duration>,
     pub(super) violations: Vec<Violation>,
@@ -92,6 +94,8 @@ pub(super) fn run(setting: &Setting, plan: &Plan, whole: Option<Duration>) -> Re
         }
     }
     trial.outcome.took = start.elapsed();
+    let log = fs::read(trial.place.join("server.log"))?;
+    trial.outcome.rebuilt = String::from_utf8_lossy(&log).matches("\"workspace_rebuilt\"").count();
     let mut outcome = trial.outcome;
     if !outcome.violations.is_empty() {
         outcome.kept = Some(directory.keep());

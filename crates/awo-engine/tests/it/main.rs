@@ -4,6 +4,7 @@
 
 mod cancel;
 mod create;
+mod long_outages;
 mod order_log;
 mod outages;
 mod recovery;
