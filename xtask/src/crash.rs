@@ -1,15 +1,19 @@
-//! `crash`: what was told must be there, whatever happens to the process, to its calls of the system, to the power and to
-//! the clock.
+//! `crash`: what was told must be there, whatever happens to the process, to its calls of the system, to the power, to
+//! the disk and to the clock.
 //!
 //! Without a flag the real server is killed at random moments while real orders run. A trial is a data directory, one to
-//! three orders, and up to three lives of the server that end by SIGKILL; the last life must complete all orders. The seed
-//! decides orders and moments; what the machine does meanwhile it cannot. The other rigs run the real engine on real files
-//! in a small program of the test kit: see `life.rs`.
+//! three orders, and up to three lives of the server that end by SIGKILL, with a checkout damaged between two of them;
+//! the last life must complete all orders. The seed
+//! decides orders and moments; what the machine does meanwhile it cannot. `--full` fills the disk below the real server. The other rigs
+//! run the real engine on real files in a small program of the test kit: see `life.rs`.
 
 mod calls;
 mod clock;
+mod damage;
 mod data_dir;
+mod device;
 mod figures;
+mod full;
 mod history;
 mod life;
 mod plan;
@@ -64,6 +68,9 @@ struct Rig {
     /// Cut the power as many times as there are trials. Needs root, loop devices, e2fsprogs and strace.
     #[arg(long)]
     power: bool,
+    /// Fill the disk of the data directory while orders run. Needs root, loop devices and e2fsprogs.
+    #[arg(long)]
+    full: bool,
     /// Turn the clock while orders run. Needs libfaketime.
     #[arg(long)]
     clock: bool,
@@ -76,9 +83,12 @@ struct Rig {
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
     only_linux()?;
     let seed = arguments.seed.unwrap_or_else(chance);
-    let Rig { calls, power, clock, short } = arguments.rig;
+    let Rig { calls, power, full, clock, short } = arguments.rig;
     if short {
         return run_short(repository, seed);
+    }
+    if full {
+        return full::run(&setting(repository, arguments.release)?, arguments.trials, seed);
     }
     if !(calls || power || clock) {
         return kills(repository, arguments.trials, seed, arguments.release);
@@ -102,6 +112,7 @@ pub(crate) fn stage(repository: &Repository) -> Result<()> {
 /// A little of each rig.
 fn run_short(repository: &Repository, seed: u64) -> Result<()> {
     kills(repository, 8, seed, false)?;
+    full::run(&setting(repository, false)?, 5, seed)?;
     let life = life::build(repository, false)?;
     calls::run(&life, Some(30), seed)?;
     power::run(&life, 10, seed, Syncs::All)?;
@@ -123,10 +134,7 @@ fn only_linux() -> Result<()> {
 
 /// Builds the program and runs the trials that kill it at random moments.
 fn kills(repository: &Repository, trials: u64, first: u64, release: bool) -> Result<()> {
-    let setting = Setting {
-        program: build(repository, release)?,
-        agent: repository.root().join("crates/awo-testkit/programs/stream-json-agent.sh"),
-    };
+    let setting = setting(repository, release)?;
     eprintln!("{trials} trials from seed {first}");
 
     // Moments are parts of the time that an order takes here, so that they mean the same on a slow machine.
@@ -149,6 +157,14 @@ fn kills(repository: &Repository, trials: u64, first: u64, release: bool) -> Res
         bail!("crash: what must hold did not; see above");
     }
     Ok(())
+}
+
+/// The programs that the real server is tried with.
+fn setting(repository: &Repository, release: bool) -> Result<Setting> {
+    Ok(Setting {
+        program: build(repository, release)?,
+        agent: repository.root().join("crates/awo-testkit/programs/stream-json-agent.sh"),
+    })
 }
 
 fn build(repository: &Repository, release: bool) -> Result<PathBuf> {

@@ -16,7 +16,7 @@ use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-const VARIABLES: [(&str, &str); 33] = [
+const VARIABLES: [(&str, &str); 34] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_STATE", "state"),
@@ -25,6 +25,7 @@ const VARIABLES: [(&str, &str); 33] = [
     ("AWO_COMMANDS_DIR", "commands_dir"),
     ("AWO_WORKSPACES_DIR", "workspaces_dir"),
     ("AWO_SPILL_DIR", "spill_dir"),
+    ("AWO_AGENTS_DIR", "agents_dir"),
     ("AWO_STEP_TIMEOUT_SECONDS", "step_timeout_seconds"),
     ("AWO_SILENCE_TIMEOUT_SECONDS", "silence_timeout_seconds"),
     ("AWO_MAX_RUNNING", "max_running"),
@@ -69,6 +70,7 @@ pub(crate) struct Settings {
     pub(crate) commands_dir: Option<PathBuf>,
     pub(crate) workspaces_dir: Option<PathBuf>,
     pub(crate) spill_dir: Option<PathBuf>,
+    pub(crate) agents_dir: Option<PathBuf>,
     #[serde(default = "default_step_timeout")]
     pub(crate) step_timeout_seconds: u64,
     pub(crate) silence_timeout_seconds: Option<u64>,
@@ -183,6 +185,12 @@ impl Settings {
         shared.join(format!("{name}-{path:016x}"))
     }
 
+    /// Where agents have their homes and leave their files, for the time of one execution. They need room to work, also
+    /// when the disk of the data directory is full.
+    pub(crate) fn agents_dir(&self) -> PathBuf {
+        self.agents_dir.as_deref().map_or_else(|| self.data_dir.join("agents"), |dir| self.own_place(dir))
+    }
+
     /// Uses the agent flags of a command.
     pub(crate) fn with_agents(mut self, flags: &Agents) -> Self {
         if let Some(agent) = &flags.agent {
@@ -248,8 +256,8 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     // Children run elsewhere: what they are given must not depend on where awo was started.
     settings.data_dir = std::path::absolute(&settings.data_dir)
         .map_err(|error| coded(BAD_INPUT, format!("cannot use data_dir: {error}")))?;
-    for dir in [&mut settings.commands_dir, &mut settings.workspaces_dir, &mut settings.spill_dir].into_iter().flatten()
-    {
+    let Settings { commands_dir, workspaces_dir, spill_dir, agents_dir, .. } = &mut settings;
+    for dir in [commands_dir, workspaces_dir, spill_dir, agents_dir].into_iter().flatten() {
         *dir =
             std::path::absolute(&*dir).map_err(|error| coded(BAD_INPUT, format!("cannot use a directory: {error}")))?;
     }
@@ -315,12 +323,18 @@ mod tests {
     #[test]
     fn data_directories_that_share_a_place_outside_have_each_their_own_in_it() {
         let with = |data: &str| {
-            load_with("workspaces_dir = '/shared'\nspill_dir = '/spill'", &[("AWO_DATA_DIR", data)], &[]).unwrap()
+            load_with(
+                "workspaces_dir = '/shared'\nspill_dir = '/spill'\nagents_dir = '/agents'",
+                &[("AWO_DATA_DIR", data)],
+                &[],
+            )
+            .unwrap()
         };
         let (first, second) = (with("/first/data"), with("/second/data"));
         assert!(first.workspaces_dir().starts_with("/shared") && first.spill_dir().starts_with("/spill"));
         assert_ne!(first.workspaces_dir(), second.workspaces_dir());
         assert_ne!(first.spill_dir(), second.spill_dir());
+        assert_ne!(first.agents_dir(), second.agents_dir());
         assert_eq!(first.workspaces_dir(), with("/first/data").workspaces_dir(), "and the same after a restart");
         let plain = load_with("", &[("AWO_DATA_DIR", "/first/data")], &[]).unwrap();
         assert_eq!(plain.workspaces_dir(), Path::new("/first/data/workspaces"));
@@ -340,6 +354,15 @@ mod tests {
         assert_eq!(settings.claude.path.as_deref(), Some(Path::new("/bin/agent")));
         assert_eq!((settings.claude.max_turns, settings.claude.skip_permissions), (Some(7), true));
         assert_eq!((settings.step_timeout(), settings.state), (Duration::from_mins(1), Backend::Memory));
+    }
+
+    #[test]
+    fn agents_can_be_given_room_on_another_disk() {
+        let beside = load_with("data_dir = '/data'", &[], &[]).unwrap();
+        assert_eq!(crate::wiring::claude(&beside).home_dir, Path::new("/data/agents/homes"));
+        let elsewhere = load_with("data_dir = '/data'", &[("AWO_AGENTS_DIR", "/roomy")], &[]).unwrap();
+        let claude = crate::wiring::claude(&elsewhere);
+        assert_eq!((&*claude.home_dir, &*claude.files_dir), (Path::new("/roomy/homes"), Path::new("/roomy/files")));
     }
 
     #[test]

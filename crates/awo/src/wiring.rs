@@ -76,19 +76,17 @@ fn process_records(settings: &Settings) -> ProcessRecords {
     ProcessRecords::new(settings.data_dir.join("processes"))
 }
 
-/// Where agent programs have their homes and leave their files, for the time of one execution.
-fn agents_dir(settings: &Settings) -> PathBuf {
-    settings.data_dir.join("agents")
-}
-
 /// Removes what executions of an earlier life left: homes with copies of logins, unfinished transcripts.
 fn clear_agents(settings: &Settings) {
-    let dir = agents_dir(settings);
-    match std::fs::remove_dir_all(&dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            warn!(dir = %dir.display(), %error, "agent_files_not_removed");
+    // Only what is made there: the directory may be one that holds more.
+    let claude = claude(settings);
+    for dir in [claude.files_dir, claude.home_dir] {
+        match std::fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                warn!(dir = %dir.display(), %error, "agent_files_not_removed");
+            }
+            _ => {}
         }
-        _ => {}
     }
 }
 
@@ -193,7 +191,7 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
 
 /// How `claude` is run.
 pub(crate) fn claude(settings: &Settings) -> ClaudeConfig {
-    let mut config = ClaudeConfig::new(&agents_dir(settings));
+    let mut config = ClaudeConfig::new(&settings.agents_dir());
     if let Some(path) = &settings.claude.path {
         config.program.clone_from(path);
     }

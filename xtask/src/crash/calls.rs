@@ -132,17 +132,15 @@ struct Figures {
     lost: usize,
     repeated: usize,
     other: usize,
-    cut_artifacts: usize,
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, errors, ended_early, unreadable, acknowledged, lost, repeated, other, cut_artifacts } = self;
+        let Self { kills, errors, ended_early, unreadable, acknowledged, lost, repeated, other } = self;
         write!(f, "crash: {kills} kills and {errors} errors at calls, {acknowledged} saves acknowledged before, ")?;
         write!(f, "lost {lost}, repeated {repeated}, other failures {other}; ")?;
         write!(f, "{ended_early} errors ended a life that had acknowledged nothing, ")?;
-        write!(f, "{unreadable} made an order unreadable until the next start; ")?;
-        write!(f, "known leftovers: {cut_artifacts} artifacts")
+        write!(f, "{unreadable} made an order unreadable until the next start")
     }
 }
 
@@ -299,7 +297,6 @@ impl Rig<'_> {
         let ids: Vec<_> = ledger.orders().map(|order| order.id.as_str()).collect();
         let entries = data_dir::entries(&data)?;
         violations.extend(data_dir::leftovers(&entries, &ids).into_iter().map(Violation::other));
-        self.figures.cut_artifacts += data_dir::cut_artifacts(&entries);
         if fs::metadata(data.join("LOCK"))?.len() != 0 {
             violations.push(Violation::other("LOCK names a holder after an orderly end"));
         }

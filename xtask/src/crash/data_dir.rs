@@ -45,19 +45,9 @@ pub(super) fn leftovers(entries: &[Entry], orders: &[&str]) -> Vec<String> {
     left.iter().filter(|path| !inside(path)).map(|path| format!("{} is left", path.display())).collect()
 }
 
-/// The leftover that is the workspace of an order.
-pub(super) fn workspace(id: &str) -> String {
-    format!("workspaces/{id} is left")
-}
-
-/// Artifacts whose writing a kill cut. A start removes them, so each is a leftover too.
-pub(super) fn cut_artifacts(entries: &[Entry]) -> usize {
-    entries.iter().filter(|entry| is_cut_artifact(&entry.path)).count()
-}
-
-fn is_cut_artifact(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    path.starts_with("artifacts") && path.iter().count() == 4 && name.starts_with('.') && name.ends_with(".writing")
+/// What is in a directory that should be empty, or absent, when all orders are completed.
+pub(super) fn strays(name: &str, entries: &[Entry]) -> Vec<String> {
+    entries.iter().map(|entry| format!("{name}/{} is left", entry.path.display())).collect()
 }
 
 fn is_kept(entry: &Entry, orders: &[&str]) -> bool {
@@ -156,19 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn artifacts_whose_writing_was_cut_are_counted() {
-        let entry = |path: &str| Entry { path: path.replace("ID", ID).into(), is_directory: false };
-        let entries = ["artifacts/ef/ID/.1-0.writing", "artifacts/ef/ID/01-plan-1.patch", "orders/ef/.ID.writing"];
-        assert_eq!(cut_artifacts(&entries.map(entry)), 1);
-    }
-
-    #[test]
     fn all_levels_are_looked_at() {
         let top = tempfile::tempdir().unwrap();
         fs::create_dir_all(top.path().join("workspaces").join(ID)).unwrap();
         fs::write(top.path().join("workspaces").join(ID).join("file"), "").unwrap();
         let found = leftovers(&entries(top.path()).unwrap(), &[ID]);
-        assert_eq!(found, [workspace(ID)], "not each file in it");
+        assert_eq!(found, [format!("workspaces/{ID} is left")], "not each file in it");
         assert_eq!(entries(&top.path().join("absent")).unwrap(), []);
+        let found = strays("spill", &entries(&top.path().join("workspaces")).unwrap());
+        assert_eq!(found, [format!("spill/{ID} is left"), format!("spill/{ID}/file is left")]);
     }
 }

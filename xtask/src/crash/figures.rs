@@ -16,8 +16,8 @@ pub(super) struct Figures {
     lost: usize,
     repeated: usize,
     other: usize,
-    cut_artifacts: usize,
-    cut_removals: usize,
+    damages: usize,
+    rebuilt: usize,
     recoveries: Vec<Duration>,
 }
 
@@ -27,8 +27,8 @@ impl Figures {
         self.orders += outcome.orders;
         self.kills += outcome.kills;
         self.acknowledged += outcome.acknowledged;
-        self.cut_artifacts += outcome.cut_artifacts;
-        self.cut_removals += outcome.cut_removals;
+        self.damages += outcome.damages;
+        self.rebuilt += outcome.rebuilt;
         self.recoveries.extend(&outcome.recoveries);
         for violation in &outcome.violations {
             *match violation.kind {
@@ -42,21 +42,10 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            trials,
-            orders,
-            kills,
-            acknowledged,
-            lost,
-            repeated,
-            other,
-            cut_artifacts,
-            cut_removals,
-            recoveries,
-        } = self;
+        let Self { trials, orders, kills, acknowledged, lost, repeated, other, damages, rebuilt, recoveries } = self;
         write!(f, "crash: {trials} trials, {orders} orders, {kills} kills, {acknowledged} acknowledged results, ")?;
         write!(f, "lost {lost}, repeated {repeated}, other failures {other}; ")?;
-        write!(f, "known leftovers: {cut_removals} workspaces, {cut_artifacts} artifacts")?;
+        write!(f, "{damages} checkouts or clones damaged between lives, {rebuilt} checkouts made anew")?;
         let mut sorted = recoveries.clone();
         sorted.sort_unstable();
         if let (Some(middle), Some(longest)) = (sorted.get(sorted.len() / 2), sorted.last()) {
@@ -76,14 +65,14 @@ mod tests {
     fn the_line_sums_up() {
         let mut figures = Figures::default();
         let lost = Violation { kind: Kind::Lost, what: String::new() };
-        let mut outcome = Outcome { orders: 2, kills: 3, acknowledged: 5, ..Outcome::default() };
+        let mut outcome = Outcome { orders: 2, kills: 3, acknowledged: 5, damages: 1, ..Outcome::default() };
         outcome.recoveries = [30, 10, 20].map(Duration::from_millis).to_vec();
         figures.add(&outcome);
         outcome.violations = vec![lost.clone(), lost];
         outcome.recoveries.clear();
         figures.add(&outcome);
         let line = "crash: 2 trials, 4 orders, 6 kills, 10 acknowledged results, lost 2, repeated 0, other failures 0; \
-                    known leftovers: 0 workspaces, 0 artifacts; 3 recoveries, p50 20 ms, max 30 ms";
+                    2 checkouts or clones damaged between lives, 0 checkouts made anew; 3 recoveries, p50 20 ms, max 30 ms";
         assert_eq!(figures.to_string(), line);
     }
 }

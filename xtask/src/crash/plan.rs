@@ -1,7 +1,9 @@
-//! What a seed decides: how many orders, and when each life of the server ends.
+//! What a seed decides: how many orders, when each life of the server ends, and what is damaged before the next.
 
 use std::fmt;
 use std::time::Duration;
+
+use super::damage::Damage;
 
 /// When a server is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +29,14 @@ impl Moment {
 pub(super) struct Plan {
     pub(super) orders: usize,
     pub(super) kills: Vec<Moment>,
+    /// What is damaged after which kill, counted from 0. Once in a trial: what two take no third place has.
+    pub(super) damage: Option<(usize, Damage)>,
 }
 
 impl Plan {
     /// One order and no kill.
     pub(super) fn undisturbed() -> Self {
-        Self { orders: 1, kills: Vec::new() }
+        Self { orders: 1, kills: Vec::new(), damage: None }
     }
 
     pub(super) fn new(seed: u64) -> Self {
@@ -40,8 +44,10 @@ impl Plan {
         let orders = [1, 1, 1, 2, 2, 3][random.below(6)];
         // Without a kill it is a check of the trial itself; most trials have one.
         let kills = [0, 1, 1, 1, 2, 2, 3, 3][random.below(8)];
-        let kills = (0..kills).map(|_| moment(&mut random, orders)).collect();
-        Self { orders, kills }
+        let kills: Vec<_> = (0..kills).map(|_| moment(&mut random, orders)).collect();
+        let damage = (!kills.is_empty() && random.below(2) == 0)
+            .then(|| (random.below(kills.len()), Damage::ALL[random.below(Damage::ALL.len())]));
+        Self { orders, kills, damage }
     }
 }
 
@@ -57,12 +63,17 @@ fn moment(random: &mut Random, orders: usize) -> Moment {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} orders", self.orders)?;
-        for kill in &self.kills {
+        for (number, kill) in self.kills.iter().enumerate() {
             match kill {
                 Moment::After { hundredths } => write!(f, ", kill at {hundredths} %")?,
                 Moment::AfterResult { count, milliseconds } => {
                     write!(f, ", kill {milliseconds} ms after result {count}")?;
                 }
+            }
+            if let Some((after, damage)) = self.damage
+                && after == number
+            {
+                write!(f, ", then {damage}")?;
             }
         }
         Ok(())
@@ -105,6 +116,11 @@ mod tests {
         for orders in 1..=3 {
             assert!(plans.iter().any(|plan| plan.orders == orders), "{orders} orders");
         }
+        for damage in Damage::ALL {
+            assert!(plans.iter().any(|plan| plan.damage.is_some_and(|(_, d)| d == damage)), "{damage}");
+        }
+        let never = plans.iter().filter_map(|plan| Some((plan.kills.len(), plan.damage?.0)));
+        assert!(never.into_iter().all(|(kills, after)| after < kills), "a damage is followed by a life");
     }
 
     #[test]

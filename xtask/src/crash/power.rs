@@ -5,8 +5,6 @@
 //! the moments are chance; in those between, each is right after an acknowledgement, when the next sync, which may do what
 //! an earlier one left out, has not come yet.
 
-mod device;
-
 use std::fmt;
 use std::fs;
 use std::io::Write as _;
@@ -19,11 +17,11 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::data_dir;
+use super::device::{self, Mounted};
 use super::history::{Kind, Violation};
 use super::life::{self, Facts, Ledger, Life};
 use super::plan::Random;
 use crate::provision;
-use device::Mounted;
 
 /// Cuts in one life: they need no start of their own.
 const CUTS: usize = 4;
@@ -83,23 +81,10 @@ pub(super) fn run(program: &Path, cuts: u64, seed: u64, syncs: Syncs) -> Result<
 
 /// What keeps this machine from it.
 fn missing() -> Result<Option<String>> {
-    // Neither can be installed, so a continuous integration without them goes on.
-    if !provision::is_root() {
-        return Ok(Some("only root may mount a file system".to_owned()));
+    match device::missing()? {
+        None => provision::missing_program("strace", "--version", "strace"),
+        reason => Ok(reason),
     }
-    if !Path::new("/dev/shm").is_dir() {
-        return Ok(Some("there is no /dev/shm".to_owned()));
-    }
-    if let Some(reason) = provision::missing_program("mkfs.ext4", "-V", "e2fsprogs")? {
-        return Ok(Some(reason));
-    }
-    if let Some(reason) = provision::missing_program("strace", "--version", "strace")? {
-        return Ok(Some(reason));
-    }
-    let place = tempfile::Builder::new().prefix("awo-power-").tempdir_in("/dev/shm")?;
-    let image = place.path().join("image");
-    device::make(&image)?;
-    Ok(Mounted::new(&image, &place.path().join("mount")).err().map(|error| format!("{error:#}")))
 }
 
 /// A copy of the device, and what had been acknowledged when it was made.
@@ -207,7 +192,6 @@ impl Rig<'_> {
             Syncs::All => {
                 let ids: Vec<_> = ledger.orders().map(|order| order.id.as_str()).collect();
                 let entries = data_dir::entries(&data)?;
-                figures.cut_artifacts += data_dir::cut_artifacts(&entries);
                 let left = data_dir::leftovers(&entries, &ids).into_iter().map(Violation::other);
                 let incomplete = ledger.incomplete(ids.len());
                 let artifacts = ledger.without_artifacts(&data);
@@ -252,7 +236,6 @@ struct Figures {
     cuts_with_loss: usize,
     damaged: usize,
     repeated: usize,
-    cut_artifacts: usize,
 }
 
 impl Figures {
@@ -268,9 +251,8 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cuts, orders, acknowledged, lost, cuts_with_loss, damaged, repeated, cut_artifacts } = self;
+        let Self { cuts, orders, acknowledged, lost, cuts_with_loss, damaged, repeated } = self;
         write!(f, "crash: {cuts} cuts of the power, {orders} orders, {acknowledged} saves acknowledged before, ")?;
-        write!(f, "lost {lost} (in {cuts_with_loss} cuts), repeated {repeated}, damaged orders {damaged}; ")?;
-        write!(f, "known leftovers: {cut_artifacts} artifacts")
+        write!(f, "lost {lost} (in {cuts_with_loss} cuts), repeated {repeated}, damaged orders {damaged}")
     }
 }

@@ -74,6 +74,15 @@ impl Server {
         }));
     }
 
+    /// Kills it now.
+    pub(super) fn kill(&mut self) {
+        self.kill_after(Duration::ZERO);
+        if let Some(killer) = self.killer.take() {
+            let _ = killer.join();
+        }
+        let _ = lock(&self.child).wait();
+    }
+
     /// Whether its end was chosen already.
     pub(super) fn will_be_killed(&self) -> bool {
         self.killer.is_some()
@@ -116,6 +125,16 @@ fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
 
 /// Sends one request on a connection of its own; the status and the body as JSON, or an error if nobody answers in full.
 pub(super) fn call(address: &str, request: &str, headers: &str, body: &str) -> io::Result<(u16, Value)> {
+    let bytes = exchange(address, request, headers, body)?;
+    parse(&bytes).ok_or_else(|| io::Error::other("the answer ended early"))
+}
+
+/// The answer to a request without a body, as text with its head.
+pub(super) fn text(address: &str, request: &str) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&exchange(address, request, "", "")?).into_owned())
+}
+
+fn exchange(address: &str, request: &str, headers: &str, body: &str) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let length = body.len();
@@ -126,7 +145,7 @@ pub(super) fn call(address: &str, request: &str, headers: &str, body: &str) -> i
     stream.write_all(body.as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
-    parse(&bytes).ok_or_else(|| io::Error::other("the answer ended early"))
+    Ok(bytes)
 }
 
 /// Status and body of an answer that is whole.

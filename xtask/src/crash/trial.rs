@@ -44,10 +44,10 @@ pub(super) struct Outcome {
     pub(super) kills: usize,
     /// Results that were read before a kill.
     pub(super) acknowledged: usize,
-    /// Artifacts whose writing was cut and that are still there.
-    pub(super) cut_artifacts: usize,
-    /// Workspaces whose removal was cut and that are still there.
-    pub(super) cut_removals: usize,
+    /// How often something was damaged between two lives.
+    pub(super) damages: usize,
+    /// Checkouts that a start made anew from their checkpoints.
+    pub(super) rebuilt: usize,
     /// From the start of a server after a kill until it has claimed every order that had not ended.
     pub(super) recoveries: Vec<Duration>,
     pub(super) violations: Vec<Violation>,
@@ -77,21 +77,25 @@ impl Outcome {
 pub(super) fn run(setting: &Setting, plan: &Plan, whole: Option<Duration>) -> Result<Outcome> {
     let directory = tempfile::Builder::new().prefix("awo-crash-").tempdir()?;
     let place = directory.path().canonicalize()?;
-    let home = place.join("home");
-    fs::create_dir(&home)?;
-    let remote = Remote::new(&place)?;
-    let outcome = Outcome { orders: plan.orders, ..Outcome::default() };
-    let orders = vec![History::default(); plan.orders];
-    let mut trial = Trial { setting, place, home, remote, orders, ended_before: Vec::new(), outcome };
+    let data = place.join("data");
+    let mut trial = Trial::new(setting, place, data, plan.orders)?;
     let start = Instant::now();
     let kills = plan.kills.iter().map(|moment| Some((*moment, moment.delay(whole.unwrap_or_default()))));
-    for end in kills.chain([None]) {
+    for (number, end) in kills.chain([None]).enumerate() {
         // What comes after a broken promise proves nothing.
         if trial.outcome.violations.is_empty() {
             trial.live(end)?;
         }
+        if let Some((after, damage)) = plan.damage
+            && after == number
+            && damage.happen(&trial.data, &trial.place.join("taken"))?
+        {
+            trial.outcome.damages += 1;
+        }
     }
     trial.outcome.took = start.elapsed();
+    let log = fs::read(trial.place.join("server.log"))?;
+    trial.outcome.rebuilt = String::from_utf8_lossy(&log).matches("\"workspace_rebuilt\"").count();
     let mut outcome = trial.outcome;
     if !outcome.violations.is_empty() {
         outcome.kept = Some(directory.keep());
@@ -99,25 +103,46 @@ pub(super) fn run(setting: &Setting, plan: &Plan, whole: Option<Duration>) -> Re
     Ok(outcome)
 }
 
-struct Trial<'a> {
+/// A place with a data directory, and all that was read of the orders in it.
+pub(super) struct Trial<'a> {
     setting: &'a Setting,
-    place: PathBuf,
+    pub(super) place: PathBuf,
+    /// The data directory.
+    pub(super) data: PathBuf,
     home: PathBuf,
     remote: Remote,
+    /// Variables that each command is given besides: settings, mostly.
+    pub(super) variables: Vec<(&'static str, PathBuf)>,
+    /// Directories that only the work needs, besides those in the data directory. Nothing may be left in them.
+    pub(super) empty_in_the_end: Vec<PathBuf>,
     /// What was read of each order; without an id as long as its creation was not acknowledged.
-    orders: Vec<History>,
-    /// Orders that had ended before the present life began.
-    ended_before: Vec<String>,
-    outcome: Outcome,
+    pub(super) orders: Vec<History>,
+    pub(super) outcome: Outcome,
 }
 
-impl Trial<'_> {
-    /// One life of the server, until it is killed at its moment, or until all orders have ended.
-    fn live(&mut self, end: Option<(Moment, Duration)>) -> Result<()> {
+impl<'a> Trial<'a> {
+    /// Orders that are not created yet, for a data directory that is not there yet.
+    pub(super) fn new(setting: &'a Setting, place: PathBuf, data: PathBuf, orders: usize) -> Result<Self> {
+        let home = place.join("home");
+        fs::create_dir(&home)?;
+        let remote = Remote::new(&place)?;
+        let outcome = Outcome { orders, ..Outcome::default() };
+        let empty_in_the_end = vec![data.with_file_name("data.spill")];
+        let orders = vec![History::default(); orders];
+        Ok(Self { setting, place, data, home, remote, variables: Vec::new(), empty_in_the_end, orders, outcome })
+    }
+
+    /// A server on the data directory.
+    pub(super) fn start(&self) -> Result<Server> {
         let log = File::options().create(true).append(true).open(self.place.join("server.log"))?;
         let mut command = self.command(&["serve", "--bind", "127.0.0.1:0"]);
         command.arg("--skip-permissions");
-        let mut server = Server::start(command, log)?;
+        Server::start(command, log)
+    }
+
+    /// One life of the server, until it is killed at its moment, or until all orders have ended.
+    fn live(&mut self, end: Option<(Moment, Duration)>) -> Result<()> {
+        let mut server = self.start()?;
         if let Some((Moment::After { .. }, delay)) = end {
             server.kill_after(delay);
         }
@@ -130,10 +155,6 @@ impl Trial<'_> {
         } else if let (true, Some(address)) = (good, address) {
             let violations = self.afterwards(&server, &address)?;
             self.outcome.violations.extend(violations);
-            let entries = data_dir::entries(&self.data_dir())?;
-            self.outcome.cut_artifacts = data_dir::cut_artifacts(&entries);
-            let left = self.ended_before.iter().filter(|id| self.data_dir().join("workspaces").join(id).exists());
-            self.outcome.cut_removals = left.count();
         }
         Ok(())
     }
@@ -146,14 +167,8 @@ impl Trial<'_> {
         let listening = Instant::now();
         let worker = format!("awo-{}", server.process());
         let mut recovering = self.outcome.kills > 0 && self.orders.iter().any(|o| !o.id.is_empty() && !o.has_ended());
-        let mut first = true;
         while listening.elapsed() < LIFE {
-            let looked = self.look(address);
-            if std::mem::take(&mut first) {
-                let ended = self.orders.iter().filter(|order| order.has_ended());
-                self.ended_before = ended.map(|order| order.id.clone()).collect();
-            }
-            match looked {
+            match self.look(address) {
                 Ok(violations) if violations.is_empty() => {}
                 Ok(violations) => {
                     self.outcome.violations.extend(violations);
@@ -188,14 +203,11 @@ impl Trial<'_> {
     }
 
     /// Creates what is not created and reads every order; an error if the server does not answer.
-    fn look(&mut self, address: &str) -> io::Result<Vec<Violation>> {
+    pub(super) fn look(&mut self, address: &str) -> io::Result<Vec<Violation>> {
         let mut violations = Vec::new();
         for (number, order) in self.orders.iter_mut().enumerate() {
             if order.id.is_empty() {
-                let body = json!({"repository_url": self.remote.path(), "user_request": "Say hello in more languages"});
-                // A creation that was cut may have been stored or not; the key makes it one order.
-                let headers = format!("content-type: application/json\r\nidempotency-key: trial-{number}\r\n");
-                let (status, created) = call(address, &format!("POST {ORDERS}"), &headers, &body.to_string())?;
+                let (status, created) = create(address, &self.remote, number)?;
                 let id = history::text(&created["agent_work_order_id"]);
                 if !matches!(status, 200 | 201) || id.is_empty() {
                     violations.push(Violation::other(format!("creating was answered with {status}: {created}")));
@@ -216,8 +228,13 @@ impl Trial<'_> {
         Ok(violations)
     }
 
+    /// Asks for the order of a number; the answer.
+    pub(super) fn create(&self, address: &str, number: usize) -> io::Result<(u16, Value)> {
+        create(address, &self.remote, number)
+    }
+
     /// What must be so when all orders have ended and the server still runs, and when it was told to end.
-    fn afterwards(&self, server: &Server, address: &str) -> Result<Vec<Violation>> {
+    pub(super) fn afterwards(&self, server: &Server, address: &str) -> Result<Vec<Violation>> {
         let mut violations: Vec<_> = self.orders.iter().flat_map(history::incomplete).collect();
         let (_, list) = call(address, &format!("GET {ORDERS}"), "", "")?;
         let listed = list.as_array().map_or(0, Vec::len);
@@ -237,7 +254,7 @@ impl Trial<'_> {
             violations.push(Violation::other(format!("told to end, the server ended with {status}")));
         }
         violations.extend(self.leftovers(None)?);
-        if fs::metadata(self.data_dir().join("LOCK"))?.len() != 0 {
+        if fs::metadata(self.data.join("LOCK"))?.len() != 0 {
             violations.push(Violation::other("LOCK names a holder after an orderly end"));
         }
         for order in &self.orders {
@@ -257,14 +274,15 @@ impl Trial<'_> {
             .then(|| Violation { kind, what: format!("{id}: the commits of {branch} are {commits:?}") }))
     }
 
-    /// What is left of the work after a while: files and processes.
+    /// What is left of the work after a while, in which a start clears up: files and processes.
     fn leftovers(&self, except: Option<u32>) -> Result<Vec<Violation>> {
         let ids: Vec<_> = self.orders.iter().map(|order| order.id.as_str()).collect();
         let deadline = Instant::now() + TIDY_WITHIN;
         loop {
-            let mut left = data_dir::leftovers(&data_dir::entries(&self.data_dir())?, &ids);
-            // Known to stay: a server does not look for orders that had ended before it began.
-            left.retain(|left| !self.ended_before.iter().any(|id| *left == data_dir::workspace(id)));
+            let mut left = data_dir::leftovers(&data_dir::entries(&self.data)?, &ids);
+            for directory in &self.empty_in_the_end {
+                left.extend(data_dir::strays(&directory.display().to_string(), &data_dir::entries(directory)?));
+            }
             left.extend(processes::of(&self.place, except)?);
             if left.is_empty() || Instant::now() > deadline {
                 return Ok(left.into_iter().map(Violation::other).collect());
@@ -290,14 +308,11 @@ impl Trial<'_> {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", &self.home)
             .env("LC_ALL", "C.UTF-8")
-            .env("AWO_DATA_DIR", self.data_dir())
+            .env("AWO_DATA_DIR", &self.data)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env("CLAUDE_CLI_PATH", &self.setting.agent)
             .stdin(Stdio::null());
         command
-    }
-
-    fn data_dir(&self) -> PathBuf {
-        self.place.join("data")
     }
 
     /// Notes a failure; false, as the life did not end as it should.
@@ -305,6 +320,14 @@ impl Trial<'_> {
         self.outcome.violations.push(Violation::other(what));
         false
     }
+}
+
+/// Asks for the order of a number.
+fn create(address: &str, remote: &Remote, number: usize) -> io::Result<(u16, Value)> {
+    let body = json!({"repository_url": remote.path(), "user_request": "Say hello in more languages"});
+    // A creation that was cut may have been stored or not; the key makes it one order.
+    let headers = format!("content-type: application/json\r\nidempotency-key: trial-{number}\r\n");
+    call(address, &format!("POST {ORDERS}"), &headers, &body.to_string())
 }
 
 /// Reads of an order that was created; anything but 200 is a promise broken.

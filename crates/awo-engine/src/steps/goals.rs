@@ -1,10 +1,12 @@
 //! What each goal asks of the agent, what the engine does for it, and what proves it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{ChangeSummary, Failure, FailureCode, PullRequestEvidence, StepGoal, Try, WorkspaceSnapshot};
 use awo_state::{ArtifactContent, LogLevel};
+use tracing::warn;
 
 use super::artifact_name;
 use super::context::Context;
@@ -144,11 +146,24 @@ async fn keep_files(
     for file in files {
         let kind = if answer_number == 1 { file.kind } else { format!("{answer_number}.{}", file.kind) };
         let Some(name) = artifact_name(context.history.len(), &context.definition.step, context.attempt, &kind) else {
+            take_away(file.path).await;
             continue;
         };
-        if context.engine.keep(id, &name, ArtifactContent::File(file.path)).await {
+        if context.engine.keep(id, &name, ArtifactContent::File(file.path.clone())).await {
             report.artifacts.push(name);
+        } else {
+            take_away(file.path).await;
         }
+    }
+}
+
+/// Removes a file that the artifacts did not take: nobody else would before the next start.
+async fn take_away(path: PathBuf) {
+    let removed = tokio::task::spawn_blocking(move || std::fs::remove_file(&path).map_err(|error| (path, error))).await;
+    if let Ok(Err((path, error))) = removed
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        warn!(file = %path.display(), %error, "agent_file_not_removed");
     }
 }
 

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod agent_files;
 mod cancel;
 mod claiming;
 mod create;
 mod figures;
 mod lines;
+mod long_outages;
 mod order_log;
 mod outages;
 mod recovery;

@@ -20,7 +20,7 @@ fn agents(world: &World) -> usize {
 }
 
 /// What must hold after every run to the end: events without gaps, each step started, finished and saved once.
-async fn assert_whole(world: &World, id: OrderId, case: &str) {
+pub(crate) async fn assert_whole(world: &World, id: OrderId, case: &str) {
     let events = world.events(id).await;
     assert!(events.iter().zip(1..).all(|(event, n)| event.seq == EventSeq(n)), "{case}: gaps");
     let count = |pick: fn(&EventKind) -> bool| events.iter().filter(|event| pick(&event.kind)).count();

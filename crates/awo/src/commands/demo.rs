@@ -30,6 +30,8 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
     let settings = Settings {
         data_dir: place.path().join("data"),
         workspaces_dir: None,
+        agents_dir: None,
+        spill_dir: None,
         commands_dir: None,
         bind: ([127, 0, 0, 1], 0).into(),
         state: Backend::File,

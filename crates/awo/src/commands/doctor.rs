@@ -27,6 +27,7 @@ pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<Ex
         permissions(settings),
         directory("data", &settings.data_dir, "--data-dir"),
         directory("spill", &settings.spill_dir(), "spill_dir (AWO_SPILL_DIR)"),
+        directory("agents", &settings.agents_dir(), "agents_dir (AWO_AGENTS_DIR)"),
         server(settings),
     ];
     let good = findings.iter().all(|finding| finding.good);

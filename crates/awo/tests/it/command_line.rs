@@ -165,7 +165,12 @@ fn doctor_says_what_it_found() {
 
 #[test]
 fn the_demo_saves_eight_times() {
-    let demo = crate::setting::Told::from(program().run(["demo", "--json"])).expect(0).json();
+    let spills = tempfile::tempdir().unwrap();
+    let of_a_server = spills.path().join("wo-0123456789abcdef0123456789abcdef.spill.json");
+    std::fs::write(&of_a_server, "{}").unwrap();
+    let demo = program().with_variable("AWO_SPILL_DIR", spills.path().to_str().unwrap());
+    let demo = crate::setting::Told::from(demo.run(["demo", "--json"])).expect(0).json();
+    assert!(of_a_server.exists(), "the demo has a store of its own, and nothing to say of the results of others");
     assert_eq!(demo["saves"], 8);
     assert_eq!((&demo["order"]["status"], &demo["order"]["finishing"]), (&"completed".into(), &false.into()));
     assert_eq!(told(demo["steps"]["steps"].as_array().unwrap()), STEPS.map(|step| format!("{step} 1 ok")));
@@ -183,7 +188,8 @@ fn a_settings_file_sets_what_flags_and_variables_do_not() {
     let id = setting.create(&server);
     let order = completed(&server, &id);
     assert_eq!(order["agent"], "claude", "the flag wins");
-    assert!(path.join(&id).is_dir(), "the file counts");
+    let own = std::fs::read_dir(&path).unwrap().next().unwrap().unwrap().path();
+    assert!(own.join(&id).is_dir(), "the file counts, and the data directory has a part of it");
     assert_eq!(server.get("/health").json()["agents"], json!(["claude", "scripted"]));
     let version = server.get("/").json()["version"].clone();
     assert_eq!(version, Value::from(env!("CARGO_PKG_VERSION")));

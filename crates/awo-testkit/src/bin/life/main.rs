@@ -59,6 +59,11 @@ async fn live(options: Options) -> Outcome {
     let files = FileOptions { durability: options.durability, ..FileOptions::default() };
     let store = spawn_blocking(move || FileRepository::open_with(dir, "life", files)).await??;
     let artifacts = FileArtifacts::new(&options.dir);
+    let cut = artifacts.clone();
+    // As a server does: what cannot be removed now is removed by the next start.
+    if let Err(error) = spawn_blocking(move || cut.sweep()).await? {
+        eprintln!("cut artifacts are not removed: {error}");
+    }
     let found = tell_found(&store, &teller).await?;
 
     let checkouts = Arc::new(Checkouts::default());

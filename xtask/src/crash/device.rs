@@ -6,11 +6,31 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::provision;
+
 /// Nothing is written back by time within a trial, and a rename waits for no data: what is not synced is not there.
 const OPTIONS: &str = "loop,commit=300,noauto_da_alloc";
 
 /// Size of the device in bytes.
 const SIZE: u64 = 48 * 1024 * 1024;
+
+/// What keeps this machine from making and mounting one.
+pub(super) fn missing() -> Result<Option<String>> {
+    // Neither can be installed, so a continuous integration without them goes on.
+    if !provision::is_root() {
+        return Ok(Some("only root may mount a file system".to_owned()));
+    }
+    if !Path::new("/dev/shm").is_dir() {
+        return Ok(Some("there is no /dev/shm".to_owned()));
+    }
+    if let Some(reason) = provision::missing_program("mkfs.ext4", "-V", "e2fsprogs")? {
+        return Ok(Some(reason));
+    }
+    let place = tempfile::Builder::new().prefix("awo-device-").tempdir_in("/dev/shm")?;
+    let image = place.path().join("image");
+    make(&image)?;
+    Ok(Mounted::new(&image, &place.path().join("mount")).err().map(|error| format!("{error:#}")))
+}
 
 /// Makes a device with an empty file system.
 pub(super) fn make(image: &Path) -> Result<()> {
