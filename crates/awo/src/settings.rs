@@ -361,8 +361,9 @@ mod tests {
         let beside = load_with("data_dir = '/data'", &[], &[]).unwrap();
         assert_eq!(crate::wiring::claude(&beside).home_dir, Path::new("/data/agents/homes"));
         let elsewhere = load_with("data_dir = '/data'", &[("AWO_AGENTS_DIR", "/roomy")], &[]).unwrap();
-        let claude = crate::wiring::claude(&elsewhere);
-        assert_eq!((&*claude.home_dir, &*claude.files_dir), (Path::new("/roomy/homes"), Path::new("/roomy/files")));
+        let (claude, own) = (crate::wiring::claude(&elsewhere), elsewhere.agents_dir());
+        assert!(own.starts_with("/roomy"));
+        assert_eq!((claude.home_dir, claude.files_dir), (own.join("homes"), own.join("files")));
     }
 
     #[test]

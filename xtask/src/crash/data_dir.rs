@@ -47,7 +47,24 @@ pub(super) fn leftovers(entries: &[Entry], orders: &[&str]) -> Vec<String> {
 
 /// What is in a directory that should be empty, or absent, when all orders are completed.
 pub(super) fn strays(name: &str, entries: &[Entry]) -> Vec<String> {
-    entries.iter().map(|entry| format!("{name}/{} is left", entry.path.display())).collect()
+    let strays = entries.iter().filter(|entry| !is_own_place(entry));
+    strays.map(|entry| format!("{name}/{} is left", entry.path.display())).collect()
+}
+
+/// The part of a shared directory that a data directory named `data` has for itself, and what always stands in it.
+fn is_own_place(entry: &Entry) -> bool {
+    let parts: Vec<_> = entry.path.iter().map(|part| part.to_string_lossy()).collect();
+    let is_own = entry.is_directory && parts.first().is_some_and(|first| first.starts_with("data-"));
+    is_own && matches!(parts.get(1).map(|part| &**part), None | Some("files" | "homes")) && parts.len() <= 2
+}
+
+/// That part, as soon as it is there.
+pub(super) fn own_place(shared: &Path) -> PathBuf {
+    let entries = fs::read_dir(shared).into_iter().flatten().flatten();
+    let own = entries
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("data-")));
+    own.unwrap_or_else(|| shared.join("absent"))
 }
 
 fn is_kept(entry: &Entry, orders: &[&str]) -> bool {
@@ -154,6 +171,9 @@ mod tests {
         assert_eq!(found, [format!("workspaces/{ID} is left")], "not each file in it");
         assert_eq!(entries(&top.path().join("absent")).unwrap(), []);
         let found = strays("spill", &entries(&top.path().join("workspaces")).unwrap());
+        let own = |path: &str, is_directory| Entry { path: path.into(), is_directory };
+        assert!(strays("agents", &[own("data-1f", true), own("data-1f/homes", true)]).is_empty());
+        assert_eq!(strays("agents", &[own("data-1f/homes/wo-1", true), own("data-1f", false)]).len(), 2);
         assert_eq!(found, [format!("spill/{ID} is left"), format!("spill/{ID}/file is left")]);
     }
 }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use super::data_dir::own_place;
 use super::device;
 use super::history::{self, History, Kind, Violation};
 use super::plan::Random;
@@ -126,7 +127,7 @@ fn attempt(setting: &Setting, place: PathBuf, then: Then, random: &mut Random) -
     let mut trial = Trial::new(&setting, place.clone(), data.at().join("data"), orders)?;
     let [workspaces, agents] = ["workspaces", "agents"].map(|name| place.join(name));
     let spill = spills.as_ref().map_or(&*place, Disk::at).join("spill");
-    trial.empty_in_the_end = vec![workspaces.clone(), agents.join("files"), agents.join("homes"), spill.clone()];
+    trial.empty_in_the_end = vec![workspaces.clone(), agents.clone(), spill.clone()];
     trial.variables =
         vec![("AWO_WORKSPACES_DIR", workspaces), ("AWO_AGENTS_DIR", agents), ("AWO_SPILL_DIR", spill.clone())];
     let mut rig = Rig { trial, data, spills, spill, outcome: Outcome { orders, ..Outcome::default() } };
@@ -315,7 +316,7 @@ impl Rig<'_> {
     /// Whatever was pending is spilled when the server has ended, if it could be.
     fn look_at_spills(&mut self, then: Then) -> Went<()> {
         for order in &self.trial.orders {
-            let path = self.spill.join(format!("{}.spill.json", order.id));
+            let path = own_place(&self.spill).join(format!("{}.spill.json", order.id));
             let bytes = match fs::read(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 bytes => bytes?,
