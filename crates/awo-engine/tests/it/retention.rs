@@ -8,6 +8,8 @@ use awo_engine::{
 use awo_models::{AgentWorkOrderStatus, ArtifactName, FailureCode, OrderId};
 use awo_testkit::{Play, World};
 
+use crate::lines::Lines;
+
 const DAY: Duration = Duration::from_hours(24);
 
 async fn put(world: &World, id: OrderId, bytes: usize) {
@@ -32,6 +34,7 @@ fn gone(retired: &Retired) -> Vec<(OrderId, Limit)> {
 
 #[tokio::test]
 async fn an_expired_order_goes_with_all_it_holds_and_others_stay() {
+    let lines = Lines::new();
     let mut world = World::new();
     let old = failed(&world).await;
     put(&world, old, 5_000).await;
@@ -48,6 +51,8 @@ async fn an_expired_order_goes_with_all_it_holds_and_others_stay() {
     assert!(planned.bytes() >= 5_000);
     assert!(world.store.get(old).await.unwrap().is_some() && world.sandboxes.has(old), "only said");
 
+    assert_eq!(lines.count("retention_applied"), 0, "nothing was removed yet");
+
     assert_eq!(orchestrator.retire(false).await.unwrap(), planned);
     assert!(world.store.get(old).await.unwrap().is_none() && !world.sandboxes.has(old));
     assert_eq!(world.artifacts.size(old).await.unwrap(), 0);
@@ -55,6 +60,7 @@ async fn an_expired_order_goes_with_all_it_holds_and_others_stay() {
     assert!(world.artifacts.size(young).await.unwrap() >= 70);
     assert!(world.store.get(waiting).await.unwrap().is_some(), "it has not ended");
     assert_eq!(orchestrator.retire(false).await.unwrap(), Retired::default());
+    assert_eq!((lines.count("agent_work_order_deleted"), lines.count("retention_applied")), (1, 1));
 }
 
 #[tokio::test]

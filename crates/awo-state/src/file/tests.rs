@@ -1,6 +1,7 @@
 //! Every call that touches the disk is made to fail, at every place of an order's life.
 
 mod artifacts;
+mod asides;
 mod catalog;
 mod compaction;
 mod durability;
