@@ -1,11 +1,13 @@
 //! What goes of orders that have ended, and what never does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use awo_engine::{
     ArtifactContent, ArtifactStore as _, Limit, OrderLog as _, RetentionPolicy, Retired, StateRepository as _,
 };
 use awo_models::{AgentWorkOrderStatus, ArtifactName, FailureCode, OrderId};
+use awo_state::{MockOrderLog, StateError};
 use awo_testkit::{Play, World};
 
 use crate::lines::Lines;
@@ -83,6 +85,19 @@ async fn what_belongs_to_no_order_is_found() {
     }
     assert_eq!(orchestrator.retire(true).await.unwrap(), Retired::default());
     assert!(world.artifacts.size(there).await.unwrap() >= 10 && world.sandboxes.has(there));
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_is_not_said_to_be() {
+    let world = World::new();
+    let missing = OrderId::new(1, [9; 10]);
+    let mut log = MockOrderLog::new();
+    log.expect_orders().returning(move || Ok(vec![missing]));
+    log.expect_size().returning(|_| Ok(123));
+    log.expect_delete().times(1).returning(|_| Err(StateError::Backend("the test says so".into())));
+    let orchestrator = world.builder().with_log(Arc::new(log)).build();
+    assert_eq!(orchestrator.retire(true).await.unwrap().bytes(), 123);
+    assert_eq!(orchestrator.retire(false).await.unwrap(), Retired::default());
 }
 
 #[tokio::test]

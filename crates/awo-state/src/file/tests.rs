@@ -348,6 +348,22 @@ async fn a_full_disk_costs_no_number_and_no_rewrite() {
 }
 
 #[tokio::test]
+async fn after_a_failed_write_that_is_not_for_room_nothing_is_believed_of_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(FileRepository::open(dir.path(), "test").unwrap());
+    let faulty = Faulty::new(1 + 8 + 3 + 1, false, Fault::Error);
+    let disk = Arc::clone(&faulty) as Arc<dyn Disk>;
+    let repository: Arc<dyn StateRepository> =
+        Arc::new(FileRepository::open_on(disk, dir.path(), "test", FileOptions::default()).unwrap());
+    let mut owner = Owner::of_new(&repository, 1).await;
+    owner.add(result("classify", 1, true));
+    assert!(owner.save().await.unwrap_err().is_outage());
+    owner.save().await.unwrap();
+    let calls = faulty.calls.lock().unwrap()[12..].join(" ");
+    assert_eq!(calls, "open_append write set_len sync_data remove create_new write sync_all rename sync_dir");
+}
+
+#[tokio::test]
 async fn after_a_failed_sync_the_order_is_written_anew_from_memory() {
     let dir = tempfile::tempdir().unwrap();
     drop(FileRepository::open(dir.path(), "test").unwrap());
