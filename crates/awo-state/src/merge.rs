@@ -170,7 +170,6 @@ fn check_stranger(fresh: &[Recorded]) -> Result<()> {
             EventKind::Ended { .. } | EventKind::Retried => OrderPatch {
                 status: None,
                 round: None,
-                current_step: None,
                 steps_completed: None,
                 cancel_requested: None,
                 interruptions: None,

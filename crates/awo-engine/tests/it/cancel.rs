@@ -51,6 +51,22 @@ async fn an_ended_order_cannot_be_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_during_the_last_step_ends_the_order() {
+    let world = World::gated();
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    orchestrator.start();
+    let gate = world.gate.as_ref().unwrap();
+    gate.add_permits(6);
+    until_async(async || world.timeline.text().contains("agent: create_pr")).await;
+    let work_ends = async { gate.add_permits(1) };
+    let (whole, ()) = tokio::join!(orchestrator.drain(Duration::from_secs(5), Duration::from_secs(5)), work_ends);
+    assert!(whole);
+    assert_eq!(world.stored(id).await.order.state.status, AgentWorkOrderStatus::Completed);
+    assert_eq!(world.timeline.lines().iter().filter(|line| line.contains("handed_over")).count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_lets_the_step_end_and_hands_the_order_over() {
     let world = World::gated();
     let orchestrator = world.orchestrator();

@@ -44,6 +44,21 @@ async fn only_the_end_of_a_failed_order_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancelled_order_is_told_to_be_cancelled() {
+    let world = World::new();
+    world.agent.put("plan", Play::hangs());
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    orchestrator.start();
+    until_async(async || world.timeline.text().contains("agent: plan")).await;
+    orchestrator.work_orders().cancel(id).await.unwrap();
+    assert!(orchestrator.drain(Duration::from_secs(1), Duration::from_secs(1)).await);
+    let page = world.log.read(id, &LogQuery { limit: 1_000, ..LogQuery::default() }).await.unwrap();
+    let last = &page.lines.last().unwrap().entry;
+    assert_eq!((last.level, &*last.event), (LogLevel::Info, "workflow_cancelled"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_of_the_store_is_told_once_each_way() {
     let lines = Lines::new();
     let world = World::new();

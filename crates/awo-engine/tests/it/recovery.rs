@@ -343,6 +343,23 @@ async fn a_start_keeps_the_checkouts_of_all_other_orders() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_checkout_from_which_nothing_was_delivered_is_kept() {
+    let world = World::new();
+    let orchestrator = world.orchestrator();
+    let mut request = awo_engine::NewOrder::new("https://example.org/owner/repo.git", "Add a greeting");
+    request.selected_commands = Some(["create-branch", "planning"].map(StepName::known).to_vec());
+    let planned = orchestrator.work_orders().create(request).await.unwrap().view.order.agent_work_order_id;
+    assert_eq!(orchestrator.run_order(planned).await.unwrap(), RunEnd::Ended(AgentWorkOrderStatus::Completed));
+    assert_eq!(world.stored(planned).await.order.state.git_commit_count, 0);
+    let next = world.orchestrator();
+    next.start();
+    let last = world.create(&next).await;
+    crate::outages::until(|| !world.sandboxes.has(last) && world.timeline.text().contains("sandbox: remove")).await;
+    assert!(next.drain(std::time::Duration::from_secs(1), std::time::Duration::from_secs(1)).await);
+    assert!(world.sandboxes.has(planned));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_order_takes_from_its_first_claim_to_its_end() {
     let minute = std::time::Duration::from_mins(1);
     let world = World::gated();

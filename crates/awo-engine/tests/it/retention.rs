@@ -1,12 +1,16 @@
 //! What goes of orders that have ended, and what never does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use awo_engine::{
     ArtifactContent, ArtifactStore as _, Limit, OrderLog as _, RetentionPolicy, Retired, StateRepository as _,
 };
 use awo_models::{AgentWorkOrderStatus, ArtifactName, FailureCode, OrderId};
+use awo_state::{MockOrderLog, StateError};
 use awo_testkit::{Play, World};
+
+use crate::lines::Lines;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -32,6 +36,7 @@ fn gone(retired: &Retired) -> Vec<(OrderId, Limit)> {
 
 #[tokio::test]
 async fn an_expired_order_goes_with_all_it_holds_and_others_stay() {
+    let lines = Lines::new();
     let mut world = World::new();
     let old = failed(&world).await;
     put(&world, old, 5_000).await;
@@ -48,6 +53,8 @@ async fn an_expired_order_goes_with_all_it_holds_and_others_stay() {
     assert!(planned.bytes() >= 5_000);
     assert!(world.store.get(old).await.unwrap().is_some() && world.sandboxes.has(old), "only said");
 
+    assert_eq!(lines.count("retention_applied"), 0, "nothing was removed yet");
+
     assert_eq!(orchestrator.retire(false).await.unwrap(), planned);
     assert!(world.store.get(old).await.unwrap().is_none() && !world.sandboxes.has(old));
     assert_eq!(world.artifacts.size(old).await.unwrap(), 0);
@@ -55,6 +62,7 @@ async fn an_expired_order_goes_with_all_it_holds_and_others_stay() {
     assert!(world.artifacts.size(young).await.unwrap() >= 70);
     assert!(world.store.get(waiting).await.unwrap().is_some(), "it has not ended");
     assert_eq!(orchestrator.retire(false).await.unwrap(), Retired::default());
+    assert_eq!((lines.count("agent_work_order_deleted"), lines.count("retention_applied")), (1, 1));
 }
 
 #[tokio::test]
@@ -77,6 +85,19 @@ async fn what_belongs_to_no_order_is_found() {
     }
     assert_eq!(orchestrator.retire(true).await.unwrap(), Retired::default());
     assert!(world.artifacts.size(there).await.unwrap() >= 10 && world.sandboxes.has(there));
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_is_not_said_to_be() {
+    let world = World::new();
+    let missing = OrderId::new(1, [9; 10]);
+    let mut log = MockOrderLog::new();
+    log.expect_orders().returning(move || Ok(vec![missing]));
+    log.expect_size().returning(|_| Ok(123));
+    log.expect_delete().times(1).returning(|_| Err(StateError::Backend("the test says so".into())));
+    let orchestrator = world.builder().with_log(Arc::new(log)).build();
+    assert_eq!(orchestrator.retire(true).await.unwrap().bytes(), 123);
+    assert_eq!(orchestrator.retire(false).await.unwrap(), Retired::default());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Every call that touches the disk is made to fail, at every place of an order's life.
 
 mod artifacts;
+mod asides;
 mod catalog;
 mod compaction;
 mod durability;
@@ -344,6 +345,22 @@ async fn a_full_disk_costs_no_number_and_no_rewrite() {
     let text = std::fs::read_to_string(journal::path(&dir.path().join("orders"), id(1))).unwrap();
     let numbers: Vec<_> = text.lines().map(|line| line.split(' ').nth(3).unwrap()).collect();
     assert_eq!(numbers, ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn after_a_failed_write_that_is_not_for_room_nothing_is_believed_of_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(FileRepository::open(dir.path(), "test").unwrap());
+    let faulty = Faulty::new(1 + 8 + 3 + 1, false, Fault::Error);
+    let disk = Arc::clone(&faulty) as Arc<dyn Disk>;
+    let repository: Arc<dyn StateRepository> =
+        Arc::new(FileRepository::open_on(disk, dir.path(), "test", FileOptions::default()).unwrap());
+    let mut owner = Owner::of_new(&repository, 1).await;
+    owner.add(result("classify", 1, true));
+    assert!(owner.save().await.unwrap_err().is_outage());
+    owner.save().await.unwrap();
+    let calls = faulty.calls.lock().unwrap()[12..].join(" ");
+    assert_eq!(calls, "open_append write set_len sync_data remove create_new write sync_all rename sync_dir");
 }
 
 #[tokio::test]

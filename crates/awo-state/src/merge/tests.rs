@@ -143,6 +143,24 @@ fn a_stranger_changes_nothing_but_what_its_words_are_about() {
     let more = OrderPatch { git_branch_name: Some(Some("x".into())), ..cancel };
     assert!(matches!(says(EventKind::CancelRequested, more), Err(StateError::Refused(_))));
     assert!(matches!(says(EventKind::Prepared, OrderPatch::default()), Err(StateError::Refused(_))));
+    let ended = Head { status: AgentWorkOrderStatus::Failed, cancel_requested: true, ..head };
+    let retries = |patch| {
+        merge(&ended, None, &Change::if_unchanged(ended.seq).with(EventKind::Retried, kit::at(1), patch)).map(|_| ())
+    };
+    let begins_anew = OrderPatch {
+        status: Some(AgentWorkOrderStatus::Pending),
+        round: Some(awo_models::Round { first_result: 1, resumes_at: 0 }),
+        steps_completed: Some(0),
+        cancel_requested: Some(false),
+        interruptions: Some(0),
+        error_code: Some(None),
+        error_message: Some(None),
+        completed_at: Some(None),
+        ..OrderPatch::default()
+    };
+    retries(begins_anew.clone()).unwrap();
+    let attempt = OrderPatch { current_step: Some(None), ..begins_anew };
+    assert!(matches!(retries(attempt), Err(StateError::Refused(_))), "attempts are their owner's");
 }
 
 #[test]

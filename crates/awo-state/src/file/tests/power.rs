@@ -341,6 +341,27 @@ async fn what_a_failed_flush_was_for_is_written_anew_from_memory() {
     assert_eq!(look(&handle, id(1)).await, before);
 }
 
+#[tokio::test]
+async fn a_journal_that_a_start_cannot_sync_is_written_anew_by_the_next_save() {
+    let life = Cut::new(Durability::Always, false).await;
+    let start = |at| {
+        let (dir, faulty) = (after_power_cut(&life.bytes), Faulty::new(at, false, Fault::Full));
+        let disk = Arc::clone(&faulty) as Arc<dyn Disk>;
+        let repository = FileRepository::open_on(disk, dir.path(), "test", FileOptions::default()).unwrap();
+        (dir, faulty, repository)
+    };
+    let (_dir, sound, _repository) = start(usize::MAX);
+    let sync = sound.calls.lock().unwrap().iter().position(|call| *call == "sync_data");
+    for (at, records) in [(usize::MAX, life.ends().len() + 1), (sync.unwrap(), 1)] {
+        let (dir, _faulty, repository) = start(at);
+        let handle: Arc<dyn StateRepository> = Arc::new(repository);
+        Owner::claiming(&handle, 1, 2).await;
+        let text = std::fs::read_to_string(journal::path(&dir.path().join("orders"), id(1))).unwrap();
+        assert_eq!(text.lines().count(), records);
+        look(&handle, id(1)).await.check();
+    }
+}
+
 /// From one kind of writer to the other and back: strict where each save was synced, and only there.
 #[tokio::test]
 async fn writers_of_both_kinds_follow_each_other() {
