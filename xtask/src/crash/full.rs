@@ -72,7 +72,7 @@ pub(super) fn run(setting: &Setting, trials: u64, first: u64) -> Result<()> {
         // In turn, so that a short run has each.
         let then = Then::ALL[usize::try_from(seed % Then::ALL.len() as u64)?];
         let place = tempfile::Builder::new().prefix("awo-full-").tempdir_in("/dev/shm")?;
-        let outcome = attempt(setting, place.path().canonicalize()?, then, &mut Random(seed))?;
+        let outcome = attempt(setting, &place.path().canonicalize()?, then, &mut Random(seed))?;
         let verdict = if outcome.violations.is_empty() { "ok" } else { "FAILED" };
         eprintln!("seed {seed}: {then:?}: {outcome}, {verdict}");
         for violation in &outcome.violations {
@@ -117,15 +117,15 @@ impl fmt::Display for Outcome {
     }
 }
 
-fn attempt(setting: &Setting, place: PathBuf, then: Then, random: &mut Random) -> Result<Outcome> {
-    let data = Disk::new(&place, "store")?;
-    let spills = then.is_unspilled().then(|| Disk::new(&place, "spills")).transpose()?;
-    write_agent(&place, &setting.agent)?;
+fn attempt(setting: &Setting, place: &Path, then: Then, random: &mut Random) -> Result<Outcome> {
+    let data = Disk::new(place, "store")?;
+    let spills = then.is_unspilled().then(|| Disk::new(place, "spills")).transpose()?;
+    write_agent(place, &setting.agent)?;
     let setting = Setting { program: setting.program.clone(), agent: place.join("agent") };
     let orders = 1 + random.below(3);
-    let mut trial = Trial::new(&setting, place.clone(), data.at().join("data"), orders)?;
+    let mut trial = Trial::new(&setting, place.to_owned(), data.at().join("data"), orders)?;
     let [workspaces, agents] = ["workspaces", "agents"].map(|name| place.join(name));
-    let spill = spills.as_ref().map_or(&*place, Disk::at).join("spill");
+    let spill = spills.as_ref().map_or(place, Disk::at).join("spill");
     trial.empty_in_the_end = vec![workspaces.clone(), agents.join("files"), agents.join("homes"), spill.clone()];
     trial.variables =
         vec![("AWO_WORKSPACES_DIR", workspaces), ("AWO_AGENTS_DIR", agents), ("AWO_SPILL_DIR", spill.clone())];
@@ -357,8 +357,8 @@ fn pending(address: &str, order: &History) -> io::Result<u64> {
 
 /// Whether the figures tell of one degraded order at least, and not of more than there are.
 fn degraded(figures: &str, orders: usize) -> bool {
-    let values = figures.lines().filter_map(|line| line.strip_prefix("awo_orders_degraded ")?.trim().parse().ok());
-    values.last().is_some_and(|value: usize| (1..=orders).contains(&value))
+    let mut values = figures.lines().filter_map(|line| line.strip_prefix("awo_orders_degraded ")?.trim().parse().ok());
+    values.next_back().is_some_and(|value: usize| (1..=orders).contains(&value))
 }
 
 /// Sums over trials.
