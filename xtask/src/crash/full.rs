@@ -5,9 +5,8 @@
 //! last step waits for room, as what it did is pushed from the data directory.
 
 mod disk;
+mod figures;
 
-use std::collections::HashMap;
-use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -24,6 +23,7 @@ use super::plan::Random;
 use super::server::{call, text};
 use super::trial::{Setting, Trial};
 use disk::Disk;
+use figures::{Figures, Outcome};
 
 /// Everything that is pending is stored so soon after there is room.
 const STORED_WITHIN: Duration = Duration::from_secs(10);
@@ -91,30 +91,6 @@ pub(super) fn run(setting: &Setting, trials: u64, first: u64) -> Result<()> {
         bail!("crash: what must hold did not; see above");
     }
     Ok(())
-}
-
-/// What came of a trial.
-#[derive(Debug, Default)]
-struct Outcome {
-    orders: usize,
-    /// Results that were read before the disk was full.
-    acknowledged: usize,
-    /// Results that were not stored when there was room again, or when the server ended.
-    pending: usize,
-    /// Of these, results that were spilled when the server ended.
-    spilled: usize,
-    /// Executions that left no result: their steps ran again.
-    lost: usize,
-    /// From room until all was stored, in the same life.
-    stored: Option<Duration>,
-    violations: Vec<Violation>,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { orders, acknowledged, pending, spilled, lost, .. } = self;
-        write!(f, "{orders} orders, {acknowledged} acknowledged, {pending} pending, {spilled} spilled, {lost} lost")
-    }
 }
 
 fn attempt(setting: &Setting, place: &Path, then: Then, random: &mut Random) -> Result<Outcome> {
@@ -359,43 +335,6 @@ fn pending(address: &str, order: &History) -> io::Result<u64> {
 fn degraded(figures: &str, orders: usize) -> bool {
     let mut values = figures.lines().filter_map(|line| line.strip_prefix("awo_orders_degraded ")?.trim().parse().ok());
     values.next_back().is_some_and(|value: usize| (1..=orders).contains(&value))
-}
-
-/// Sums over trials.
-#[derive(Debug, Default)]
-struct Figures {
-    trials: HashMap<Then, usize>,
-    orders: usize,
-    acknowledged: usize,
-    pending: usize,
-    spilled: usize,
-    lost: usize,
-    failures: usize,
-    longest: Duration,
-}
-
-impl Figures {
-    fn add(&mut self, then: Then, outcome: &Outcome) {
-        *self.trials.entry(then).or_default() += 1;
-        self.orders += outcome.orders;
-        self.acknowledged += outcome.acknowledged;
-        self.pending += outcome.pending;
-        self.spilled += outcome.spilled;
-        self.lost += outcome.lost;
-        self.failures += outcome.violations.len();
-        self.longest = self.longest.max(outcome.stored.unwrap_or_default());
-    }
-}
-
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { trials, orders, acknowledged, pending, spilled, lost, failures, longest } = self;
-        let trials: Vec<_> =
-            Then::ALL.iter().map(|then| format!("{then:?} {}", trials.get(then).unwrap_or(&0))).collect();
-        write!(f, "crash: full disks ({}), {orders} orders, {acknowledged} acknowledged before, ", trials.join(", "))?;
-        write!(f, "{pending} pending at the end of it, {spilled} spilled, {lost} executions without result, ")?;
-        write!(f, "all stored within {} ms of room, failures {failures}", longest.as_millis())
-    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,9 @@ pub trait AgentExecutor: Debug + Send + Sync {
 
     /// Removes a file of a report that the artifacts could not take. Trouble is logged; a program that leaves no files
     /// has nothing to do.
-    async fn discard(&self, _file: &Path) {}
+    async fn discard(&self, file: &Path) {
+        let _ = file;
+    }
 }
 
 /// One execution of an agent program.
