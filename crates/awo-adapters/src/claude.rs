@@ -230,6 +230,15 @@ impl AgentExecutor for ClaudeExecutor {
         };
         secrets::cleaned(report, &secrets)
     }
+
+    async fn discard(&self, file: &Path) {
+        match tokio::fs::remove_file(file).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(file = %file.display(), %error, "agent_file_not_removed");
+            }
+            _ => {}
+        }
+    }
 }
 
 fn not_run(error: &RunError) -> Failure {

@@ -5,9 +5,8 @@
 //! last step waits for room, as what it did is pushed from the data directory.
 
 mod disk;
+mod figures;
 
-use std::collections::HashMap;
-use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -25,6 +24,7 @@ use super::plan::Random;
 use super::server::{call, text};
 use super::trial::{Setting, Trial};
 use disk::Disk;
+use figures::{Figures, Outcome};
 
 /// Everything that is pending is stored so soon after there is room.
 const STORED_WITHIN: Duration = Duration::from_secs(10);
@@ -73,7 +73,7 @@ pub(super) fn run(setting: &Setting, trials: u64, first: u64) -> Result<()> {
         // In turn, so that a short run has each.
         let then = Then::ALL[usize::try_from(seed % Then::ALL.len() as u64)?];
         let place = tempfile::Builder::new().prefix("awo-full-").tempdir_in("/dev/shm")?;
-        let outcome = attempt(setting, place.path().canonicalize()?, then, &mut Random(seed))?;
+        let outcome = attempt(setting, &place.path().canonicalize()?, then, &mut Random(seed))?;
         let verdict = if outcome.violations.is_empty() { "ok" } else { "FAILED" };
         eprintln!("seed {seed}: {then:?}: {outcome}, {verdict}");
         for violation in &outcome.violations {
@@ -94,39 +94,15 @@ pub(super) fn run(setting: &Setting, trials: u64, first: u64) -> Result<()> {
     Ok(())
 }
 
-/// What came of a trial.
-#[derive(Debug, Default)]
-struct Outcome {
-    orders: usize,
-    /// Results that were read before the disk was full.
-    acknowledged: usize,
-    /// Results that were not stored when there was room again, or when the server ended.
-    pending: usize,
-    /// Of these, results that were spilled when the server ended.
-    spilled: usize,
-    /// Executions that left no result: their steps ran again.
-    lost: usize,
-    /// From room until all was stored, in the same life.
-    stored: Option<Duration>,
-    violations: Vec<Violation>,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { orders, acknowledged, pending, spilled, lost, .. } = self;
-        write!(f, "{orders} orders, {acknowledged} acknowledged, {pending} pending, {spilled} spilled, {lost} lost")
-    }
-}
-
-fn attempt(setting: &Setting, place: PathBuf, then: Then, random: &mut Random) -> Result<Outcome> {
-    let data = Disk::new(&place, "store")?;
-    let spills = then.is_unspilled().then(|| Disk::new(&place, "spills")).transpose()?;
-    write_agent(&place, &setting.agent)?;
+fn attempt(setting: &Setting, place: &Path, then: Then, random: &mut Random) -> Result<Outcome> {
+    let data = Disk::new(place, "store")?;
+    let spills = then.is_unspilled().then(|| Disk::new(place, "spills")).transpose()?;
+    write_agent(place, &setting.agent)?;
     let setting = Setting { program: setting.program.clone(), agent: place.join("agent") };
     let orders = 1 + random.below(3);
-    let mut trial = Trial::new(&setting, place.clone(), data.at().join("data"), orders)?;
+    let mut trial = Trial::new(&setting, place.to_owned(), data.at().join("data"), orders)?;
     let [workspaces, agents] = ["workspaces", "agents"].map(|name| place.join(name));
-    let spill = spills.as_ref().map_or(&*place, Disk::at).join("spill");
+    let spill = spills.as_ref().map_or(place, Disk::at).join("spill");
     trial.empty_in_the_end = vec![workspaces.clone(), agents.clone(), spill.clone()];
     trial.variables =
         vec![("AWO_WORKSPACES_DIR", workspaces), ("AWO_AGENTS_DIR", agents), ("AWO_SPILL_DIR", spill.clone())];
@@ -358,45 +334,8 @@ fn pending(address: &str, order: &History) -> io::Result<u64> {
 
 /// Whether the figures tell of one degraded order at least, and not of more than there are.
 fn degraded(figures: &str, orders: usize) -> bool {
-    let values = figures.lines().filter_map(|line| line.strip_prefix("awo_orders_degraded ")?.trim().parse().ok());
-    values.last().is_some_and(|value: usize| (1..=orders).contains(&value))
-}
-
-/// Sums over trials.
-#[derive(Debug, Default)]
-struct Figures {
-    trials: HashMap<Then, usize>,
-    orders: usize,
-    acknowledged: usize,
-    pending: usize,
-    spilled: usize,
-    lost: usize,
-    failures: usize,
-    longest: Duration,
-}
-
-impl Figures {
-    fn add(&mut self, then: Then, outcome: &Outcome) {
-        *self.trials.entry(then).or_default() += 1;
-        self.orders += outcome.orders;
-        self.acknowledged += outcome.acknowledged;
-        self.pending += outcome.pending;
-        self.spilled += outcome.spilled;
-        self.lost += outcome.lost;
-        self.failures += outcome.violations.len();
-        self.longest = self.longest.max(outcome.stored.unwrap_or_default());
-    }
-}
-
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { trials, orders, acknowledged, pending, spilled, lost, failures, longest } = self;
-        let trials: Vec<_> =
-            Then::ALL.iter().map(|then| format!("{then:?} {}", trials.get(then).unwrap_or(&0))).collect();
-        write!(f, "crash: full disks ({}), {orders} orders, {acknowledged} acknowledged before, ", trials.join(", "))?;
-        write!(f, "{pending} pending at the end of it, {spilled} spilled, {lost} executions without result, ")?;
-        write!(f, "all stored within {} ms of room, failures {failures}", longest.as_millis())
-    }
+    let mut values = figures.lines().filter_map(|line| line.strip_prefix("awo_orders_degraded ")?.trim().parse().ok());
+    values.next_back().is_some_and(|value: usize| (1..=orders).contains(&value))
 }
 
 #[cfg(test)]

@@ -91,6 +91,9 @@ async fn an_agent_works_and_answers() {
     assert_eq!(transcript.kind, "transcript.jsonl");
     assert_eq!(std::fs::read_to_string(&transcript.path).unwrap().lines().count(), 3);
     assert_eq!(transcript.path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let executor = ClaudeExecutor::new(bench.config.clone(), Arc::clone(&bench.tracker));
+    executor.discard(&transcript.path).await;
+    assert_eq!(std::fs::read_dir(&bench.config.files_dir).unwrap().count(), 0, "nothing of it is left");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The port to the program that does the thinking.
 
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +52,12 @@ pub trait AgentExecutor: Debug + Send + Sync {
 
     /// Runs the program to its end.
     async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport;
+
+    /// Removes a file of a report that the artifacts could not take. Trouble is logged; a program that leaves no files
+    /// has nothing to do.
+    async fn discard(&self, file: &Path) {
+        let _ = file;
+    }
 }
 
 /// One execution of an agent program.
@@ -90,7 +96,8 @@ pub struct AgentReport {
     pub session_id: Option<Arc<str>>,
     /// What it consumed, where it says so.
     pub usage: Option<Usage>,
-    /// Files the execution left for the order's artifacts (transcript, error output). The engine takes them away.
+    /// Files the execution left for the order's artifacts (transcript, error output). The engine takes them
+    /// away, or gives them to [`AgentExecutor::discard`].
     pub files: Vec<AgentFile>,
 }
 

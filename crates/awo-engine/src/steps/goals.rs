@@ -1,19 +1,17 @@
 //! What each goal asks of the agent, what the engine does for it, and what proves it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{ChangeSummary, Failure, FailureCode, PullRequestEvidence, StepGoal, Try, WorkspaceSnapshot};
 use awo_state::{ArtifactContent, LogLevel};
-use tracing::warn;
 
 use super::artifact_name;
 use super::context::Context;
 use super::report::AttemptReport;
 use crate::answers;
 use crate::branch_name::branch_name;
-use crate::ports::{AgentReport, AgentRequest, FileKind, PullRequestDraft};
+use crate::ports::{AgentExecutor, AgentReport, AgentRequest, FileKind, PullRequestDraft};
 use crate::pull_request::pull_request_body;
 
 /// Times an agent may answer in one attempt: the second time it is told what was wrong with the first.
@@ -129,7 +127,7 @@ async fn ask(
     });
     report.add_usage(executed.usage.as_ref());
     report.session_id = executed.session_id.clone().or(report.session_id.take());
-    keep_files(context, executed.files, answer_number, report).await;
+    keep_files(context, &**agent, executed.files, answer_number, report).await;
     if let Ok(answer) = &executed.answer {
         report.answer = Some(Arc::clone(answer));
     }
@@ -138,6 +136,7 @@ async fn ask(
 
 async fn keep_files(
     context: &Context<'_>,
+    agent: &dyn AgentExecutor,
     files: Vec<crate::ports::AgentFile>,
     answer_number: u32,
     report: &mut AttemptReport,
@@ -146,24 +145,15 @@ async fn keep_files(
     for file in files {
         let kind = if answer_number == 1 { file.kind } else { format!("{answer_number}.{}", file.kind) };
         let Some(name) = artifact_name(context.history.len(), &context.definition.step, context.attempt, &kind) else {
-            take_away(file.path).await;
+            agent.discard(&file.path).await;
             continue;
         };
         if context.engine.keep(id, &name, ArtifactContent::File(file.path.clone())).await {
             report.artifacts.push(name);
         } else {
-            take_away(file.path).await;
+            // Nobody else would before the next start.
+            agent.discard(&file.path).await;
         }
-    }
-}
-
-/// Removes a file that the artifacts did not take: nobody else would before the next start.
-async fn take_away(path: PathBuf) {
-    let removed = tokio::task::spawn_blocking(move || std::fs::remove_file(&path).map_err(|error| (path, error))).await;
-    if let Ok(Err((path, error))) = removed
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        warn!(file = %path.display(), %error, "agent_file_not_removed");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Files that an agent's execution leaves: taken into the artifacts, or away.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -30,6 +30,10 @@ impl AgentExecutor for Leaves {
         let mut report = self.agent.execute(request, cancel).await;
         report.files.push(AgentFile { kind: "transcript.jsonl".to_owned(), path });
         report
+    }
+
+    async fn discard(&self, file: &Path) {
+        std::fs::remove_file(file).unwrap();
     }
 }
 
