@@ -229,7 +229,7 @@ pub(crate) enum StateCommand {
     Export(Export),
     /// Take orders in that `awo state export` wrote. What is there already is never changed.
     Import(Import),
-    /// Delete ended orders beyond the limits of [retention], and what belongs to no order. A server does it by itself.
+    /// Delete ended orders beyond the limits of `[retention]`, and what belongs to no order. A server does it by itself.
     Gc(Gc),
 }
 
