@@ -18,7 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{AgentExecutor, AgentFile, AgentReport, AgentRequest};
+use awo_engine::ports::{
+    AgentCapabilities, AgentExecutor, AgentFile, AgentHealth, AgentReport, AgentRequest, AgentSession, Login,
+};
 use awo_models::{Failure, FailureCode};
 use tokio_util::sync::CancellationToken;
 
@@ -108,6 +110,10 @@ impl ClaudeExecutor {
         if cancel.is_cancelled() {
             return Err(Failure::new(FailureCode::Cancelled, "cancelled before the agent began"));
         }
+        if let AgentSession::Resumed(id) = &request.session {
+            let message = format!("session {id} cannot go on: every execution of claude has a home of its own");
+            return Err(Failure::new(FailureCode::Internal, message));
+        }
         let program = self.program()?;
         let login = self.config.credentials_from.as_deref();
         let home = Home::create(&self.config.home_dir, request.order, login, secrets.clone())
@@ -117,7 +123,11 @@ impl ClaudeExecutor {
         let transcript = self.file(&request, "transcript.jsonl").await?;
         files.push(AgentFile { kind: "transcript.jsonl".to_owned(), path: transcript.clone() });
         let invocation = self.invocation(program, &home, &request);
-        let limits = RunLimits { wall: request.timeout, silence: self.config.silence, ..self.config.limits.clone() };
+        let limits = RunLimits {
+            wall: request.timeout,
+            silence: request.silence.or(self.config.silence),
+            ..self.config.limits.clone()
+        };
         let order = request.order;
         let mut parser = ClaudeParser::default();
         let end =
@@ -215,8 +225,27 @@ impl ClaudeExecutor {
 
 #[async_trait]
 impl AgentExecutor for ClaudeExecutor {
-    fn takes_session_id(&self) -> bool {
-        true
+    fn capabilities(&self) -> AgentCapabilities {
+        AgentCapabilities { chooses_session: true, resumes: false, reports_cost: true }
+    }
+
+    async fn probe(&self) -> AgentHealth {
+        match self.program() {
+            Ok(program) => AgentHealth {
+                program: Some(program.display().to_string()),
+                version: None,
+                login: Login::Unknown,
+                problem: None,
+                cure: None,
+            },
+            Err(missing) => AgentHealth {
+                program: None,
+                version: None,
+                login: Login::Unknown,
+                problem: Some(missing.message.to_string()),
+                cure: Some(missing.code.advice().to_owned()),
+            },
+        }
     }
 
     async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest};
+use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest};
 use awo_models::{Failure, FailureCode};
 use tokio_util::sync::CancellationToken;
 
@@ -69,8 +69,12 @@ impl ScriptedAgent {
 
 #[async_trait]
 impl AgentExecutor for ScriptedAgent {
-    fn takes_session_id(&self) -> bool {
-        true
+    fn capabilities(&self) -> AgentCapabilities {
+        AgentCapabilities { chooses_session: true, resumes: true, reports_cost: false }
+    }
+
+    async fn probe(&self) -> AgentHealth {
+        AgentHealth::built_in()
     }
 
     async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport {
@@ -82,6 +86,6 @@ impl AgentExecutor for ScriptedAgent {
                 Err(Failure::new(FailureCode::AgentTimeout, format!("the script was stopped after {time} s of work")))
             }),
         };
-        AgentReport { answer, session_id: request.session_id, usage: None, files: Vec::new() }
+        AgentReport { answer, session_id: request.session.id().cloned(), usage: None, files: Vec::new() }
     }
 }

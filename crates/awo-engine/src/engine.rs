@@ -61,7 +61,7 @@ impl Engine {
 
     /// A session id for the next attempt, if the agent's program takes one from us.
     pub(crate) fn new_session_id(&self, agent: &str) -> Option<Arc<str>> {
-        let takes = self.agents.get(agent).is_some_and(|program| program.takes_session_id());
+        let takes = self.agents.get(agent).is_some_and(|program| program.capabilities().chooses_session);
         takes.then(|| uuid::Builder::from_random_bytes(self.clock.random()).into_uuid().to_string().into())
     }
 

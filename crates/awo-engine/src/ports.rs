@@ -10,7 +10,10 @@ mod prompts;
 mod sandbox;
 mod spill;
 
-pub use agent::{AgentExecutor, AgentFile, AgentReport, AgentRequest};
+pub use agent::{
+    AgentCapabilities, AgentExecutor, AgentFile, AgentHealth, AgentProgress, AgentReport, AgentRequest, AgentSession,
+    Login, ProgressSink,
+};
 pub use clock::{Clock, SystemClock};
 pub use forge::{Forge, PullRequestDraft};
 pub use prompts::{PromptError, PromptSource};

@@ -1,5 +1,6 @@
 //! Executes one attempt of a step: the agent's part, the engine's part, and the evidence; the result is built once.
 
+mod asking;
 mod context;
 mod goals;
 mod preparation;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest};
+use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest};
 use awo_models::{Failure, FailureCode};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -92,14 +92,18 @@ pub fn right(step: &str) -> (Vec<(&'static str, &'static str)>, &'static str) {
 
 #[async_trait]
 impl AgentExecutor for FakeAgent {
-    fn takes_session_id(&self) -> bool {
-        true
+    fn capabilities(&self) -> AgentCapabilities {
+        AgentCapabilities { chooses_session: true, resumes: true, reports_cost: true }
+    }
+
+    async fn probe(&self) -> AgentHealth {
+        AgentHealth::built_in()
     }
 
     async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport {
         let step = request.step.to_string();
         self.timeline.note(format!("agent: {step}"));
-        let (order, session_id) = (request.order, request.session_id.clone());
+        let (order, session_id) = (request.order, request.session.id().cloned());
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         if let Some(gate) = &self.gate {
             tokio::select! {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
 use awo_adapters::{Author, GitSandboxes, LocalForge, ProcessRecords, PromptFiles, WorkspaceSettings};
-use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest};
+use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest};
 use awo_engine::{NewOrder, OrchestratorBuilder};
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode};
 use awo_state::{InMemory, InMemoryArtifacts};
@@ -75,8 +75,12 @@ struct Greeter;
 
 #[async_trait]
 impl AgentExecutor for Greeter {
-    fn takes_session_id(&self) -> bool {
-        false
+    fn capabilities(&self) -> AgentCapabilities {
+        AgentCapabilities::default()
+    }
+
+    async fn probe(&self) -> AgentHealth {
+        AgentHealth::built_in()
     }
 
     async fn execute(&self, request: AgentRequest, _cancel: CancellationToken) -> AgentReport {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use awo_engine::ports::AgentRequest;
+use awo_engine::ports::{AgentRequest, AgentSession};
 
 use super::ClaudeConfig;
 
@@ -17,7 +17,7 @@ pub(super) fn arguments(config: &ClaudeConfig, request: &AgentRequest) -> Vec<Os
     if let Some(model) = request.model.as_deref().or(config.model.as_deref()) {
         option("--model", model);
     }
-    if let Some(session_id) = &request.session_id {
+    if let AgentSession::New(Some(session_id)) = &request.session {
         option("--session-id", session_id);
     }
     option("--setting-sources", "user");

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use awo_engine::ports::ProgressSink;
 use awo_models::{AgentName, OrderId, StepName};
 
 use super::*;
@@ -17,10 +18,12 @@ fn request() -> AgentRequest {
         prompt: "$(touch /tmp/owned)".into(),
         working_dir: "/checkout".into(),
         model: None,
-        session_id: Some("11111111-2222-4333-8444-555555555555".into()),
+        session: AgentSession::New(Some("11111111-2222-4333-8444-555555555555".into())),
         max_turns: None,
         max_cost_nanousd: None,
         timeout: Duration::from_mins(1),
+        silence: None,
+        progress: ProgressSink::none(),
     }
 }
 
@@ -40,7 +43,7 @@ fn the_command_line_holds_what_was_asked_for_and_never_the_prompt() {
     config.skip_permissions = true;
     let configured = command_line(&config, &request);
     request.model = Some("opus".into());
-    request.session_id = None;
+    request.session = AgentSession::New(None);
     request.max_turns = Some(5);
     request.max_cost_nanousd = Some(250_000_000);
     let requested = command_line(&config, &request);

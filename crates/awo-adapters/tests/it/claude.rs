@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use awo_adapters::{ClaudeConfig, ClaudeExecutor, NoTracking, ProcessTracker, PromptFiles};
-use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest, PromptSource};
+use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest, AgentSession, ProgressSink, PromptSource};
 use awo_models::{AgentName, FailureCode, OrderId, StepName};
 use awo_testkit::programs;
 use tokio_util::sync::CancellationToken;
@@ -51,10 +51,12 @@ impl Bench {
             prompt: prompt.to_owned(),
             working_dir: self.checkout(),
             model: None,
-            session_id: Some(SESSION.into()),
+            session: AgentSession::New(Some(SESSION.into())),
             max_turns: None,
             max_cost_nanousd: None,
             timeout,
+            silence: None,
+            progress: ProgressSink::none(),
         };
         let report = executor.execute(request, self.cancel.clone()).await;
         assert_eq!(

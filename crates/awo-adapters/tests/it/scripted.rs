@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use awo_adapters::{Script, ScriptedAgent};
-use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest};
+use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest, AgentSession, ProgressSink};
 use awo_models::{AgentName, FailureCode, OrderId, StepName, commands, steps};
 use tokio_util::sync::CancellationToken;
 
@@ -17,10 +17,12 @@ fn request(step: &'static str, attempt: u32, working_dir: &Path) -> AgentRequest
         prompt: "anything".into(),
         working_dir: working_dir.to_owned(),
         model: None,
-        session_id: Some("session".into()),
+        session: AgentSession::New(Some("session".into())),
         max_turns: None,
         max_cost_nanousd: None,
         timeout: Duration::from_mins(1),
+        silence: None,
+        progress: ProgressSink::none(),
     }
 }
 

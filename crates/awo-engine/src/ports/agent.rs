@@ -1,5 +1,8 @@
 //! The port to the program that does the thinking.
 
+mod health;
+mod progress;
+
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +11,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use awo_models::{AgentName, Failure, OrderId, StepName, Usage};
 use tokio_util::sync::CancellationToken;
+
+pub use health::{AgentHealth, Login};
+pub use progress::{AgentProgress, ProgressSink};
 
 /// Runs an agent program (claude, …) once.
 ///
@@ -21,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 /// Dropping the future kills the program's process group too, without the grace.
 ///
 /// ```
-/// use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest};
+/// use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest};
 /// use awo_models::{Failure, FailureCode};
 /// use tokio_util::sync::CancellationToken;
 ///
@@ -31,8 +37,12 @@ use tokio_util::sync::CancellationToken;
 ///
 /// #[async_trait::async_trait]
 /// impl AgentExecutor for Yes {
-///     fn takes_session_id(&self) -> bool {
-///         false
+///     fn capabilities(&self) -> AgentCapabilities {
+///         AgentCapabilities::default()
+///     }
+///
+///     async fn probe(&self) -> AgentHealth {
+///         AgentHealth::built_in()
 ///     }
 ///
 ///     async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport {
@@ -47,16 +57,56 @@ use tokio_util::sync::CancellationToken;
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait AgentExecutor: Debug + Send + Sync {
-    /// Whether the program takes a session id that awo chose; it is then stored before the program starts.
-    fn takes_session_id(&self) -> bool;
+    /// What the program can do. The same at every call.
+    fn capabilities(&self) -> AgentCapabilities;
+
+    /// Whether the program can be used here, without a question to its model. Bounded; starts the program at most to
+    /// ask for its version.
+    async fn probe(&self) -> AgentHealth;
 
     /// Runs the program to its end.
     async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport;
+
+    /// Forgets the sessions of an order: none of them will be resumed. Trouble is logged; a program that keeps none has
+    /// nothing to do.
+    async fn forget(&self, order: OrderId) {
+        let _ = order;
+    }
 
     /// Removes a file of a report that the artifacts could not take. Trouble is logged; a program that leaves no files
     /// has nothing to do.
     async fn discard(&self, file: &Path) {
         let _ = file;
+    }
+}
+
+/// What an agent program can do. What it cannot is never faked: the engine goes another way, or the runner enforces it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AgentCapabilities {
+    /// It takes a session id that awo chose, which is then stored before it starts.
+    pub chooses_session: bool,
+    /// It can go on in an earlier session of the same order.
+    pub resumes: bool,
+    /// It says what it cost.
+    pub reports_cost: bool,
+}
+
+/// Which conversation an execution is part of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentSession {
+    /// A new one, under an id that awo chose, if the program takes one.
+    New(Option<Arc<str>>),
+    /// An earlier one of the same order goes on: only for programs that can. One that is not there any more is a failure.
+    Resumed(Arc<str>),
+}
+
+impl AgentSession {
+    /// The id, where it is known beforehand.
+    pub fn id(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::New(id) => id.as_ref(),
+            Self::Resumed(id) => Some(id),
+        }
     }
 }
 
@@ -77,14 +127,18 @@ pub struct AgentRequest {
     pub working_dir: PathBuf,
     /// Model to use; `None` leaves it to the program.
     pub model: Option<Arc<str>>,
-    /// Session id to use, if the program takes one.
-    pub session_id: Option<Arc<str>>,
+    /// Conversation it is part of.
+    pub session: AgentSession,
     /// Turns it may take.
     pub max_turns: Option<u32>,
     /// Money it may spend, in billionths of a US dollar.
     pub max_cost_nanousd: Option<u64>,
     /// Wall time it may take.
     pub timeout: Duration,
+    /// Longest time it may give no sign of life; `None` leaves it to the executor.
+    pub silence: Option<Duration>,
+    /// Where what it does is told while it does it.
+    pub progress: ProgressSink,
 }
 
 /// How an execution went.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use awo_engine::ports::{AgentExecutor, AgentFile, AgentReport, AgentRequest};
+use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentFile, AgentHealth, AgentReport, AgentRequest};
 use awo_engine::{OrchestratorBuilder, RunEnd};
 use awo_models::AgentWorkOrderStatus;
 use awo_state::{MockArtifactStore, StateError};
@@ -20,8 +20,12 @@ struct Leaves {
 
 #[async_trait]
 impl AgentExecutor for Leaves {
-    fn takes_session_id(&self) -> bool {
-        self.agent.takes_session_id()
+    fn capabilities(&self) -> AgentCapabilities {
+        self.agent.capabilities()
+    }
+
+    async fn probe(&self) -> AgentHealth {
+        self.agent.probe().await
     }
 
     async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport {

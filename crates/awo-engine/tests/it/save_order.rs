@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use awo_engine::ports::{
-    AgentReport, MockAgentExecutor, MockForge, MockSandbox, MockSandboxProvider, Sandbox, SandboxProvider,
+    AgentCapabilities, AgentReport, MockAgentExecutor, MockForge, MockSandbox, MockSandboxProvider, Sandbox,
+    SandboxProvider,
 };
 use awo_engine::{Orchestrator, OrchestratorBuilder, RunEnd};
 use awo_models::*;
@@ -146,7 +147,7 @@ async fn run(
     pr: Result<PullRequestEvidence, Failure>,
 ) -> RunEnd {
     let mut agent = agent;
-    agent.expect_takes_session_id().returning(|| false);
+    agent.expect_capabilities().returning(AgentCapabilities::default);
     let repository = Arc::new(repository);
     let orchestrator = orchestrator(Arc::clone(&repository), agent, pr);
     let end = orchestrator.run_order(id).await.unwrap();
@@ -205,7 +206,7 @@ async fn a_claim_that_is_not_stored_runs_nothing() {
     let order = pending_order().await;
     let id = order.order.agent_work_order_id;
     let (mut repository, mut agent) = (MockStateRepository::new(), MockAgentExecutor::new());
-    agent.expect_takes_session_id().returning(|| false);
+    agent.expect_capabilities().returning(AgentCapabilities::default);
     agent.expect_execute().times(0);
     repository.expect_get().times(1).returning(move |_| Ok(Some(order.clone())));
     repository.expect_update().times(1).returning(|_, _| Err(awo_engine::StateError::Held));

@@ -74,7 +74,7 @@ async fn an_answer_of_the_wrong_form_is_asked_for_again_once() {
     assert_eq!(view.history.get(0).unwrap().tries.len(), 1);
     let requests = world.agent.requests.lock().unwrap();
     assert!(requests[1].prompt.contains("Your last answer could not be used"), "{}", requests[1].prompt);
-    assert_eq!(requests[1].session_id, None, "a session id is used once");
+    assert_eq!(requests[1].session.id(), None, "a session id is used once");
 }
 
 #[tokio::test]

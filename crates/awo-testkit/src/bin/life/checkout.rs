@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use awo_engine::ports::{
-    AgentExecutor, AgentReport, AgentRequest, FileKind, Forge, PullRequestDraft, Sandbox, SandboxProvider,
-    SandboxRequest, Standing,
+    AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest, FileKind, Forge, PullRequestDraft,
+    Sandbox, SandboxProvider, SandboxRequest, Standing,
 };
 use awo_models::{
     BranchPush, DiffStat, Failure, FailureCode, Isolation, Issue, OrderId, PullRequestEvidence, WorkspaceSnapshot,
@@ -199,8 +199,12 @@ impl Agent {
 
 #[async_trait]
 impl AgentExecutor for Agent {
-    fn takes_session_id(&self) -> bool {
-        true
+    fn capabilities(&self) -> AgentCapabilities {
+        AgentCapabilities { chooses_session: true, ..AgentCapabilities::default() }
+    }
+
+    async fn probe(&self) -> AgentHealth {
+        AgentHealth::built_in()
     }
 
     async fn execute(&self, request: AgentRequest, _cancel: CancellationToken) -> AgentReport {
@@ -214,7 +218,12 @@ impl AgentExecutor for Agent {
             let more = self.output.saturating_sub(answer.len());
             answer.push_str(&" and so on".repeat(more.div_ceil(10)));
         }
-        AgentReport { answer: Ok(answer.into()), session_id: request.session_id, usage: None, files: Vec::new() }
+        AgentReport {
+            answer: Ok(answer.into()),
+            session_id: request.session.id().cloned(),
+            usage: None,
+            files: Vec::new(),
+        }
     }
 }
 
