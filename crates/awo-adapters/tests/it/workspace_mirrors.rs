@@ -46,7 +46,7 @@ async fn without_the_bare_clone_the_remote_is_asked() {
     }
     let request = setting.request(1);
     let failure = setting.provider.rebuild(&request, &unpushed).await.unwrap_err();
-    assert_eq!(failure.code, FailureCode::WorkspaceFailed);
+    assert_eq!(failure.code, FailureCode::WorkspaceLost);
     assert!(failure.message.contains(&*unpushed.tree) && failure.message.contains(&*unpushed.head), "{failure}");
     assert!(failure.message.contains(&format!("awo retry {} --from-step", order(1))), "{failure}");
     let never_pushed = WorkspaceSnapshot { branch: Some("feat-y".into()), ..unpushed };
