@@ -12,6 +12,8 @@ mod directed;
 mod faults;
 mod forge;
 pub mod http;
+#[cfg(feature = "model-server")]
+mod model_server;
 pub mod programs;
 mod prompts;
 pub mod repository;
@@ -27,6 +29,8 @@ pub use clock::ManualClock;
 pub use directed::{Call, DirectedAgent, ROLES};
 pub use faults::{Fault, ObservedRepository};
 pub use forge::FakeForge;
+#[cfg(feature = "model-server")]
+pub use model_server::{Hang, ModelRequest, ModelServer, Progress, Script, ScriptError, Step, Tokens};
 pub use prompts::PlainPrompts;
 pub use sandbox::{FakeSandboxes, Files};
 pub use server::{Program, Server, group_runs};
