@@ -6,7 +6,7 @@ use std::sync::Arc;
 use awo_models::{Failure, FailureCode, Timestamp, Usage};
 use serde_json::Value;
 
-use super::failure::{ApiError, failure_of};
+use super::failure::{ApiError, clip, failure_of};
 use super::usage::UsageCount;
 use crate::process::{EndCause, Exit, RunEnd, RunLimits};
 
@@ -55,7 +55,7 @@ impl ClaudeParser {
                 self.usage.init(&line);
             }
             (Some("assistant"), _) => self.api_error = text(&line, "error").map(str::to_owned),
-            (Some("rate_limit_event"), _) => self.resets_at = resets_at(&line).or(self.resets_at),
+            (Some("rate_limit_event"), _) => self.resets_at = resets_at(&line),
             (Some("result"), subtype) => {
                 let result = ResultLine::new(&line, subtype.unwrap_or_default());
                 if !result.is_error {
@@ -101,6 +101,11 @@ impl ClaudeParser {
         let Some(last) = &self.last else {
             return Err(self.without_result(end));
         };
+        // With or without an error flag: an earlier refusal is gone on from, the last one is not.
+        if last.subtype == "success" && last.stop_reason.as_deref() == Some("refusal") {
+            let said = last.text.as_deref().unwrap_or("no reason given");
+            return fail(FailureCode::AgentRefused, format!("the model refused to answer: {}", clip(said)));
+        }
         if last.is_error {
             let error = ApiError { status: last.status, kind: self.api_error.as_deref(), resets_at: self.resets_at };
             let said = last.text.as_deref().unwrap_or("no reason given");
@@ -113,9 +118,6 @@ impl ClaudeParser {
         if !last.denied.is_empty() {
             let tools = last.denied.join(", ");
             return fail(FailureCode::AgentDenied, format!("claude was denied tools that it needed: {tools}"));
-        }
-        if last.stop_reason.as_deref() == Some("refusal") {
-            return fail(FailureCode::AgentRefused, "the model refused to answer");
         }
         match &last.text {
             Some(text) if !text.trim().is_empty() => Ok(text.clone()),
@@ -180,7 +182,7 @@ fn told(exit: Exit) -> String {
 fn errors(end: &RunEnd) -> String {
     match end.stderr_tail.trim() {
         "" => String::new(),
-        errors => format!(": {}", super::failure::clip(errors)),
+        errors => format!(": {}", clip(errors)),
     }
 }
 
@@ -188,7 +190,9 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
 }
 
+/// When a limit ends that was reached. Limits are told of before they are, too.
 fn resets_at(line: &Value) -> Option<Timestamp> {
-    let seconds = line.get("rate_limit_info")?.get("resetsAt")?.as_i64()?;
+    let limit = line.get("rate_limit_info").filter(|limit| text(limit, "status") == Some("rejected"))?;
+    let seconds = limit.get("resetsAt")?.as_i64()?;
     Timestamp::from_second(seconds).ok()
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use awo_engine::ports::ProgressSink;
 use awo_models::{AgentName, OrderId, StepName};
+use awo_testkit::programs::{RecordedExit, Recording};
 
 use super::*;
 use crate::process::{EndCause, Exit, RunEnd};
@@ -60,55 +61,22 @@ fn only_names_on_the_list_are_passed_on() {
     }
 }
 
-/// How the program ended in a recording. Those that end without result by a signal were ended by the recorder.
-fn exit_of(recording: &str) -> Exit {
-    match recording {
-        "sigkill-tool" | "sigkillgroup-tool" | "pidns-sigkill" => Exit::Signalled(9),
-        "sighup-tool" => Exit::Exited(129),
-        "sigterm-hang"
-        | "sigterm-stream"
-        | "sigterm-tool"
-        | "sigtermgroup-tool"
-        | "err500-default-retries-timeout10s" => Exit::Exited(143),
-        "badflag"
-        | "badmodel"
-        | "budget"
-        | "empty-stdin"
-        | "hang-timeout"
-        | "maxturns"
-        | "maxturns-env"
-        | "nokey"
-        | "noserver"
-        | "noverbose"
-        | "resume-unknown"
-        | "session-id-bad"
-        | "session-id-dup"
-        | "streaminput-bad"
-        | "v197-resume-elsewhere" => Exit::Exited(1),
-        api if (api.starts_with("err") || api == "v197-err500") && !api.ends_with("recovers") => Exit::Exited(1),
-        _ => Exit::Exited(0),
-    }
-}
-
-fn outcome_of(name: &str) -> parser::ClaudeOutcome {
-    let recording = name.strip_prefix("claude-").and_then(|name| name.strip_suffix(".jsonl")).unwrap();
-    let output = std::fs::read_to_string(awo_testkit::programs::capture(name)).unwrap();
-    let errors = awo_testkit::programs::captures(".stderr");
-    let stderr_tail = match format!("claude-{recording}.stderr") {
-        file if errors.contains(&file) => std::fs::read_to_string(awo_testkit::programs::capture(&file)).unwrap(),
-        _ => String::new(),
+fn outcome_of(recording: &Recording) -> parser::ClaudeOutcome {
+    let exit = match recording.exit {
+        RecordedExit::Code(code) => Exit::Exited(code),
+        RecordedExit::Signal(signal) => Exit::Signalled(signal),
     };
-    let end = RunEnd { exit: exit_of(recording), cause: EndCause::Own, stderr_tail, dropped_bytes: 0 };
+    let end = RunEnd { exit, cause: EndCause::Own, stderr_tail: recording.errors.clone(), dropped_bytes: 0 };
     let mut parser = ClaudeParser::default();
-    output.lines().for_each(|line| parser.feed(line));
+    recording.output.lines().for_each(|line| parser.feed(line));
     parser.finish(&end, &RunLimits::default())
 }
 
 #[test]
 fn every_recording_comes_to_what_really_happened() {
     let mut table = String::new();
-    for name in awo_testkit::programs::captures(".jsonl") {
-        let outcome = outcome_of(&name);
+    for recording in awo_testkit::programs::recordings("claude") {
+        let outcome = outcome_of(&recording);
         let (class, text) = match &outcome.answer {
             Ok(answer) => ("completed", answer.to_string()),
             Err(failure) => (failure.code.as_str(), failure.message.to_string()),
@@ -118,7 +86,7 @@ fn every_recording_comes_to_what_really_happened() {
         writeln!(
             table,
             "{:<40} {class:<17} {:<8} turns {:<2} in {:<5} out {:<4} cache {:<5} nanousd {:<9} {:<17} {:<8} {:?}",
-            name.trim_start_matches("claude-").trim_end_matches(".jsonl"),
+            recording.name,
             outcome.session_id.as_deref().map_or("-", |id| &id[..8]),
             number(usage.turns),
             number(usage.input_tokens),
@@ -156,4 +124,17 @@ fn a_refusal_that_is_the_last_word_is_no_answer() {
     let end = RunEnd { exit: Exit::Exited(0), cause: EndCause::Own, stderr_tail: String::new(), dropped_bytes: 0 };
     let outcome = parser.finish(&end, &RunLimits::default());
     assert_eq!(outcome.answer.unwrap_err().code, FailureCode::AgentRefused);
+}
+
+#[test]
+fn only_a_limit_that_was_reached_is_waited_for() {
+    let until = |name: &str| {
+        let recordings = awo_testkit::programs::recordings("claude");
+        let recording = recordings.iter().find(|recording| recording.name == name).unwrap();
+        let failure = outcome_of(recording).answer.unwrap_err();
+        assert_eq!(failure.code, FailureCode::AgentRateLimited);
+        failure.until.map(|until| until.to_string())
+    };
+    assert_eq!(until("ratelimit").as_deref(), Some("2100-01-01T00:00:00Z"));
+    assert_eq!(until("ratelimit-warning"), None, "that limit was far away");
 }
