@@ -5,10 +5,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::process;
 use crate::repository::Repository;
+use crate::{process, provision};
 
 /// The release that a continuous integration installs; its verdicts must not change by themselves.
 const VERSION: &str = "0.20.2";
@@ -28,7 +28,7 @@ fn find_or_install(repository: &Repository) -> Result<PathBuf> {
     if process::version_of("cargo-deny", &["--version"]).is_some() {
         return Ok("cargo-deny".into());
     }
-    let tools = cache_directory()?.join("tools");
+    let tools = provision::cache_directory()?.join("tools");
     let program = tools.join("bin").join("cargo-deny");
     if process::version_of(&program, &["--version"]).is_some() {
         return Ok(program);
@@ -42,14 +42,4 @@ fn find_or_install(repository: &Repository) -> Result<PathBuf> {
     install.args(["install", "cargo-deny", "--locked", "--version", VERSION, "--root"]).arg(&tools);
     process::run(&mut install)?;
     Ok(program)
-}
-
-/// Where tools stay between runs, outside of any checkout.
-fn cache_directory() -> Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(directory) = set("AWO_CI_CACHE") {
-        return Ok(directory);
-    }
-    let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-    Ok(base.context("neither AWO_CI_CACHE nor HOME is set, so there is no place for cargo-deny")?.join("awo-ci"))
 }

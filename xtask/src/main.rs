@@ -2,6 +2,7 @@
 //!
 //! Each command owns one file; `ci` runs them all in the order that a continuous integration does.
 
+mod agents;
 mod ci;
 mod codegen;
 mod crash;
@@ -31,6 +32,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the tests of real agent programs against a server that plays their model.
+    Agents(agents::Arguments),
     /// Run every check of the repository; what `.ci/run` runs.
     Ci,
     /// Write the committed files that are generated from code.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<()> {
     let repository = Repository::find()?;
     match arguments.command {
+        Command::Agents(arguments) => agents::run(&repository, &arguments),
         Command::Ci => ci::run(&repository),
         Command::Codegen(arguments) => codegen::run(&repository, &arguments),
         Command::Crash(arguments) => crash::run(&repository, &arguments),

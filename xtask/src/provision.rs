@@ -1,9 +1,10 @@
 //! Programs that checks need and Rust does not bring: found, else installed where that is possible and allowed, else
 //! said to be missing.
 
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::process;
 
@@ -42,6 +43,16 @@ pub(crate) fn refuse_in_ci(reason: &str, cure: &str) -> Result<()> {
         bail!("{reason}, and nothing may be skipped in a continuous integration: {cure}");
     }
     Ok(())
+}
+
+/// Where programs stay between runs, outside of any checkout.
+pub(crate) fn cache_directory() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(directory) = set("AWO_CI_CACHE") {
+        return Ok(directory);
+    }
+    let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    Ok(base.context("neither AWO_CI_CACHE nor HOME is set, so there is no place for programs")?.join("awo-ci"))
 }
 
 pub(crate) fn is_root() -> bool {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::agents::{self, Programs};
 use crate::repository::Repository;
 use crate::tidy;
 use crate::{process, provision};
@@ -28,6 +29,9 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     let skipped = missing_git()?;
     let excluded = if skipped.is_some() { NEEDS_GIT } else { &[] };
 
+    let agents =
+        if wants_agents(&arguments.runner) { agents::provide(repository, agents::USUAL)? } else { Programs::default() };
+
     let references = References::new(repository)?;
     let mut tests = repository.cargo();
     let nextest = process::version_of("cargo-nextest", &["nextest", "--version"]).is_some();
@@ -45,8 +49,15 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     }
     tests.args(&arguments.runner);
     tests.env("INSTA_UPDATE", "no").env("INSTA_SNAPSHOT_REFERENCES_FILE", &references.path);
+    tests.envs(agents.variables());
+    let skipped_agents = || {
+        if let Some(reason) = agents.skipped() {
+            eprintln!("\nSKIPPED: the tests with real agent programs, because {reason}");
+        }
+    };
     process::run(&mut tests)?;
     if !arguments.runner.is_empty() {
+        skipped_agents();
         return Ok(());
     }
 
@@ -56,6 +67,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     process::run(&mut documentation)?;
     run_examples(repository, excluded)?;
 
+    skipped_agents();
     if let Some(reason) = skipped {
         eprintln!("\nSKIPPED: all tests of {}, because {reason}", NEEDS_GIT.join(", "));
         eprintln!("SKIPPED: the check for snapshots that no test reads, because those tests did not run");
@@ -67,6 +79,15 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
         eprintln!("note: cargo-nextest is not installed, so `cargo test` ran the tests; nothing is skipped by that");
     }
     Ok(())
+}
+
+/// False when the arguments choose packages that have no tests with real agent programs.
+fn wants_agents(arguments: &[String]) -> bool {
+    let has_some = |argument: &String| {
+        let package = argument.trim_start_matches("--package=").trim_start_matches("-p");
+        agents::PACKAGES.contains(&package)
+    };
+    !names_packages(arguments) || arguments.iter().any(has_some)
 }
 
 /// True when the arguments choose packages, which `--workspace` would override.
@@ -152,6 +173,14 @@ mod tests {
         assert!(chosen(&["--no-fail-fast", "--package=awo-state"]));
         assert!(!chosen(&["journal", "--", "-p"]));
         assert!(!chosen(&[]));
+    }
+
+    #[test]
+    fn agents_are_provided_for_those_who_test_with_them() {
+        let wanted = |arguments: &[&str]| wants_agents(&arguments.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(wanted(&[]) && wanted(&["--package", "awo"]) && wanted(&["-pawo-adapters"]));
+        assert!(wanted(&["--package=awo"]) && wanted(&["some_test"]));
+        assert!(!wanted(&["-p", "awo-state"]) && !wanted(&["--package=xtask", "journal"]));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The server as its clients see it.
 
+mod real_agents;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
