@@ -12,18 +12,19 @@ use awo_testkit::programs;
 use tokio_util::sync::CancellationToken;
 
 /// Long enough that a test that needs it has failed.
-const LONG: Duration = Duration::from_mins(1);
-const SESSION: &str = "11111111-2222-4333-8444-555555555555";
+pub(crate) const LONG: Duration = Duration::from_mins(1);
+pub(crate) const SESSION: &str = "11111111-2222-4333-8444-555555555555";
 
-struct Bench {
+pub(crate) struct Bench {
     directory: tempfile::TempDir,
-    config: ClaudeConfig,
+    pub(crate) config: ClaudeConfig,
+    pub(crate) max_cost_nanousd: Option<u64>,
     tracker: Arc<dyn ProcessTracker>,
-    cancel: CancellationToken,
+    pub(crate) cancel: CancellationToken,
 }
 
 impl Bench {
-    fn new(program: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(program: impl Into<PathBuf>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("checkout")).unwrap();
         let mut config = ClaudeConfig::new(&directory.path().join("state"));
@@ -34,14 +35,15 @@ impl Bench {
         ];
         config.limits.interrupt_grace = Duration::from_millis(100);
         config.limits.terminate_grace = Duration::from_millis(100);
-        Self { directory, config, tracker: Arc::new(NoTracking), cancel: CancellationToken::new() }
+        let (tracker, cancel) = (Arc::new(NoTracking), CancellationToken::new());
+        Self { directory, config, max_cost_nanousd: None, tracker, cancel }
     }
 
-    fn checkout(&self) -> PathBuf {
+    pub(crate) fn checkout(&self) -> PathBuf {
         self.directory.path().join("checkout")
     }
 
-    async fn execute(&self, prompt: &str, timeout: Duration) -> AgentReport {
+    pub(crate) async fn execute(&self, prompt: &str, timeout: Duration) -> AgentReport {
         let executor = ClaudeExecutor::new(self.config.clone(), Arc::clone(&self.tracker));
         let request = AgentRequest {
             order: OrderId::new(1_700_000_000_000, [7; 10]),
@@ -53,7 +55,7 @@ impl Bench {
             model: None,
             session: AgentSession::New(Some(SESSION.into())),
             max_turns: None,
-            max_cost_nanousd: None,
+            max_cost_nanousd: self.max_cost_nanousd,
             timeout,
             silence: None,
             progress: ProgressSink::none(),
@@ -73,7 +75,7 @@ async fn execute(program: &str) -> AgentReport {
     bench.execute("Role: planner\nPlease plan.", LONG).await
 }
 
-fn failure(report: &AgentReport) -> (FailureCode, &str) {
+pub(crate) fn failure(report: &AgentReport) -> (FailureCode, &str) {
     let failure = report.answer.as_ref().expect_err("no answer");
     (failure.code, &failure.message)
 }

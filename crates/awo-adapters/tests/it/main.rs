@@ -5,6 +5,7 @@
 mod claude;
 mod process;
 mod prompts;
+mod real_agents;
 mod scripted;
 mod spill_files;
 mod workspace;
