@@ -9,6 +9,7 @@ mod crash;
 mod delivery;
 mod figures;
 mod load;
+mod real_agents;
 mod recover;
 mod seed;
 mod setting;
