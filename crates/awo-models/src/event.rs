@@ -67,8 +67,15 @@ pub enum EventKind {
         /// The trouble, told to a person.
         message: Arc<str>,
     },
-    /// The order waits, for example for a limit to reset.
-    Waiting,
+    /// The order waits, for example for a limit to reset. No step is in progress.
+    Waiting {
+        /// For what.
+        waiting_for: Arc<str>,
+        /// Until when.
+        waiting_until: Timestamp,
+    },
+    /// An attempt that was suspended goes on.
+    StepResumed(CurrentStep),
     /// Somebody asked to cancel it.
     CancelRequested,
     /// Somebody asked to try again: a new round began.
@@ -92,7 +99,8 @@ impl EventKind {
             Self::StepFinished { .. } => "step_finished",
             Self::Prepared => "prepared",
             Self::Warning { .. } => "warning",
-            Self::Waiting => "waiting",
+            Self::Waiting { .. } => "waiting",
+            Self::StepResumed(_) => "step_resumed",
             Self::CancelRequested => "cancel_requested",
             Self::Retried => "retried",
             Self::HandedOver => "handed_over",

@@ -97,16 +97,22 @@ impl FailureCode {
         match self {
             Self::AgentMissing => "install the agent program or set its path; `awo doctor` shows what is found",
             Self::AgentAuth => "log the agent program in, or set its key in awo's environment",
-            Self::AgentRateLimited => "wait until the limit resets, then retry the order",
+            Self::AgentRateLimited => {
+                "wait until the limit resets, then retry the order; or let awo wait longer (waiting.*)"
+            }
             Self::AgentOverloaded => "try again later; the model's service had trouble",
             Self::AgentRefused => "rephrase the request; the model declined it",
             Self::AgentDenied => "allow the agent its tools: --skip-permissions (read docs/security.md first)",
             Self::AgentTurnLimit => "raise limits.max_turns, or ask for less at once",
-            Self::AgentBudget => "raise limits.max_cost_usd, or ask for less at once",
+            Self::AgentBudget => "raise limits.max_cost_usd or what the message names, or ask for less at once",
             Self::AgentNoResult => "read the transcript; the agent stopped without saying how it went",
             Self::AgentCrashed => "read the transcript and the agent's error output",
-            Self::AgentTimeout => "raise limits.step_timeout_seconds, or ask for less at once",
-            Self::AgentSilent => "the agent gave no sign of life; see its transcript, or raise the silence limit",
+            Self::AgentTimeout => {
+                "raise limits.step_timeout_seconds or what the message names, or ask for less at once"
+            }
+            Self::AgentSilent => {
+                "the agent gave no sign of life; see its transcript, or raise limits.silence_timeout_seconds"
+            }
             Self::OutputInvalid => "read the step's output; the agent's answer had the wrong form, twice",
             Self::EvidenceMissing => "read the step's output; the agent claimed work that is not in the workspace",
             Self::WorkspaceFailed => "check the repository address, the base branch and the free disk space",
@@ -122,6 +128,18 @@ impl FailureCode {
             Self::StoreUnavailable => "check the state directory and its disk",
             Self::Internal => "this is a defect of awo; please report it with the log",
         }
+    }
+
+    /// Whether it is trouble of the model's service, which passes: the attempt is suspended and goes on, instead of being
+    /// counted. All other trouble ends the attempt.
+    pub fn suspends(self) -> bool {
+        matches!(self, Self::AgentRateLimited | Self::AgentOverloaded)
+    }
+
+    /// Whether a step may be attempted again after it, where its retry policy has attempts left. Trouble that suspends
+    /// was waited for as long as may be.
+    pub fn allows_another_attempt(self) -> bool {
+        self.is_retryable() && !self.suspends()
     }
 
     /// Whether trying the same again may help.

@@ -27,10 +27,12 @@ pub use failure::{Failure, FailureCode};
 pub use history::StepHistory;
 pub use ids::{Epoch, OrderId, ParseOrderIdError};
 pub use names::{AgentName, InvalidName, StepName, agents, commands, steps};
-pub use order::{AgentWorkOrder, Idempotency, Isolation, Issue, Limits, Network, OrderSpec, OrderState, SandboxType};
+pub use order::{
+    AgentWorkOrder, Idempotency, Isolation, Issue, Limits, Network, OrderLimits, OrderSpec, OrderState, SandboxType,
+};
 pub use patch::OrderPatch;
 pub use status::{AgentWorkOrderStatus, TransitionRefused, next_status};
-pub use step::{CurrentStep, Round, StepExecutionResult, Try};
+pub use step::{CurrentStep, Round, StepExecutionResult, SuspendedAttempt, SuspendedPlace, Try};
 pub use usage::Usage;
 pub use workflow::{PromptInput, RetryPolicy, StepDefinition, StepGoal, WorkflowError, WorkflowType, check_workflow};
 

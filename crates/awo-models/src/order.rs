@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentWorkOrderStatus, CurrentStep, FailureCode, OrderId, Round, StepDefinition, StepExecutionResult, StepHistory,
-    StepName, Usage, WorkflowType, serde_nanos,
+    StepName, SuspendedAttempt, Usage, WorkflowType, serde_nanos,
 };
 
 /// One request on one repository.
@@ -84,14 +84,56 @@ pub struct Limits {
     /// Cost of one step in billionths of a US dollar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_cost_nanousd: Option<u64>,
-    /// Wall time of one step.
+    /// Time that one step may be at work.
     #[serde(rename = "step_timeout_nanoseconds", with = "serde_nanos")]
     pub step_timeout: Duration,
+    /// Longest time an agent may give no sign of life; `None` leaves it to the worker.
+    #[serde(
+        default,
+        rename = "silence_timeout_nanoseconds",
+        with = "serde_nanos::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub silence_timeout: Option<Duration>,
+    /// Limits of the order as a whole.
+    #[serde(default, skip_serializing_if = "OrderLimits::is_empty")]
+    pub order: OrderLimits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_turns: None, max_cost_nanousd: None, step_timeout: Duration::from_hours(1) }
+        Self {
+            max_turns: None,
+            max_cost_nanousd: None,
+            step_timeout: Duration::from_hours(1),
+            silence_timeout: None,
+            order: OrderLimits::default(),
+        }
+    }
+}
+
+/// What all steps of an order together may use in one round. A retry begins a round, and so has all of it anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderLimits {
+    /// Turns of its agents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_turns: Option<u64>,
+    /// Tokens of its agents, as [`Usage::tokens`] counts them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u64>,
+    /// Cost in billionths of a US dollar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_cost_nanousd: Option<u64>,
+    /// Time that its steps may be at work. Time that it waits does not count.
+    #[serde(rename = "timeout_nanoseconds", with = "serde_nanos::option", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+}
+
+impl OrderLimits {
+    /// Whether nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -207,10 +249,13 @@ pub struct OrderState {
     pub waiting_for: Option<Arc<str>>,
     /// Until when it waits.
     pub waiting_until: Option<Timestamp>,
+    /// The attempt that goes on when it has waited, or went on since; `None` once that attempt has a result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Arc<SuspendedAttempt>>,
     /// How often in a row its worker ended without a word during an attempt. Back to 0 when an attempt ends by itself.
     #[serde(default)]
     pub interruptions: u32,
-    /// What its agents consumed so far.
+    /// What its agents consumed in the attempts that have a result.
     pub usage: Usage,
     /// When a worker first claimed it.
     pub started_at: Option<Timestamp>,
@@ -243,6 +288,7 @@ impl OrderState {
             error_message: None,
             waiting_for: None,
             waiting_until: None,
+            suspended: None,
             interruptions: 0,
             usage: Usage::default(),
             started_at: None,
@@ -261,6 +307,15 @@ impl AgentWorkOrder {
     /// Name of the order's sandbox.
     pub fn sandbox_identifier(&self) -> String {
         format!("sandbox-{}", self.agent_work_order_id)
+    }
+
+    /// What its agents consumed so far, the attempt included that is suspended or went on since.
+    pub fn usage_so_far(&self) -> Usage {
+        let mut usage = self.state.usage.clone();
+        if let Some(used) = self.state.suspended.as_ref().and_then(|suspended| suspended.usage.as_ref()) {
+            usage.add(used);
+        }
+        usage
     }
 
     /// The definition of a step.
@@ -289,16 +344,23 @@ impl AgentWorkOrder {
         history: &'h StepHistory,
         definition: &StepDefinition,
     ) -> Option<&'h Arc<StepExecutionResult>> {
-        let settles = |(index, result): &(usize, &Arc<StepExecutionResult>)| {
-            result.step == definition.step
-                && result.error_code != Some(FailureCode::Interrupted)
-                && !self.reopened(&definition.step, *index)
-        };
-        let attempts = history.iter().enumerate().filter(settles);
-        let (count, last) = attempts.fold((0, None), |(count, _), (_, result)| (count + 1, Some(result)));
+        let attempts = self.attempts(history, &definition.step);
+        let (count, last) = attempts.fold((0, None), |(count, _), result| (count + 1, Some(result)));
         let tried_again = count < definition.retry.max_attempts
-            && last.is_some_and(|r| !r.success && r.error_code.is_some_and(FailureCode::is_retryable));
+            && last.is_some_and(|r| !r.success && r.error_code.is_some_and(FailureCode::allows_another_attempt));
         last.filter(|_| !tried_again)
+    }
+
+    /// Attempts of a step in the present round that ended by themselves.
+    pub fn attempts<'h>(
+        &self,
+        history: &'h StepHistory,
+        step: &StepName,
+    ) -> impl Iterator<Item = &'h Arc<StepExecutionResult>> {
+        let results = history.iter().enumerate().filter(|(index, result)| {
+            result.step == *step && result.error_code != Some(FailureCode::Interrupted) && !self.reopened(step, *index)
+        });
+        results.map(|(_, result)| result)
     }
 
     /// Whether a step has a standing success.

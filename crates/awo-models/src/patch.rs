@@ -84,6 +84,8 @@ patch! {
     waiting_for: Option<std::sync::Arc<str>>,
     /// See [`OrderState::waiting_until`].
     waiting_until: Option<crate::Timestamp>,
+    /// See [`OrderState::suspended`].
+    suspended: Option<std::sync::Arc<crate::SuspendedAttempt>>,
     /// See [`OrderState::interruptions`].
     interruptions: u32,
     /// See [`OrderState::usage`].

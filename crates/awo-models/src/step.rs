@@ -31,7 +31,7 @@ pub struct StepExecutionResult {
     /// The failure told to a person, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<Arc<str>>,
-    /// Wall time of the attempt.
+    /// Time that the attempt was at work. Time that it was suspended does not count.
     #[serde(rename = "duration_nanoseconds", with = "serde_nanos")]
     pub duration: Duration,
     /// Session of the agent program, where it has one.
@@ -65,6 +65,21 @@ pub struct Try {
     /// Wall time it took.
     #[serde(rename = "duration_nanoseconds", with = "serde_nanos")]
     pub duration: Duration,
+    /// How long the order was to wait before the next one, if it had to.
+    #[serde(
+        default,
+        rename = "waited_nanoseconds",
+        with = "serde_nanos::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub waited: Option<Duration>,
+}
+
+impl Try {
+    /// An execution that came to nothing, and after which the next one begins at once.
+    pub fn new(error_code: FailureCode, error_message: impl Into<Arc<str>>, duration: Duration) -> Self {
+        Self { error_code, error_message: error_message.into(), duration, waited: None }
+    }
 }
 
 /// The attempt in progress. It is stored before its agent starts, as long as the store takes writes.
@@ -84,6 +99,38 @@ pub struct CurrentStep {
     /// Commit and tree of the workspace before it, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<crate::WorkspaceSnapshot>,
+}
+
+/// An attempt that has begun and not ended: the service of its agent could not be used, and the order waits until it can.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspendedAttempt {
+    /// The attempt as it began.
+    pub current: CurrentStep,
+    /// Rounds of the order when it was suspended: it does not go on in a later one.
+    pub rounds: usize,
+    /// Where it goes on; `None` if it has to begin anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<SuspendedPlace>,
+    /// Executions so far. The last one is why it waits.
+    pub tries: Vec<Try>,
+    /// What they consumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Time that it was at work.
+    #[serde(rename = "worked_nanoseconds", with = "serde_nanos")]
+    pub worked: Duration,
+    /// Names of artifacts kept for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<crate::ArtifactName>,
+}
+
+/// Where a suspended attempt goes on: in a session of the agent, which knows the files as they were left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspendedPlace {
+    /// The session.
+    pub session_id: Arc<str>,
+    /// The workspace as the agent left it.
+    pub left: crate::WorkspaceSnapshot,
 }
 
 /// A retry or follow-up: results before `first_result` whose step is at or after `resumes_at` no longer count.

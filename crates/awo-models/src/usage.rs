@@ -49,6 +49,15 @@ impl Usage {
         self.agent_version = other.agent_version.clone().or(self.agent_version.take());
     }
 
+    /// Tokens that the model read or wrote anew: input, output, and what went into the provider's cache. What was read
+    /// from the cache is left out: it is read again with every turn, and would drown the rest.
+    pub fn tokens(&self) -> Option<u64> {
+        let (read, written) = (self.input_tokens, self.output_tokens);
+        let known = read.or(written).is_some();
+        let sum = [read, written, self.cache_write_tokens].into_iter().flatten().fold(0, u64::saturating_add);
+        known.then_some(sum)
+    }
+
     /// Cost in US dollars, for showing.
     #[expect(clippy::cast_precision_loss, reason = "for people; the exact figure is kept in nanodollars")]
     pub fn cost_usd(&self) -> Option<f64> {

@@ -52,16 +52,23 @@ pub struct StepDefinition {
     pub retry: RetryPolicy,
 }
 
-/// How often a step is tried.
+/// How often a step is tried, and how long is waited in between.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RetryPolicy {
     /// Attempts in one round, at least 1. Only failures that are retryable are tried again.
     pub max_attempts: u32,
+    /// Pause after the first failure; doubled after each further one.
+    #[serde(rename = "first_pause_nanoseconds", with = "serde_nanos")]
+    pub first_pause: Duration,
+    /// Longest pause.
+    #[serde(rename = "longest_pause_nanoseconds", with = "serde_nanos")]
+    pub longest_pause: Duration,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 1 }
+        Self { max_attempts: 1, first_pause: Duration::from_secs(10), longest_pause: Duration::from_mins(5) }
     }
 }
 

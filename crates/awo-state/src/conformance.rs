@@ -231,6 +231,7 @@ macro_rules! __state_repository_clauses {
             terminal_refuses_all_but_repetition_and_retry
             retry_supersedes_without_touching_results
             interrupted_result_rides_on_the_claim
+            who_waits_has_no_step_in_progress
             saved_result_clears_current
             dropped_future_stores_all_or_nothing
             same_idempotency_key_names_the_first_order

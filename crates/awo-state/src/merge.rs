@@ -150,6 +150,12 @@ fn check_words(change: &Change, fresh: &[Recorded]) -> Result<()> {
         if patch.status != sets {
             return Err(StateError::Refused("an event and the status that it sets do not fit"));
         }
+        if let EventKind::Waiting { waiting_for, waiting_until } = kind
+            && (patch.waiting_for.as_ref() != Some(&Some(Arc::clone(waiting_for)))
+                || patch.waiting_until != Some(Some(*waiting_until)))
+        {
+            return Err(StateError::Refused("what an order waits for is told alike in the event and the fields"));
+        }
         if matches!(kind, EventKind::Claimed { .. }) != (claims && place == 0) {
             return Err(StateError::Refused("a claim begins with `claimed`, and nothing else says it"));
         }
@@ -175,6 +181,8 @@ fn check_stranger(fresh: &[Recorded]) -> Result<()> {
                 interruptions: None,
                 error_code: None,
                 error_message: None,
+                waiting_for: p.waiting_for.filter(Option::is_some),
+                waiting_until: p.waiting_until.filter(Option::is_some),
                 completed_at: None,
                 ..p
             },
@@ -210,11 +218,16 @@ fn check_authority(head: &Head, change: &Change, fresh: &[Recorded]) -> Result<(
     Ok(())
 }
 
-/// One patch for all the words. A saved result ends the attempt in progress, whatever was said before it.
+/// One patch for all the words. A saved result ends the attempt in progress, whatever was said before it; who waits has
+/// no step in progress, and a step that begins ends the waiting.
 fn folded(fresh: &[Recorded]) -> OrderPatch {
     fresh.iter().fold(OrderPatch::default(), |mut all, Recorded { kind, patch, .. }| {
-        if matches!(kind, EventKind::StepFinished { .. }) {
-            all.current_step = Some(None);
+        match kind {
+            EventKind::StepFinished { .. } | EventKind::Waiting { .. } => all.current_step = Some(None),
+            EventKind::StepStarted(_) | EventKind::StepResumed(_) | EventKind::Ended { .. } => {
+                (all.waiting_for, all.waiting_until) = (Some(None), Some(None));
+            }
+            _ => {}
         }
         all.then(patch)
     })

@@ -10,7 +10,7 @@ fn order(attempts: u32) -> AgentWorkOrder {
         goal: StepGoal::Report,
         required,
         timeout: None,
-        retry: RetryPolicy { max_attempts: attempts },
+        retry: RetryPolicy { max_attempts: attempts, ..RetryPolicy::default() },
     };
     let spec = OrderSpec {
         repository_url: "https://example.org/a/b".into(),
@@ -101,4 +101,64 @@ fn a_round_reopens_its_step_and_all_after_it() {
     let again = history("classify plan:agent_crashed plan");
     assert_eq!(order.count_done(&again), 2);
     assert!(!order.superseded(&again, 2));
+}
+
+#[test]
+fn trouble_that_was_waited_for_is_no_reason_for_another_attempt() {
+    let order = order(3);
+    for code in ["agent_rate_limited", "agent_overloaded"] {
+        let past = history(&format!("classify:{code}"));
+        assert!(order.settled_by(&past, &order.spec.workflow[0]).is_some(), "{code}");
+    }
+}
+
+#[test]
+fn what_earlier_releases_stored_reads_as_it_was_meant() {
+    let retry: RetryPolicy = serde_json::from_str(r#"{"max_attempts":1}"#).unwrap();
+    assert_eq!(retry, RetryPolicy::default());
+    let limits: Limits = serde_json::from_str(r#"{"step_timeout_nanoseconds":3600000000000}"#).unwrap();
+    assert_eq!(limits, Limits::default());
+    let plain = serde_json::to_string(&limits).unwrap();
+    assert_eq!(plain, r#"{"step_timeout_nanoseconds":3600000000000}"#, "and what is not limited is not written");
+    let tried = r#"{"error_code":"output_invalid","error_message":"x","duration_nanoseconds":7}"#;
+    let read: crate::Try = serde_json::from_str(tried).unwrap();
+    assert_eq!((read.waited, serde_json::to_string(&read).unwrap().as_str()), (None, tried));
+}
+
+#[test]
+fn the_stored_form_of_limits_and_of_a_suspended_attempt_is_locked() {
+    let order = OrderLimits {
+        max_turns: Some(1),
+        max_tokens: Some(2),
+        max_cost_nanousd: Some(3),
+        timeout: Some(Duration::from_nanos(4)),
+    };
+    let limits = Limits { silence_timeout: Some(Duration::from_nanos(5)), order, ..Limits::default() };
+    let tried = crate::Try {
+        waited: Some(Duration::from_nanos(6)),
+        ..crate::Try::new(FailureCode::AgentRateLimited, "429", Duration::from_nanos(7))
+    };
+    let suspended = SuspendedAttempt {
+        current: CurrentStep {
+            step: StepName::known("plan"),
+            agent_name: AgentName::known("planner"),
+            attempt: 1,
+            started_at: Timestamp::UNIX_EPOCH,
+            session_id: None,
+            before: None,
+        },
+        rounds: 0,
+        place: Some(crate::SuspendedPlace {
+            session_id: "s".into(),
+            left: crate::WorkspaceSnapshot { head: "h".into(), tree: "t".into(), branch: None },
+        }),
+        tries: vec![tried],
+        usage: Some(Usage { turns: Some(8), ..Usage::default() }),
+        worked: Duration::from_nanos(9),
+        artifacts: Vec::new(),
+    };
+    let stored = serde_json::to_string(&(&limits, &suspended)).unwrap();
+    insta::assert_snapshot!(stored, @r#"[{"step_timeout_nanoseconds":3600000000000,"silence_timeout_nanoseconds":5,"order":{"max_turns":1,"max_tokens":2,"max_cost_nanousd":3,"timeout_nanoseconds":4}},{"current":{"step":"plan","agent_name":"planner","attempt":1,"started_at":"1970-01-01T00:00:00Z"},"rounds":0,"place":{"session_id":"s","left":{"head":"h","tree":"t","branch":null}},"tries":[{"error_code":"agent_rate_limited","error_message":"429","duration_nanoseconds":7,"waited_nanoseconds":6}],"usage":{"turns":8},"worked_nanoseconds":9}]"#);
+    let read: (Limits, SuspendedAttempt) = serde_json::from_str(&stored).unwrap();
+    assert_eq!(read, (limits, suspended));
 }

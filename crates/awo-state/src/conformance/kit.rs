@@ -146,6 +146,17 @@ pub fn handed_over(change: Change) -> Change {
     change.with(EventKind::HandedOver, at(5), patch)
 }
 
+/// A wait until a moment of the suite.
+pub fn waiting(change: Change, what: &str, until: u64) -> Change {
+    let (waiting_for, waiting_until): (Arc<str>, _) = (what.into(), at(until));
+    let patch = OrderPatch {
+        waiting_for: Some(Some(Arc::clone(&waiting_for))),
+        waiting_until: Some(Some(waiting_until)),
+        ..OrderPatch::default()
+    };
+    change.with(EventKind::Waiting { waiting_for, waiting_until }, at(2), patch)
+}
+
 /// A request to cancel.
 pub fn cancel_requested(change: Change) -> Change {
     let patch = OrderPatch { cancel_requested: Some(true), ..OrderPatch::default() };

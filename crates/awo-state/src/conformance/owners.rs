@@ -197,3 +197,37 @@ pub async fn interrupted_result_rides_on_the_claim(fixture: &dyn Fixture) {
     let answer = repository.save_step_history(first.id, &history, &foreign).await;
     assert!(matches!(answer, Err(StateError::Refused(_))), "{answer:?}");
 }
+
+/// An order that waits says for what and until when, and has no step in progress; a step that goes on ends the waiting.
+pub async fn who_waits_has_no_step_in_progress(fixture: &dyn Fixture) {
+    let repository = fixture.repository().await;
+    let mut owner = Owner::of_new(&repository, 1).await;
+    let begins = OrderPatch { current_step: Some(Some(current("classify", 1))), ..OrderPatch::default() };
+    owner.change.record(EventKind::StepStarted(current("classify", 1)), at(1), begins.clone());
+    owner.save().await.unwrap();
+    let waiting = kit::waiting(owner.change.clone(), "a rate limit", 8);
+    let lies = waiting.recorded()[0].patch.clone();
+    let lies = OrderPatch { waiting_until: Some(Some(at(9))), ..lies };
+    let lie = owner.change.clone().with(waiting.recorded()[0].kind.clone(), at(2), lies);
+    let answer = repository.save_step_history(owner.id, &owner.history, &lie).await;
+    assert!(matches!(answer, Err(StateError::Refused(_))), "event and fields say different times: {answer:?}");
+
+    owner.change = waiting;
+    owner.save().await.unwrap();
+    let seen = look(&repository, owner.id).await;
+    assert_eq!(seen.order.state.status, AgentWorkOrderStatus::Running);
+    assert_eq!(seen.order.state.current_step, None, "no step is in progress");
+    assert_eq!(seen.order.state.waiting_for.as_deref(), Some("a rate limit"));
+    assert_eq!(seen.order.state.waiting_until, Some(at(8)));
+
+    // Another owner waits on.
+    let mut owner = Owner::claiming(&repository, 1, 2).await;
+    assert_eq!(look(&repository, owner.id).await.order.state.waiting_until, Some(at(8)));
+    owner.change.record(EventKind::StepResumed(current("classify", 1)), at(8), begins);
+    owner.save().await.unwrap();
+    let state = look(&repository, owner.id).await.order.state;
+    assert_eq!((state.waiting_for, state.waiting_until), (None, None));
+    assert_eq!(state.current_step, Some(current("classify", 1)));
+    owner.finish("classify", 1).await;
+    look(&repository, owner.id).await.check();
+}
