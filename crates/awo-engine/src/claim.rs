@@ -1,14 +1,16 @@
 //! Takes an order over: decides what a claim says (pure), and gets it stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use awo_models::{
-    AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventKind, Evidence, Failure, FailureCode, OrderPatch,
+    AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventKind, Failure, FailureCode, OrderPatch,
     StepExecutionResult, StepHistory, Timestamp,
 };
 use awo_state::{Change, ClaimId, OrderSnapshot};
 
 use crate::progress::{Ending, Move, agent_of, next_move};
+use crate::suspension::{self, goes_on, settled_fields};
 
 /// What a claim says, and what the order is like once it is stored.
 #[derive(Debug)]
@@ -33,56 +35,51 @@ pub(crate) struct Claimant {
 
 /// Decides a claim. With `cannot_run` the order is claimed and ended in one commit.
 ///
-/// One commit says: claimed, the `interrupted` result of a cut attempt, and the start of the first step.
+/// One commit says: claimed, the `interrupted` result of a cut attempt, and the start of the first step. An order that
+/// waits goes on waiting: its first step is not started.
 pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: Option<&Failure>) -> Claim {
     let Claimant { id, worker, now, session_id } = claimant;
     let mut order = AgentWorkOrder::clone(&seen.order);
     let mut history = seen.history.clone();
     let started_at = order.state.started_at.or(Some(now));
-    let claimed = OrderPatch {
-        started_at: Some(started_at),
-        waiting_for: Some(None),
-        waiting_until: Some(None),
-        ..OrderPatch::default()
-    };
+    let claimed = OrderPatch { started_at: Some(started_at), ..OrderPatch::default() };
     let mut change = Change::if_unchanged(seen.seq).claiming(id, &worker, now, claimed);
 
-    let cut = order.state.current_step.take();
-    let has_result = cut.is_some();
-    if let Some(cut) = cut {
-        let result = interrupted(&cut, now, cannot_run.is_none());
-        change.record(
-            EventKind::StepFinished {
-                index: history.len(),
-                step: result.step.clone(),
-                attempt: result.attempt,
-                success: false,
-            },
-            now,
-            OrderPatch { interruptions: Some(order.state.interruptions.saturating_add(1)), ..OrderPatch::default() },
-        );
-        history.push(result);
+    if let Some(cut) = order.state.current_step.take() {
+        let result = interrupted(&order, &cut, now, cannot_run.is_none());
+        let patch = OrderPatch {
+            interruptions: Some(order.state.interruptions.saturating_add(1)),
+            ..settled_fields(&order, &result)
+        };
+        finish(&mut change, &mut order, &mut history, result, patch, now);
     }
-    let mut first = match cannot_run {
-        Some(failure) => {
+    let cancelled = Ending {
+        status: AgentWorkOrderStatus::Cancelled,
+        error_code: Some(FailureCode::Cancelled),
+        error_message: Some("cancelled on request".into()),
+    };
+    let (first, ending) = match (cannot_run, next_move(&order, &history)) {
+        (Some(failure), _) => {
             let ending = Ending {
                 status: AgentWorkOrderStatus::Failed,
                 error_code: Some(failure.code),
                 error_message: Some(Arc::clone(&failure.message)),
             };
-            change.record(EventKind::Ended { status: ending.status }, now, end_patch(&ending, now));
-            None
+            (None, Some(ending))
         }
-        None => Some(next_move(&order, &history)),
+        (None, next) if order.state.cancel_requested && next.step().is_some() => (None, Some(cancelled)),
+        (None, next) => (Some(next), None),
     };
-    if order.state.cancel_requested && matches!(first, Some(Move::Run(_))) {
-        let ending = Ending {
-            status: AgentWorkOrderStatus::Cancelled,
-            error_code: Some(FailureCode::Cancelled),
-            error_message: Some("cancelled on request".into()),
-        };
-        change.record(EventKind::Ended { status: ending.status }, now, end_patch(&ending, now));
-        first = None;
+    // Whoever waits goes on with the attempt that waits; in all other cases it is over.
+    let goes_on = matches!(&first, Some(Move::Wait(definition, _)) if goes_on(&order, definition).is_some());
+    if let Some(suspended) = order.state.suspended.clone().filter(|_| !goes_on) {
+        let failure = left_behind(ending.as_ref());
+        let result = suspension::ended(&suspended.current, Some(&suspended), &failure, now, Duration::ZERO);
+        let patch = settled_fields(&order, &result);
+        finish(&mut change, &mut order, &mut history, result, patch, now);
+    }
+    if let Some(ending) = &ending {
+        change.record(EventKind::Ended { status: ending.status }, now, end_patch(ending, now));
     }
     if let Some(Move::Run(definition)) = &first {
         let current = CurrentStep {
@@ -96,10 +93,42 @@ pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: O
         let patch = OrderPatch { current_step: Some(Some(current.clone())), ..OrderPatch::default() };
         change.record(EventKind::StepStarted(current), now, patch);
     }
+    order.state = seen.order.state.clone();
     for recorded in change.recorded() {
         recorded.patch.apply(&mut order.state);
     }
+    let has_result = history.len() > seen.history.len();
     Claim { order, history, change, has_result, first }
+}
+
+/// Says that an attempt has ended, in a claim.
+fn finish(
+    change: &mut Change,
+    order: &mut AgentWorkOrder,
+    history: &mut StepHistory,
+    result: StepExecutionResult,
+    patch: OrderPatch,
+    now: Timestamp,
+) {
+    patch.apply(&mut order.state);
+    let event = EventKind::StepFinished {
+        index: history.len(),
+        step: result.step.clone(),
+        attempt: result.attempt,
+        success: false,
+    };
+    change.record(event, now, OrderPatch { current_step: Some(None), ..patch });
+    history.push(result);
+}
+
+/// Why a suspended attempt does not go on.
+fn left_behind(ending: Option<&Ending>) -> Failure {
+    match ending {
+        Some(ending) if ending.status == AgentWorkOrderStatus::Cancelled => {
+            Failure::new(FailureCode::Cancelled, "cancelled on request while it waited")
+        }
+        _ => Failure::new(FailureCode::Interrupted, "it was waiting, and did not go on"),
+    }
 }
 
 /// The fields that say how an order ended.
@@ -108,6 +137,8 @@ pub(crate) fn end_patch(ending: &Ending, at: Timestamp) -> OrderPatch {
         status: Some(ending.status),
         error_code: Some(ending.error_code),
         error_message: Some(ending.error_message.clone()),
+        waiting_for: Some(None),
+        waiting_until: Some(None),
         completed_at: Some(Some(at)),
         ..OrderPatch::default()
     }
@@ -120,29 +151,13 @@ pub(crate) fn last_snapshot(order: &AgentWorkOrder, history: &StepHistory) -> Op
     results.filter(|result| result.success).find_map(|result| result.evidence.after.clone())
 }
 
-fn interrupted(cut: &CurrentStep, now: Timestamp, runs_again: bool) -> StepExecutionResult {
-    let duration = now.duration_since(cut.started_at);
+fn interrupted(order: &AgentWorkOrder, cut: &CurrentStep, now: Timestamp, runs_again: bool) -> StepExecutionResult {
     let message = if runs_again {
         "the worker ended during this attempt; the step runs again"
     } else {
         "the worker ended during this attempt"
     };
-    StepExecutionResult {
-        step: cut.step.clone(),
-        agent_name: cut.agent_name.clone(),
-        attempt: cut.attempt,
-        success: false,
-        output: None,
-        output_truncated: false,
-        error_code: Some(FailureCode::Interrupted),
-        error_message: Some(message.into()),
-        duration: duration.try_into().unwrap_or_default(),
-        session_id: None,
-        started_at: cut.started_at,
-        timestamp: now,
-        evidence: Evidence::default(),
-        usage: None,
-        tries: Vec::new(),
-        artifacts: Vec::new(),
-    }
+    let failure = Failure::new(FailureCode::Interrupted, message);
+    let since = now.duration_since(cut.started_at).try_into().unwrap_or_default();
+    suspension::ended(cut, order.state.suspended.as_deref(), &failure, now, since)
 }

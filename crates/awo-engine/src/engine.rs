@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_models::{ArtifactName, OrderId};
+use awo_models::{ArtifactName, OrderId, RetryPolicy, StepName};
 use awo_state::{ArtifactContent, ArtifactStore, LogEntry, LogLevel, StateError, StateRepository};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -15,6 +15,7 @@ use crate::live::LiveOrders;
 use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore};
 use crate::recorder::describe;
 use crate::retention::RetentionPolicy;
+use crate::waiting::{Moment, WaitingPolicy};
 
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -59,6 +60,11 @@ impl Engine {
         }
     }
 
+    /// Now, for a decision in which there is chance.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), random: self.clock.random() }
+    }
+
     /// A session id for the next attempt, if the agent's program takes one from us.
     pub(crate) fn new_session_id(&self, agent: &str) -> Option<Arc<str>> {
         let takes = self.agents.get(agent).is_some_and(|program| program.capabilities().chooses_session);
@@ -89,6 +95,12 @@ pub struct Settings {
     pub max_queued: usize,
     /// Wall time of one step, where neither the step nor the order says otherwise.
     pub step_timeout: Duration,
+    /// How often a step is tried, where the order does not say otherwise.
+    pub retry: RetryPolicy,
+    /// Attempts of single steps, where the order does not say otherwise.
+    pub attempts: BTreeMap<StepName, u32>,
+    /// How long an order may wait for the service of its agent.
+    pub waiting: WaitingPolicy,
     /// How long a step waits for its save in all; then the work goes on without.
     pub save_budget: Duration,
     /// How long one try of a save may take.
@@ -120,6 +132,9 @@ impl Default for Settings {
             max_running: 8,
             max_queued: 1_000,
             step_timeout: Duration::from_hours(1),
+            retry: RetryPolicy::default(),
+            attempts: BTreeMap::new(),
+            waiting: WaitingPolicy::default(),
             save_budget: Duration::from_secs(2),
             save_try: Duration::from_secs(1),
             save_pause: Duration::from_millis(50),

@@ -8,7 +8,8 @@
 //! | `awo_log_lines_left_out_total` | counter | lines that are missing in the logs of orders, as the log could not keep up |
 //! | `awo_orders_claimed_total{after}` | counter | orders that were taken to be run, after `waiting` or after an `interruption` |
 //! | `awo_orders_ended_total{status}` | counter | orders that ended here |
-//! | `awo_orders_running`, `awo_orders_queued` | gauge | orders that run and wait here |
+//! | `awo_orders_running`, `awo_orders_queued` | gauge | orders that run here, and that wait for a place |
+//! | `awo_orders_waiting` | gauge | orders among those that run that only wait: for a limit to reset, or for another attempt |
 //! | `awo_orders_degraded` | gauge | orders whose saves the store does not take at present |
 //! | `awo_results_unsaved` | gauge | results of these that are not stored yet |
 
@@ -44,6 +45,7 @@ pub(crate) fn ended(status: AgentWorkOrderStatus) {
 #[expect(clippy::cast_precision_loss, reason = "counts of orders are far below 2^52")]
 pub(crate) fn set_gauges(health: &EngineHealth) {
     gauge!("awo_orders_running").set(health.running as f64);
+    gauge!("awo_orders_waiting").set(health.waiting as f64);
     gauge!("awo_orders_queued").set(health.queued as f64);
     gauge!("awo_orders_degraded").set(health.degraded_orders as f64);
     gauge!("awo_results_unsaved").set(health.unsaved_results as f64);

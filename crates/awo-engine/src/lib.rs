@@ -9,6 +9,8 @@
 //! | when what is saved: **the run loop** | `run.rs` |
 //! | what comes next in an order | `progress.rs` |
 //! | what becomes of an order that somebody left | `recovery.rs`, `workspace.rs` |
+//! | whether and how long an order waits | `waiting.rs`, `parking.rs`, `suspension.rs` |
+//! | what an order may use, and when it is used up | `budget.rs` |
 //! | what a claim says, and how it gets stored | `claim.rs`, `claiming.rs` |
 //! | what happens when the store fails | `recorder.rs` |
 //! | what an order's own log says, and how it gets there | `chronicle.rs` |
@@ -22,6 +24,7 @@
 
 mod answers;
 mod branch_name;
+mod budget;
 mod chronicle;
 mod claim;
 mod claiming;
@@ -33,6 +36,7 @@ mod issue_reference;
 mod live;
 mod new_order;
 mod orchestrator;
+mod parking;
 pub mod ports;
 mod progress;
 mod pull_request;
@@ -43,6 +47,8 @@ mod retention;
 mod run;
 mod spilling;
 mod steps;
+mod suspension;
+mod waiting;
 mod work_orders;
 mod workflows;
 mod workspace;
@@ -55,11 +61,12 @@ pub use engine::Settings;
 pub use error::{EngineError, FieldError};
 pub use hints::Hint;
 pub use live::Persistence;
-pub use new_order::NewOrder;
+pub use new_order::{MAX_ATTEMPTS, NewOrder};
 pub use orchestrator::{Orchestrator, OrchestratorBuilder};
 pub use recovery::{Forecast, Foreseen, ForeseenOrder};
 pub use retention::{EndedOrder, Expired, Limit, Orphan, RetentionPolicy, Retired, plan as plan_retention};
 pub use run::RunEnd;
+pub use waiting::WaitingPolicy;
 pub use work_orders::{Created, EngineHealth, ListedOrder, OrderList, OrderView, WorkOrders};
 pub use workflows::{COMMANDS, OPTIONAL_STEPS};
 

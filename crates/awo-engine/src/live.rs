@@ -34,6 +34,7 @@ pub(crate) struct LiveOrder {
     reason: OnceLock<StopReason>,
     degraded: AtomicBool,
     finishing: AtomicBool,
+    waiting: AtomicBool,
     pending_steps: AtomicUsize,
 }
 
@@ -76,6 +77,11 @@ impl LiveOrder {
 
     pub(crate) fn set_finishing(&self) {
         self.finishing.store(true, Ordering::Relaxed);
+    }
+
+    /// Says whether the order only waits, without an agent and without a place among those that run.
+    pub(crate) fn set_waiting(&self, waiting: bool) {
+        self.waiting.store(waiting, Ordering::Relaxed);
     }
 
     fn view(&self) -> Persistence {
@@ -145,6 +151,11 @@ impl LiveOrders {
 
     pub(crate) fn count(&self) -> usize {
         self.all().len()
+    }
+
+    /// Orders among them that only wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.all().values().filter(|order| order.waiting.load(Ordering::Relaxed)).count()
     }
 
     /// Orders whose saves are not acknowledged at present, and how many of their results are not stored.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{
-    Idempotency, Isolation, Limits, Network, OrderSpec, SandboxType, StepDefinition, StepName, WorkflowType,
-    check_workflow,
+    Idempotency, Isolation, Limits, Network, OrderLimits, OrderSpec, RetryPolicy, SandboxType, StepDefinition,
+    StepName, WorkflowType, check_workflow,
 };
 
 use crate::engine::Engine;
@@ -14,6 +14,8 @@ use crate::workflows::{COMMANDS, OPTIONAL_STEPS, built_in, command};
 
 /// Longest request, in bytes.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
+/// Most attempts that a step may be given.
+pub const MAX_ATTEMPTS: u32 = 10;
 
 /// What somebody asks for. [`NewOrder::new`] fills in the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +50,12 @@ pub struct NewOrder {
     pub max_cost_nanousd: Option<u64>,
     /// Wall time of one step.
     pub step_timeout: Option<Duration>,
+    /// Longest time an agent may give no sign of life.
+    pub silence_timeout: Option<Duration>,
+    /// Attempts of each step.
+    pub max_attempts: Option<u32>,
+    /// Limits of the order as a whole.
+    pub order_limits: OrderLimits,
     /// Who asks.
     pub requested_by: Option<String>,
     /// Key against doubled requests.
@@ -73,6 +81,9 @@ impl NewOrder {
             max_turns: None,
             max_cost_nanousd: None,
             step_timeout: None,
+            silence_timeout: None,
+            max_attempts: None,
+            order_limits: OrderLimits::default(),
             requested_by: None,
             idempotency: None,
         }
@@ -117,8 +128,33 @@ impl NewOrder {
         if self.step_timeout.is_some_and(|limit| limit.is_zero() || limit > Duration::from_hours(24)) {
             problem("limits.step_timeout_seconds", "must be more than 0 and at most 86400".into());
         }
+        if self.silence_timeout.is_some_and(|limit| limit.is_zero() || limit > Duration::from_hours(24)) {
+            problem("limits.silence_timeout_seconds", "must be more than 0 and at most 86400".into());
+        }
+        if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS).contains(&attempts)) {
+            problem("limits.max_attempts", format!("must be 1 to {MAX_ATTEMPTS}"));
+        }
+        let OrderLimits { max_turns, max_tokens, max_cost_nanousd, timeout } = &self.order_limits;
+        if *max_turns == Some(0) {
+            problem("limits.order.max_turns", "is 0; an agent needs at least one turn".into());
+        }
+        if *max_tokens == Some(0) {
+            problem("limits.order.max_tokens", "is 0; an agent needs tokens".into());
+        }
+        if *max_cost_nanousd == Some(0) {
+            problem("limits.order.max_cost_usd", "is less than a billionth of a dollar".into());
+        }
+        if timeout.is_some_and(|limit| limit.is_zero() || limit > Duration::from_hours(24 * 30)) {
+            problem("limits.order.timeout_seconds", "must be more than 0 and at most 2592000".into());
+        }
         let agent = choose_agent(self.agent.as_deref(), engine).map_err(|reason| problem("agent", reason)).ok();
-        let workflow = self.workflow().map_err(|e| problem(e.field, e.message)).unwrap_or_default();
+        let mut workflow = self.workflow().map_err(|e| problem(e.field, e.message)).unwrap_or_default();
+        for definition in &mut workflow {
+            let settings = &engine.settings;
+            let usual = settings.attempts.get(&definition.step).copied().unwrap_or(settings.retry.max_attempts);
+            definition.retry =
+                RetryPolicy { max_attempts: self.max_attempts.unwrap_or(usual).max(1), ..settings.retry.clone() };
+        }
 
         let (Some(agent), true) = (agent, errors.is_empty()) else {
             return Err(errors);
@@ -145,6 +181,8 @@ impl NewOrder {
                 max_turns: self.max_turns,
                 max_cost_nanousd: self.max_cost_nanousd,
                 step_timeout: self.step_timeout.unwrap_or(engine.settings.step_timeout),
+                silence_timeout: self.silence_timeout,
+                order: self.order_limits,
             },
             requested_by: self.requested_by.map(Arc::from),
             idempotency: self.idempotency,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
 use awo_state::{ArtifactStore, OrderLog, OrderQuery, StateError, StateRepository};
 use futures::FutureExt as _;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +19,7 @@ use crate::engine::{Engine, Settings};
 use crate::error::EngineError;
 use crate::hints::Hints;
 use crate::live::{LiveOrders, StopReason};
+use crate::parking::{Places, Seat};
 use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore, SystemClock};
 use crate::queue::{QueueReceiver, QueueSender, queue};
 use crate::recorder::describe;
@@ -171,14 +171,14 @@ impl Orchestrator {
     /// Runs one order to its end on the caller's task, whatever the queue. An error means that this process may not, or
     /// cannot, go on with it; what is stored is then untouched.
     pub async fn run_order(&self, id: OrderId) -> Result<RunEnd, StateError> {
-        run_order(&self.engine, id).await
+        run_order(&self.engine, id, &mut Seat::free()).await
     }
 
     /// Runs one order on a task of its own, whatever the queue. [`Orchestrator::drain`] waits for it.
     /// The handle ends when nothing runs the order here any more.
     pub fn spawn_order(&self, id: OrderId) -> JoinHandle<()> {
         let engine = Arc::clone(&self.engine);
-        self.tasks.spawn(async move { run_and_log(&engine, id).await })
+        self.tasks.spawn(async move { run_and_log(&engine, id, Seat::free()).await })
     }
 
     /// What the next start would do with each order that has not ended. Changes nothing; meant for a moment when nobody
@@ -252,14 +252,20 @@ impl Orchestrator {
 
 /// Takes orders in line, each when there is a place for it.
 async fn dispatch(engine: Arc<Engine>, mut waiting: QueueReceiver, tasks: TaskTracker) {
-    let places = Arc::new(Semaphore::new(engine.settings.max_running.max(1)));
+    let places = Places::new(engine.settings.max_running);
     let draining = engine.draining.clone();
     loop {
         let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((place, waiting.next().await?))
+            loop {
+                let seat = places.seat().await?;
+                tokio::select! {
+                    biased;
+                    id = waiting.next() => return Some((seat, id?)),
+                    () = places.wanted() => {} // by an order that has waited; there is none in the queue
+                }
+            }
         };
-        let (place, id) = tokio::select! {
+        let (seat, id) = tokio::select! {
             biased;
             () = draining.cancelled() => return,
             next = next => match next {
@@ -268,20 +274,17 @@ async fn dispatch(engine: Arc<Engine>, mut waiting: QueueReceiver, tasks: TaskTr
             },
         };
         let engine = Arc::clone(&engine);
-        tasks.spawn(async move {
-            run_and_log(&engine, id).await;
-            drop(place);
-        });
+        tasks.spawn(async move { run_and_log(&engine, id, seat).await });
     }
 }
 
 /// Runs an order. A panic outside its steps, and a save that is refused although nobody fenced us, are defects of ours:
 /// the order is claimed anew once, and failed if it happens again.
-async fn run_and_log(engine: &Engine, id: OrderId) {
-    let mut stopped = run_caught(engine, id).await.err();
+async fn run_and_log(engine: &Engine, id: OrderId, mut seat: Seat) {
+    let mut stopped = run_caught(engine, id, &mut seat).await.err();
     if let Some(defect) = stopped.take_if(|stopped| is_defect(stopped)) {
         error!(agent_work_order_id = %id, reason = describe(&defect), "workflow_claimed_anew");
-        stopped = run_caught(engine, id).await.err();
+        stopped = run_caught(engine, id, &mut seat).await.err();
         if let Some(defect) = stopped.take_if(|stopped| is_defect(stopped)) {
             let failure = Failure::new(FailureCode::Internal, format!("it was stopped twice: {}", describe(&defect)));
             stopped = fail_order(engine, id, &failure).await.err();
@@ -296,8 +299,9 @@ fn is_defect(stopped: &StateError) -> bool {
     matches!(stopped, StateError::Conflict { .. } | StateError::Refused(_) | StateError::Transition(_))
 }
 
-async fn run_caught(engine: &Engine, id: OrderId) -> Result<RunEnd, StateError> {
-    let ran = AssertUnwindSafe(run_order(engine, id)).catch_unwind().await;
+async fn run_caught(engine: &Engine, id: OrderId, seat: &mut Seat) -> Result<RunEnd, StateError> {
+    seat.take().await;
+    let ran = AssertUnwindSafe(run_order(engine, id, seat)).catch_unwind().await;
     ran.unwrap_or(Err(StateError::Refused("awo panicked while it ran the order")))
 }
 

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use awo_models::{
-    AgentName, AgentWorkOrder, AgentWorkOrderStatus, FailureCode, StepDefinition, StepExecutionResult, StepHistory,
+    AgentName, AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, StepDefinition, StepExecutionResult,
+    StepHistory, Timestamp,
 };
 
-/// What an order needs next, judged by its history alone.
+use crate::budget;
+
+/// What an order needs next, judged by what it is and its history.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Move {
     /// Run this step.
     Run(StepDefinition),
+    /// Wait until this time, then run this step.
+    Wait(StepDefinition, Timestamp),
     /// End it.
     End(Ending),
 }
@@ -26,9 +31,16 @@ pub(crate) struct Ending {
 /// The next move of an order.
 pub(crate) fn next_move(order: &AgentWorkOrder, history: &StepHistory) -> Move {
     let mut optional_failure = None;
-    for definition in &order.spec.workflow {
+    for (place, definition) in order.spec.workflow.iter().enumerate() {
         match order.settled_by(history, definition) {
-            None => return Move::Run(definition.clone()),
+            None => {
+                let required = order.spec.workflow.iter().skip(place).any(|open| open.required);
+                return match (budget::used_up(order, history), order.state.waiting_until) {
+                    (Some(used_up), _) => Move::End(out_of_budget(definition, required, &used_up)),
+                    (None, Some(until)) => Move::Wait(definition.clone(), until),
+                    (None, None) => Move::Run(definition.clone()),
+                };
+            }
             Some(result) if result.success => {}
             Some(result) if definition.required => return Move::End(ending(AgentWorkOrderStatus::Failed, result)),
             Some(result) => optional_failure = Some(result),
@@ -39,6 +51,25 @@ pub(crate) fn next_move(order: &AgentWorkOrder, history: &StepHistory) -> Move {
         Some(result) => ending(completed, result),
         None => Ending { status: completed, error_code: None, error_message: None },
     })
+}
+
+impl Move {
+    /// The step that is run now or later.
+    pub(crate) fn step(&self) -> Option<&StepDefinition> {
+        match self {
+            Self::Run(definition) | Self::Wait(definition, _) => Some(definition),
+            Self::End(_) => None,
+        }
+    }
+}
+
+/// The end of an order that may use no more. As with failures, it fails it only if a step is open that must not fail.
+fn out_of_budget(open: &StepDefinition, required: bool, used_up: &Failure) -> Ending {
+    Ending {
+        status: if required { AgentWorkOrderStatus::Failed } else { AgentWorkOrderStatus::Completed },
+        error_code: Some(used_up.code),
+        error_message: Some(format!("step `{}` was not begun: {}", open.step, used_up.message).into()),
+    }
 }
 
 /// The end of an order by a result that did not succeed.

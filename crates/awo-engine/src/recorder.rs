@@ -7,7 +7,9 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use awo_models::{AgentWorkOrder, CurrentStep, EventKind, OrderPatch, StepExecutionResult, StepHistory};
+use awo_models::{
+    AgentWorkOrder, CurrentStep, EventKind, OrderPatch, StepExecutionResult, StepHistory, SuspendedAttempt,
+};
 use awo_state::{Change, Committed, LogLevel, StateError};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,7 @@ use crate::figures;
 use crate::live::{LiveOrder, StopReason};
 use crate::ports::Spill;
 use crate::spilling::forget;
+use crate::waiting::Pause;
 
 /// This process may not, or cannot, go on with the order; the order is untouched for its next owner.
 pub(crate) type Stopped = StateError;
@@ -76,8 +79,41 @@ impl<'e> Recorder<'e> {
 
     /// Notes that an attempt begins.
     pub(crate) fn started(&mut self, current: CurrentStep) {
-        let patch = OrderPatch { current_step: Some(Some(current.clone())), ..OrderPatch::default() };
+        let patch = self.at_work(&current);
         self.record(EventKind::StepStarted(current), patch);
+    }
+
+    /// Notes that a suspended attempt goes on.
+    pub(crate) fn resumed(&mut self, current: CurrentStep) {
+        let patch = self.at_work(&current);
+        self.record(EventKind::StepResumed(current), patch);
+    }
+
+    fn at_work(&self, current: &CurrentStep) -> OrderPatch {
+        let waited = self.order.state.waiting_until.is_some();
+        OrderPatch {
+            current_step: Some(Some(current.clone())),
+            waiting_for: waited.then_some(None),
+            waiting_until: waited.then_some(None),
+            ..OrderPatch::default()
+        }
+    }
+
+    /// Notes that the order waits; with `suspended`, in the middle of an attempt.
+    pub(crate) fn waits(&mut self, pause: Pause, suspended: Option<SuspendedAttempt>) {
+        let Pause { waiting_for, until: waiting_until, .. } = pause;
+        let session_id = suspended.as_ref().and_then(|suspended| suspended.place.as_ref()).map(|p| &p.session_id);
+        let patch = OrderPatch {
+            current_step: Some(None),
+            waiting_for: Some(Some(Arc::clone(&waiting_for))),
+            waiting_until: Some(Some(waiting_until)),
+            agent_session_id: session_id.map(|id| Some(Arc::clone(id))),
+            // The execution has ended by itself, see `finished`.
+            interruptions: (suspended.is_some() && self.order.state.interruptions > 0).then_some(0),
+            suspended: suspended.map(|suspended| Some(Arc::new(suspended))),
+            ..OrderPatch::default()
+        };
+        self.record(EventKind::Waiting { waiting_for, waiting_until }, patch);
     }
 
     /// Notes the result of an attempt.

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId, StepName};
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId, StepDefinition, StepName};
 use awo_state::OrderSnapshot;
 
-use crate::claim::last_snapshot;
 use crate::engine::Engine;
 use crate::ports::Standing;
 use crate::progress::{Move, next_move};
 use crate::spilling::with_spill;
+use crate::suspension::workspace_left;
 use crate::workspace::sandbox_request;
 
 /// What an order needs before it can be claimed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Need {
     /// Its checkout: this step runs next.
-    Workspace(StepName),
+    Workspace(StepDefinition),
     /// Nothing: it is ended with this status.
     Nothing(AgentWorkOrderStatus),
     /// It is not run any more.
@@ -28,10 +28,10 @@ pub(crate) fn need(seen: &OrderSnapshot, limit: u32) -> Need {
     let (order, history) = (&seen.order, &seen.history);
     match next_move(order, history) {
         Move::End(ending) => Need::Nothing(ending.status),
-        Move::Run(_) if order.state.cancel_requested => Need::Nothing(AgentWorkOrderStatus::Cancelled),
-        Move::Run(definition) => match worn_out(order, limit) {
+        Move::Run(_) | Move::Wait(..) if order.state.cancel_requested => Need::Nothing(AgentWorkOrderStatus::Cancelled),
+        Move::Run(definition) | Move::Wait(definition, _) => match worn_out(order, limit) {
             Some(failure) => Need::Refused(failure),
-            None => Need::Workspace(definition.step),
+            None => Need::Workspace(definition),
         },
     }
 }
@@ -100,11 +100,12 @@ pub enum Foreseen {
 pub(crate) async fn foresee(engine: &Engine, seen: OrderSnapshot) -> ForeseenOrder {
     let (seen, spilled_results) = with_spill(engine, seen).await;
     let (order, history) = (&seen.order, &seen.history);
+    let left = next_move(order, history).step().and_then(|next| workspace_left(order, history, next));
     let then = match need(&seen, engine.settings.max_interruptions) {
         _ if order.state.status.is_terminal() => Foreseen::End { status: order.state.status },
         Need::Refused(failure) => Foreseen::Fail { failure },
         Need::Nothing(status) => Foreseen::End { status },
-        Need::Workspace(step) => match last_snapshot(order, history) {
+        Need::Workspace(StepDefinition { step, .. }) => match left {
             None => Foreseen::Begin { step },
             Some(left) => {
                 let cut = order.state.current_step.as_ref().is_some_and(|cut| cut.step == step);

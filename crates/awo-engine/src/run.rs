@@ -1,10 +1,11 @@
 //! The run loop: claim, then execute, save, execute, save …, then the end. The heart of the system.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use awo_models::{
-    AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventKind, FailureCode, OrderId, OrderPatch, StepDefinition,
-    StepExecutionResult,
+    AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventKind, Failure, FailureCode, OrderId, OrderPatch,
+    StepDefinition, StepExecutionResult,
 };
 use awo_state::{LogLevel, StateError};
 use tracing::{info, warn};
@@ -14,11 +15,14 @@ use crate::claiming::{claim, read};
 use crate::engine::Engine;
 use crate::figures;
 use crate::live::{LiveOrder, StopReason};
+use crate::parking::{Seat, Woken, wait_until};
 use crate::progress::{Ending, Move, ending, next_move};
 use crate::recorder::{Recorder, Stopped, describe};
 use crate::recovery::{Need, need};
 use crate::spilling::settle_spill;
-use crate::steps::StepRunner;
+use crate::steps::{StepEnd, StepRunner};
+use crate::suspension::{self, goes_on, resumed, settled_fields};
+use crate::waiting::before_attempt;
 use crate::workspace::Workspace;
 
 /// How a run ended, as far as this process is concerned.
@@ -32,9 +36,9 @@ pub enum RunEnd {
     NothingToDo,
 }
 
-/// Runs an order from where it stands to its end. An error means that this process may not, or cannot, go on; the order
+/// Runs an order from where it stands to its end, in its place among those that run. An error means that this process may not, or cannot, go on; the order
 /// is then untouched for its next owner.
-pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, StateError> {
+pub(crate) async fn run_order(engine: &Engine, id: OrderId, seat: &mut Seat) -> Result<RunEnd, StateError> {
     if engine.draining.is_cancelled() {
         return Ok(RunEnd::NothingToDo); // the next start finds it
     }
@@ -49,7 +53,7 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, St
         return Ok(RunEnd::NothingToDo);
     };
     let workspace = match need(&seen, engine.settings.max_interruptions) {
-        Need::Workspace(_) => Workspace::find(engine, &seen).await,
+        Need::Workspace(next) => Workspace::find(engine, &seen, &next).await,
         // Nothing is left to do in it; but what still runs in it ends before anybody says that it has.
         Need::Nothing(_) => Ok(Workspace::unneeded(engine, &seen).await),
         Need::Refused(failure) => {
@@ -72,7 +76,7 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, St
         return Ok(RunEnd::Ended(status)); // the claim's own commit said so
     };
     let mut runner = StepRunner::new(engine, live, workspace);
-    let end = run_steps(engine, live, &mut recorder, &mut runner, first).await;
+    let end = run_steps(engine, live, seat, &mut recorder, &mut runner, first).await;
     match &end {
         Ok(RunEnd::Ended(status)) => {
             figures::ended(*status);
@@ -119,26 +123,55 @@ fn tell_end(engine: &Engine, order: &AgentWorkOrder, results: usize) {
 async fn run_steps(
     engine: &Engine,
     live: &LiveOrder,
+    seat: &mut Seat,
     recorder: &mut Recorder<'_>,
     runner: &mut StepRunner<'_>,
     first: Move,
 ) -> Result<RunEnd, Stopped> {
     let mut next = first;
     let end = loop {
-        let Move::Run(definition) = next else { break next };
+        let definition = match next {
+            Move::End(ending) => break ending,
+            Move::Run(definition) => definition,
+            Move::Wait(definition, until) => {
+                match recorder.flushing(wait_until(engine, live, seat, until)).await? {
+                    Woken::Due => {}
+                    Woken::Stopped => return cancel_waiting(engine, live, recorder).await,
+                    Woken::Draining => return hand_over(engine, recorder).await,
+                }
+                go_on(engine, recorder, runner, &definition);
+                recorder.save().await?;
+                definition
+            }
+        };
         let (order, history) = (Arc::clone(recorder.order()), recorder.history().clone());
         let outcome = recorder.flushing(runner.execute(&order, &history, &definition)).await?;
         for (event, patch) in outcome.events {
             recorder.record(event, patch);
         }
-        let stop = stop_after(&outcome.result, live, engine);
-        let cancelled = ending(AgentWorkOrderStatus::Cancelled, &outcome.result);
-        recorder.finished(outcome.result, outcome.patch);
+        let (result, patch) = match outcome.end {
+            StepEnd::Settled(result, patch) => (*result, *patch),
+            StepEnd::Suspended(suspended, pause) => {
+                recorder.waits(pause, Some(suspended));
+                recorder.save().await?;
+                next = next_move(recorder.order(), recorder.history());
+                continue;
+            }
+        };
+        let stop = stop_after(&result, live, engine);
+        let cancelled = ending(AgentWorkOrderStatus::Cancelled, &result);
+        recorder.finished(result, patch);
         next = next_move(recorder.order(), recorder.history());
+        if matches!(next, Move::Run(_))
+            && let Some(pause) = before_attempt(recorder.order(), recorder.history(), || engine.moment())
+        {
+            recorder.waits(pause, None);
+            next = next_move(recorder.order(), recorder.history());
+        }
         match stop {
             // What follows at once rides on the save of the result: one commit, one sync.
             Some(Stop::Cancelled) => return finish(engine, live, recorder, &cancelled).await,
-            Some(Stop::HandOver) if matches!(next, Move::Run(_)) => return hand_over(engine, recorder).await,
+            Some(Stop::HandOver) if next.step().is_some() => return hand_over(engine, recorder).await,
             Some(Stop::HandOver) | None => {
                 if let Move::Run(definition) = &next {
                     recorder.started(begin(engine, recorder, definition));
@@ -147,10 +180,38 @@ async fn run_steps(
         }
         recorder.save().await?;
     };
-    match end {
-        Move::End(ending) => finish(engine, live, recorder, &ending).await,
-        Move::Run(_) => unreachable!("the loop ends with an end"),
+    finish(engine, live, recorder, &end).await
+}
+
+/// Goes on with the step that the order waited to run: with the attempt that was suspended, or with another one.
+fn go_on(engine: &Engine, recorder: &mut Recorder<'_>, runner: &mut StepRunner<'_>, definition: &StepDefinition) {
+    let suspended = goes_on(recorder.order(), definition).map(Arc::clone);
+    if suspended.as_ref().is_none_or(|suspended| suspended.place.is_none()) {
+        runner.begin_again(last_snapshot(recorder.order(), recorder.history()));
     }
+    match suspended {
+        Some(suspended) => recorder.resumed(resumed(&suspended, engine.clock.now())),
+        None => recorder.started(begin(engine, recorder, definition)),
+    }
+}
+
+/// Ends an order that was cancelled while it waited. An attempt that was suspended leaves a result.
+async fn cancel_waiting(engine: &Engine, live: &LiveOrder, recorder: &mut Recorder<'_>) -> Result<RunEnd, Stopped> {
+    let order = Arc::clone(recorder.order());
+    let what = order.state.waiting_for.as_deref().unwrap_or("its next step");
+    let failure = Failure::new(FailureCode::Cancelled, format!("cancelled on request while it waited for {what}"));
+    if let Some(suspended) = &order.state.suspended {
+        let now = engine.clock.now();
+        let result = suspension::ended(&suspended.current, Some(suspended), &failure, now, Duration::ZERO);
+        let patch = settled_fields(&order, &result);
+        recorder.finished(result, patch);
+    }
+    let cancelled = Ending {
+        status: AgentWorkOrderStatus::Cancelled,
+        error_code: Some(failure.code),
+        error_message: Some(failure.message),
+    };
+    finish(engine, live, recorder, &cancelled).await
 }
 
 /// What the result of an attempt, or the state of this process, means for the order.

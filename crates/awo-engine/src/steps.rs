@@ -8,28 +8,52 @@ mod report;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use awo_models::{
-    AgentWorkOrder, ArtifactName, EventKind, Failure, FailureCode, OrderPatch, StepDefinition, StepExecutionResult,
-    StepHistory, Usage,
+    AgentWorkOrder, ArtifactName, CurrentStep, EventKind, Failure, FailureCode, OrderPatch, StepDefinition,
+    StepExecutionResult, StepHistory, SuspendedAttempt, Try, WorkspaceSnapshot,
 };
 use awo_state::{ArtifactContent, LogEntry, LogLevel};
 use futures::FutureExt as _;
 use tracing::{info, warn};
 
+use crate::budget::{self, Used};
 use crate::engine::Engine;
 use crate::live::LiveOrder;
 use crate::ports::Sandbox;
 use crate::recovery::is_delivered;
+use crate::suspension::settled_fields;
+use crate::waiting::{self, Pause, Trouble};
 use crate::workspace::Workspace;
 use report::AttemptReport;
 
-/// What an attempt left: its result, the fields it proves, and what was learnt on the way.
+/// What an execution of a step left, and what was learnt on the way.
 #[derive(Debug)]
 pub(crate) struct StepOutcome {
     pub(crate) events: Vec<(EventKind, OrderPatch)>,
-    pub(crate) result: StepExecutionResult,
-    pub(crate) patch: OrderPatch,
+    pub(crate) end: StepEnd,
+}
+
+/// How an execution of a step ended.
+#[derive(Debug)]
+pub(crate) enum StepEnd {
+    /// With the result of its attempt, and the fields that this proves.
+    Settled(Box<StepExecutionResult>, Box<OrderPatch>),
+    /// In the middle of its attempt, which goes on after a pause.
+    Suspended(SuspendedAttempt, Pause),
+}
+
+/// Why an attempt gave no output.
+enum Unfinished {
+    Failed(Failure),
+    Suspended(Pause),
+}
+
+impl From<Failure> for Unfinished {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 /// Executes the steps of one order, one after the other, in one checkout.
@@ -38,14 +62,25 @@ pub(crate) struct StepRunner<'e> {
     engine: &'e Engine,
     live: &'e LiveOrder,
     workspace: Workspace,
+    /// What the checkout is made again before the next attempt.
+    restored_to: Option<WorkspaceSnapshot>,
 }
 
 impl<'e> StepRunner<'e> {
     pub(crate) fn new(engine: &'e Engine, live: &'e LiveOrder, workspace: Workspace) -> Self {
-        Self { engine, live, workspace }
+        Self { engine, live, workspace, restored_to: None }
     }
 
-    /// Executes one attempt. Always comes back with a result: trouble of every kind, a panic included, is one.
+    /// Lets the next attempt begin as the one before it did: with the checkout as the last standing success left it, or
+    /// with a fresh one.
+    pub(crate) fn begin_again(&mut self, left: Option<WorkspaceSnapshot>) {
+        if left.is_none() {
+            self.workspace = Workspace::Fresh;
+        }
+        self.restored_to = left;
+    }
+
+    /// Executes one attempt, or goes on with it. Always comes back: trouble of every kind, a panic included, is a result.
     pub(crate) async fn execute(
         &mut self,
         order: &AgentWorkOrder,
@@ -56,29 +91,59 @@ impl<'e> StepRunner<'e> {
         let attempt = AgentWorkOrder::next_attempt(history, &definition.step);
         let id = order.agent_work_order_id;
         let begun = (engine.clock.now(), engine.clock.monotonic());
-        info!(agent_work_order_id = %id, step = %definition.step, attempt, "step_started");
+        let earlier = order.state.suspended.as_deref();
+        let event = if earlier.is_some() { "step_resumed" } else { "step_started" };
+        info!(agent_work_order_id = %id, step = %definition.step, attempt, "{event}");
         let place = StepPlace::new(order, definition);
-        engine.note(id, LogLevel::Info, "step_started", |entry| {
+        engine.note(id, LogLevel::Info, event, |entry| {
             let elapsed = order.state.started_at.map(|started| begun.0.duration_since(started).as_secs_f64());
             let entry = place.fields(entry.with_step(definition.step.clone()));
             let entry = entry.with_field("progress_pct", place.percent_before()).with_field("attempt", attempt);
             entry.with_field("elapsed_seconds", elapsed).with_field("agent_name", definition.agent_name.as_str())
         });
 
-        let mut report = AttemptReport::new(order.state.current_step.as_ref());
+        let mut report = AttemptReport::new(order.state.current_step.as_ref(), earlier, begun.1);
         let mut events = Vec::new();
         let attempted = self.attempt(order, history, definition, attempt, &mut report, &mut events);
         let ended = AssertUnwindSafe(attempted).catch_unwind().await;
-        let ended = ended.unwrap_or_else(|_| Err(Failure::new(FailureCode::Internal, "awo panicked in this step")));
+        let ended =
+            ended.unwrap_or_else(|_| Err(Failure::new(FailureCode::Internal, "awo panicked in this step").into()));
         let ended = match (ended, self.live.stopped()) {
             // An agent that was stopped reports it in its own way; why it was stopped, only we know.
-            (Err(failure), Some(reason)) => {
-                Err(Failure::new(reason.failure_code(), stopped_message(reason, &failure.message)))
+            (Err(unfinished), Some(reason)) => {
+                let message = match &unfinished {
+                    Unfinished::Failed(failure) => &failure.message,
+                    Unfinished::Suspended(pause) => &pause.waiting_for,
+                };
+                Err(Failure::new(reason.failure_code(), stopped_message(reason, message)).into())
             }
             (ended, _) => ended,
         };
-        let duration = engine.clock.monotonic().saturating_sub(begun.1);
-        let mut result = report.result(definition, attempt, begun.0, engine.clock.now(), duration, ended);
+        let duration = report.worked_before.saturating_add(engine.clock.monotonic().saturating_sub(begun.1));
+        events.extend(budget_warnings(engine, order, history, &report, duration));
+        let ended = match ended {
+            Ok(output) => Ok(output),
+            Err(Unfinished::Failed(failure)) => Err(failure),
+            Err(Unfinished::Suspended(pause)) => {
+                info!(agent_work_order_id = %id, step = %definition.step, until = %pause.until, "step_suspended");
+                engine.note(id, LogLevel::Warning, "step_suspended", |entry| {
+                    let entry = place.fields(entry.with_step(definition.step.clone())).with_field("attempt", attempt);
+                    entry.with_field("waiting_until", pause.until.to_string()).with_message(&pause.waiting_for)
+                });
+                let current = CurrentStep {
+                    step: definition.step.clone(),
+                    agent_name: definition.agent_name.clone(),
+                    attempt,
+                    started_at: earlier.map_or(begun.0, |earlier| earlier.current.started_at),
+                    session_id: None,
+                    before: order.state.current_step.as_ref().and_then(|current| current.before.clone()),
+                };
+                let suspended = report.suspended(current, order.state.rounds.len(), duration);
+                return StepOutcome { events, end: StepEnd::Suspended(suspended, pause) };
+            }
+        };
+        let started_at = earlier.map_or(begun.0, |earlier| earlier.current.started_at);
+        let mut result = report.result(definition, attempt, started_at, engine.clock.now(), duration, ended);
         self.shorten_output(order, history.len(), &mut result).await;
         info!(
             agent_work_order_id = %id,
@@ -100,7 +165,7 @@ impl<'e> StepRunner<'e> {
             }
         });
         let patch = proven_fields(order, &result);
-        StepOutcome { events, result, patch }
+        StepOutcome { events, end: StepEnd::Settled(result.into(), patch.into()) }
     }
 
     async fn attempt(
@@ -111,9 +176,9 @@ impl<'e> StepRunner<'e> {
         attempt: u32,
         report: &mut AttemptReport,
         events: &mut Vec<(EventKind, OrderPatch)>,
-    ) -> Result<String, Failure> {
+    ) -> Result<String, Unfinished> {
         if let Some(reason) = self.live.stopped() {
-            return Err(Failure::new(reason.failure_code(), "stopped before its agent began"));
+            return Err(Failure::new(reason.failure_code(), "stopped before its agent began").into());
         }
         let prepared;
         let sandbox = self.sandbox(order, events).await?;
@@ -137,7 +202,16 @@ impl<'e> StepRunner<'e> {
             attempt,
             sandbox: &*sandbox,
         };
-        let output = goals::pursue(&context, report).await?;
+        let output = match goals::pursue(&context, report).await {
+            Ok(output) => Ok(output),
+            Err(failure) if failure.code.suspends() && self.live.stopped().is_none() => {
+                match suspend(&context, failure, report) {
+                    Ok(pause) => Err(Unfinished::Suspended(pause)),
+                    Err(failure) => return Err(failure.into()),
+                }
+            }
+            Err(failure) => return Err(failure.into()),
+        };
         if let Some(left) = &report.evidence.after
             && let Err(failure) = self.live.unless_stopped(sandbox.checkpoint(left)).await
             && self.live.stopped().is_none()
@@ -148,7 +222,7 @@ impl<'e> StepRunner<'e> {
             let warning = EventKind::Warning { code: failure.code, message: message.into() };
             events.push((warning, OrderPatch::default()));
         }
-        Ok(output)
+        output
     }
 
     /// The checkout, made on first use.
@@ -164,7 +238,11 @@ impl<'e> StepRunner<'e> {
                 let warning = EventKind::Warning { code: FailureCode::WorkspaceFailed, message };
                 events.push((warning, OrderPatch::default()));
             }
-            return Ok(Arc::clone(sandbox));
+            let sandbox = Arc::clone(sandbox);
+            if let Some(left) = self.restored_to.take() {
+                self.live.unless_stopped(sandbox.restore(&left)).await?;
+            }
+            return Ok(sandbox);
         }
         let (id, begun) = (order.agent_work_order_id, self.engine.clock.monotonic());
         self.engine.note(id, LogLevel::Info, "sandbox_setup_started", |entry| entry);
@@ -238,6 +316,51 @@ pub(crate) fn artifact_name(
     ArtifactName::new(&format!("{:02}-{step}-{attempt}.{kind}", index + 1)).ok()
 }
 
+/// Whether and how long the attempt is suspended, now that its agent could not use its service.
+fn suspend(context: &context::Context<'_>, failure: Failure, report: &mut AttemptReport) -> Result<Pause, Failure> {
+    let context::Context { engine, order, history, definition, .. } = context;
+    if let Some(used_up) = budget::is_used_up(&order.spec.limits.order, &context.used(report)) {
+        let message = format!("{} (and {})", used_up.message, failure.message);
+        return Err(Failure { message: message.into(), ..used_up });
+    }
+    let trouble = Trouble {
+        agent: &order.spec.agent,
+        step: &definition.step,
+        failure: &failure,
+        tries: &report.tries,
+        waited: waiting::waited(order, history).saturating_add(waiting::total(&report.tries)),
+    };
+    let pause = waiting::suspension(&trouble, &engine.settings.waiting, &definition.retry, engine.moment())?;
+    let tried = Try::new(failure.code, failure.message, report.took);
+    report.tries.push(Try { waited: Some(pause.time), ..tried });
+    Ok(pause)
+}
+
+/// What people are told of the order's budgets, now that an attempt has used more.
+fn budget_warnings(
+    engine: &Engine,
+    order: &AgentWorkOrder,
+    history: &StepHistory,
+    report: &AttemptReport,
+    worked: Duration,
+) -> Vec<(EventKind, OrderPatch)> {
+    let limits = &order.spec.limits.order;
+    if limits.is_empty() || !report.executed {
+        return Vec::new();
+    }
+    let round = Used::in_round(order, history);
+    let earlier = order.state.suspended.as_ref();
+    let earlier = earlier.map(|earlier| Used::of(earlier.usage.as_ref(), earlier.worked)).unwrap_or_default();
+    let used = Used::of(report.usage.as_ref(), worked);
+    let warned = budget::warnings(limits, &round.with(&earlier), &round.with(&used)).into_iter().map(|warning| {
+        let id = order.agent_work_order_id;
+        warn!(agent_work_order_id = %id, reason = %warning.message, "budget_warning");
+        engine.note(id, LogLevel::Warning, "budget_warning", |entry| entry.with_message(&warning.message));
+        (EventKind::Warning { code: warning.code, message: warning.message }, OrderPatch::default())
+    });
+    warned.collect()
+}
+
 fn stopped_message(reason: crate::live::StopReason, message: &str) -> String {
     use crate::live::StopReason::{Cancelled, Lost, ShuttingDown};
     let why = match reason {
@@ -250,12 +373,7 @@ fn stopped_message(reason: crate::live::StopReason, message: &str) -> String {
 
 /// The fields of the order that a result proves.
 fn proven_fields(order: &AgentWorkOrder, result: &StepExecutionResult) -> OrderPatch {
-    let mut patch = OrderPatch::default();
-    if let Some(used) = &result.usage {
-        let mut usage: Usage = order.state.usage.clone();
-        usage.add(used);
-        patch.usage = Some(usage);
-    }
+    let mut patch = settled_fields(order, result);
     if result.session_id.is_some() {
         patch.agent_session_id = Some(result.session_id.clone());
     }

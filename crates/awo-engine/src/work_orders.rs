@@ -84,8 +84,10 @@ pub struct Created {
 /// How the engine of this process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineHealth {
-    /// Orders that run here.
+    /// Orders that run here, those that only wait included.
     pub running: usize,
+    /// Orders among them that only wait, for a limit to reset or for another attempt; they take no place.
+    pub waiting: usize,
     /// Orders that wait here.
     pub queued: usize,
     /// Orders whose saves are not acknowledged at present.
@@ -306,6 +308,7 @@ impl WorkOrders {
         let (degraded_orders, unsaved_results) = self.engine.live.unsaved();
         EngineHealth {
             running: self.engine.live.count(),
+            waiting: self.engine.live.waiting(),
             queued: self.queue.queued(),
             degraded_orders,
             unsaved_results,

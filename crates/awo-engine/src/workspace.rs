@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId, WorkspaceSnapshot};
+use awo_models::{
+    AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId, StepDefinition, WorkspaceSnapshot,
+};
 use awo_state::OrderSnapshot;
 use tracing::{info, warn};
 
-use crate::claim::last_snapshot;
 use crate::engine::Engine;
 use crate::ports::{Sandbox, SandboxRequest, Standing};
 use crate::recovery::is_delivered;
+use crate::suspension::workspace_left;
 
 /// The checkout of an order that is about to run.
 #[derive(Debug, Clone)]
 pub(crate) enum Workspace {
     /// To be made when the first step needs it.
     Fresh,
-    /// It is as the last standing step left it. With it, what people should know about how it came to be so.
+    /// It is as the last standing step, or a suspended attempt, left it. With it, what people should know about how it came to be so.
     Found(Arc<dyn Sandbox>, Option<Arc<str>>),
 }
 
@@ -25,10 +27,10 @@ impl Workspace {
     ///
     /// An error means that the order cannot go on. With `workspace_lost`, a finished step's work is gone; with any other
     /// code it is kept, and a retry finds it.
-    pub(crate) async fn find(engine: &Engine, seen: &OrderSnapshot) -> Result<Self, Failure> {
+    pub(crate) async fn find(engine: &Engine, seen: &OrderSnapshot, next: &StepDefinition) -> Result<Self, Failure> {
         Self::end_processes(engine, seen).await?;
         let (order, history) = (&seen.order, &seen.history);
-        let Some(left) = last_snapshot(order, history) else {
+        let Some(left) = workspace_left(order, history, next) else {
             return Ok(Self::Fresh); // nothing that stands was done in it
         };
         let request = sandbox_request(order);

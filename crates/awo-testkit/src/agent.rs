@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest};
-use awo_models::{Failure, FailureCode};
+use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentProgress, AgentReport, AgentRequest};
+use awo_models::{Failure, FailureCode, Timestamp, Usage};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,12 @@ pub struct Play {
     pub hangs: bool,
     /// Whether it works until it is cancelled, and then answers as if nothing had happened.
     pub answers_when_stopped: bool,
+    /// What it says at the end that it used.
+    pub usage: Option<Usage>,
+    /// What it says at the beginning that it has used.
+    pub used_so_far: Option<Usage>,
+    /// How long it works, by the time of the runtime.
+    pub takes: Duration,
 }
 
 impl Play {
@@ -35,6 +42,12 @@ impl Play {
     /// Fails like this.
     pub fn fails(code: FailureCode) -> Self {
         Self { answer: Some(Err(Failure::new(code, "the play says so"))), ..Self::default() }
+    }
+
+    /// Is told by its service to wait, perhaps until when.
+    pub fn is_limited(until: Option<Timestamp>) -> Self {
+        let failure = Failure { until, ..Failure::new(FailureCode::AgentRateLimited, "429: too many requests") };
+        Self { answer: Some(Err(failure)), ..Self::default() }
     }
 
     /// Works until it is cancelled.
@@ -57,11 +70,15 @@ pub struct FakeAgent {
     gate: Option<Arc<Semaphore>>,
     /// What it was asked, in order.
     pub requests: Mutex<Vec<AgentRequest>>,
+    /// What it can do; everything, unless a test takes it away.
+    pub capabilities: Mutex<AgentCapabilities>,
 }
 
 impl FakeAgent {
     pub(crate) fn new(timeline: Timeline, sandboxes: Arc<FakeSandboxes>, gate: Option<Arc<Semaphore>>) -> Self {
-        Self { timeline, sandboxes, plays: Mutex::default(), gate, requests: Mutex::default() }
+        let capabilities = AgentCapabilities { chooses_session: true, resumes: true, reports_cost: true };
+        let (plays, requests) = (Mutex::default(), Mutex::default());
+        Self { timeline, sandboxes, plays, gate, requests, capabilities: Mutex::new(capabilities) }
     }
 
     /// Puts a play up for the next execution of a step that has none yet.
@@ -93,7 +110,7 @@ pub fn right(step: &str) -> (Vec<(&'static str, &'static str)>, &'static str) {
 #[async_trait]
 impl AgentExecutor for FakeAgent {
     fn capabilities(&self) -> AgentCapabilities {
-        AgentCapabilities { chooses_session: true, resumes: true, reports_cost: true }
+        *self.capabilities.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn probe(&self) -> AgentHealth {
@@ -103,7 +120,7 @@ impl AgentExecutor for FakeAgent {
     async fn execute(&self, request: AgentRequest, cancel: CancellationToken) -> AgentReport {
         let step = request.step.to_string();
         self.timeline.note(format!("agent: {step}"));
-        let (order, session_id) = (request.order, request.session.id().cloned());
+        let (order, session_id, progress) = (request.order, request.session.id().cloned(), request.progress.clone());
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         if let Some(gate) = &self.gate {
             tokio::select! {
@@ -115,6 +132,15 @@ impl AgentExecutor for FakeAgent {
         assert!(!play.panics, "the play panics");
         for (path, content) in &play.writes {
             self.sandboxes.write(order, path, content);
+        }
+        if let Some(used) = play.used_so_far {
+            progress.tell(AgentProgress::Used(used));
+        }
+        if !play.takes.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(play.takes) => {}
+                () = cancel.cancelled() => return stopped(),
+            }
         }
         if play.hangs {
             cancel.cancelled().await;
@@ -129,7 +155,7 @@ impl AgentExecutor for FakeAgent {
             self.sandboxes.write(order, path, content);
         }
         let answer = play.answer.unwrap_or_else(|| Ok(answer.to_owned())).map(Arc::from);
-        AgentReport { answer, session_id, usage: None, files: Vec::new() }
+        AgentReport { answer, session_id, usage: play.usage, files: Vec::new() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A clock that stands still until it is told.
+//! Clocks of which a test knows the time: it stands still until it is told, or is that of the runtime.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,12 +10,18 @@ use awo_models::Timestamp;
 #[derive(Debug, Default)]
 pub struct ManualClock {
     state: Mutex<(Duration, u64)>,
+    runtime: Option<tokio::time::Instant>,
 }
 
 /// Seconds from 1970 to the beginning of 2026.
 const BEGIN: i64 = 1_767_225_600;
 
 impl ManualClock {
+    /// A clock that goes with the runtime's: in a test whose time is paused, it jumps to whatever is waited for.
+    pub fn of_the_runtime() -> Self {
+        Self { runtime: Some(tokio::time::Instant::now()), ..Self::default() }
+    }
+
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).0 += by;
@@ -28,7 +34,8 @@ impl Clock for ManualClock {
     }
 
     fn monotonic(&self) -> Duration {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0
+        let passed = self.state.lock().unwrap_or_else(PoisonError::into_inner).0;
+        passed + self.runtime.map(|begun| begun.elapsed()).unwrap_or_default()
     }
 
     fn random(&self) -> [u8; 16] {

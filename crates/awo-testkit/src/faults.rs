@@ -172,6 +172,7 @@ fn told(change: &Change) -> String {
         .iter()
         .map(|recorded| match &recorded.kind {
             awo_models::EventKind::StepStarted(current) => format!("+{}", current.step),
+            awo_models::EventKind::StepResumed(current) => format!("~{}", current.step),
             awo_models::EventKind::StepFinished { step, success: true, .. } => format!("{step}✔"),
             awo_models::EventKind::StepFinished { step, .. } => format!("{step}✘"),
             awo_models::EventKind::Ended { status } => status.to_string(),

@@ -1,88 +1,160 @@
-//! Runs the agent once, and takes what it left.
+//! Decides what an agent is told next, runs it once, and takes what it left.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_models::{Failure, FailureCode};
+use awo_models::{Failure, FailureCode, Try};
 use awo_state::{ArtifactContent, LogLevel};
 
 use super::artifact_name;
 use super::context::Context;
 use super::report::AttemptReport;
+use crate::budget::{Used, Watch, caps};
 use crate::ports::{AgentExecutor, AgentFile, AgentReport, AgentRequest, AgentSession, ProgressSink};
 
 /// Time an executor gets beyond the step's limit to end its program; after that the attempt fails without it.
 const EXECUTOR_GRACE: Duration = Duration::from_mins(1);
 
-/// Runs the agent once, and keeps what it left.
+/// What an agent is told that goes on after its service could not be used.
+const GO_ON: &str = "The service could not be used for a while; now it can again. Go on where you were interrupted, and \
+                     answer as you were asked to.\n";
+
+/// What an agent is told next, and in which conversation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Question {
+    pub(super) prompt: String,
+    pub(super) session: AgentSession,
+}
+
+/// The next question of an attempt. `prompt` is the step's whole prompt; an agent that goes on in its session has it
+/// already, and is told only what is new.
+pub(super) fn next_question(prompt: &str, report: &AttemptReport, chosen: Option<&Arc<str>>) -> Question {
+    let refused = report.tries.iter().rev().find(|tried| tried.error_code == FailureCode::OutputInvalid);
+    let reminder = refused.map(|tried| format!("Your last answer could not be used: {}.\n", tried.error_message));
+    let went_wrong = report.tries.last().map(|tried| tried.error_code);
+    match (&report.goes_on_in, went_wrong, reminder) {
+        (Some(session), Some(FailureCode::OutputInvalid), Some(reminder)) => {
+            Question { prompt: reminder, session: AgentSession::Resumed(Arc::clone(session)) }
+        }
+        (Some(session), Some(_), _) => {
+            Question { prompt: GO_ON.to_owned(), session: AgentSession::Resumed(Arc::clone(session)) }
+        }
+        (_, _, reminder) => {
+            let reminder = reminder.map(|reminder| format!("\n\n{reminder}")).unwrap_or_default();
+            // A session id is used once: a second execution of an attempt lets the program choose.
+            let chosen = chosen.filter(|_| report.tries.is_empty()).map(Arc::clone);
+            Question { prompt: format!("{prompt}{reminder}"), session: AgentSession::New(chosen) }
+        }
+    }
+}
+
+/// Whether an execution failed because the session that it was to go on in is not there any more: it ended without having
+/// done anything.
+fn is_session_lost(session: &AgentSession, executed: &AgentReport) -> bool {
+    use FailureCode::{AgentCrashed, AgentNoResult, Internal};
+    let code = executed.answer.as_ref().err().map(|failure| failure.code);
+    let usage = executed.usage.as_ref();
+    let did_something = usage.is_some_and(|u| u.output_tokens.is_some_and(|n| n > 0) || u.turns.is_some_and(|n| n > 0));
+    matches!(session, AgentSession::Resumed(_))
+        && matches!(code, Some(AgentCrashed | AgentNoResult | Internal))
+        && !did_something
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// An answer.
+    Answer(Arc<str>),
+    /// The session that was to go on is not there any more, which is among the tries now.
+    SessionLost,
+}
+
+/// Asks the agent, and keeps what it left.
 pub(super) async fn ask(
     context: &Context<'_>,
-    prompt: String,
-    answer_number: u32,
+    question: Question,
     report: &mut AttemptReport,
-) -> Result<Arc<str>, Failure> {
+) -> Result<Asked, Failure> {
     let (order, definition) = (context.order, context.definition);
     let agent = context.engine.agents.get(&*order.spec.agent).ok_or_else(|| {
         Failure::new(FailureCode::AgentMissing, format!("this worker has no agent `{}`", order.spec.agent))
     })?;
-    let timeout = definition.timeout.unwrap_or(order.spec.limits.step_timeout);
-    // A session id is used once: the second execution of an attempt lets the program choose.
-    let chosen = order.state.current_step.as_ref().filter(|_| answer_number == 1).and_then(|c| c.session_id.clone());
+    let execution = report.next_execution();
+    let limits = &order.spec.limits;
+    let round = Used::in_round(order, context.history);
+    let step_timeout = definition.timeout.unwrap_or(limits.step_timeout);
+    let caps = caps(limits, step_timeout, &round, &context.used_in_attempt(report))?;
+    let timeout = caps.timeout;
+    let cancel = context.live.token().child_token();
+    let watch = Watch::new(caps.clone(), cancel.clone());
     let request = AgentRequest {
         order: order.agent_work_order_id,
         step: definition.step.clone(),
         agent_name: definition.agent_name.clone(),
         attempt: context.attempt,
-        prompt,
+        prompt: question.prompt,
         working_dir: context.sandbox.working_dir().to_owned(),
         model: order.spec.model.clone(),
-        session: AgentSession::New(chosen),
-        max_turns: order.spec.limits.max_turns,
-        max_cost_nanousd: order.spec.limits.max_cost_nanousd,
+        session: question.session.clone(),
+        max_turns: caps.max_turns,
+        max_cost_nanousd: caps.max_cost_nanousd,
         timeout,
-        silence: None,
-        progress: ProgressSink::none(),
+        silence: limits.silence_timeout,
+        progress: watch.sink(ProgressSink::none()),
     };
     let (id, begun) = (order.agent_work_order_id, context.engine.clock.monotonic());
     context.engine.note(id, LogLevel::Info, "agent_command_started", |entry| {
         let entry = entry.with_step(definition.step.clone()).with_field("agent", &*order.spec.agent);
-        entry.with_field("execution", answer_number).with_field("timeout_seconds", timeout.as_secs_f64())
+        entry.with_field("execution", execution).with_field("timeout_seconds", timeout.as_secs_f64())
     });
-    let executing = agent.execute(request, context.live.token().child_token());
+    let executing = agent.execute(request, cancel);
     let executed = tokio::time::timeout(timeout + EXECUTOR_GRACE, executing).await;
-    let executed = executed.unwrap_or_else(|_| {
+    let mut executed = executed.unwrap_or_else(|_| {
         let message = format!("the agent did not end within {} s and its grace", timeout.as_secs());
         AgentReport::failed(Failure::new(FailureCode::AgentTimeout, message))
     });
+    let lost = is_session_lost(&question.session, &executed);
+    executed.answer = executed.answer.map_err(|failure| watch.explained(failure));
     let took = context.engine.clock.monotonic().saturating_sub(begun);
     let level = if executed.answer.is_ok() { LogLevel::Info } else { LogLevel::Warning };
     context.engine.note(id, level, "agent_command_completed", |entry| {
-        let entry = entry.with_step(definition.step.clone()).with_field("execution", answer_number);
+        let entry = entry.with_step(definition.step.clone()).with_field("execution", execution);
         let entry = entry.with_field("duration_seconds", took.as_secs_f64());
         match &executed.answer {
             Ok(_) => entry.with_field("success", true),
             Err(failure) => entry.with_field("success", false).with_message(&failure.to_string()),
         }
     });
-    report.add_usage(executed.usage.as_ref());
+    // One that was stopped may not get to say what it used; what it said before counts.
+    report.add_usage(executed.usage.or_else(|| watch.usage()).as_ref());
+    (report.executed, report.took) = (true, took);
     report.session_id = executed.session_id.clone().or(report.session_id.take());
-    keep_files(context, &**agent, executed.files, answer_number, report).await;
-    if let Ok(answer) = &executed.answer {
-        report.answer = Some(Arc::clone(answer));
+    report.goes_on_in = executed.session_id.filter(|_| agent.capabilities().resumes).or(report.goes_on_in.take());
+    keep_files(context, &**agent, executed.files, execution, report).await;
+    match executed.answer {
+        Ok(answer) => {
+            report.answer = Some(Arc::clone(&answer));
+            Ok(Asked::Answer(answer))
+        }
+        Err(failure) if lost && context.live.stopped().is_none() => {
+            report.tries.push(Try::new(failure.code, failure.message, took));
+            report.goes_on_in = None;
+            Ok(Asked::SessionLost)
+        }
+        Err(failure) => Err(failure),
     }
-    executed.answer
 }
 
 async fn keep_files(
     context: &Context<'_>,
     agent: &dyn AgentExecutor,
     files: Vec<AgentFile>,
-    answer_number: u32,
+    execution: usize,
     report: &mut AttemptReport,
 ) {
     let id = context.order.agent_work_order_id;
     for file in files {
-        let kind = if answer_number == 1 { file.kind } else { format!("{answer_number}.{}", file.kind) };
+        let kind = if execution == 1 { file.kind } else { format!("{execution}.{}", file.kind) };
         let Some(name) = artifact_name(context.history.len(), &context.definition.step, context.attempt, &kind) else {
             agent.discard(&file.path).await;
             continue;

@@ -8,6 +8,8 @@ use awo_models::{
 };
 
 use super::preparation::issue_number;
+use super::report::AttemptReport;
+use crate::budget::Used;
 use crate::engine::Engine;
 use crate::live::LiveOrder;
 use crate::ports::Sandbox;
@@ -24,6 +26,17 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// What the order has used in its present round, this attempt included.
+    pub(super) fn used(&self, report: &AttemptReport) -> Used {
+        Used::in_round(self.order, self.history).with(&self.used_in_attempt(report))
+    }
+
+    /// What this attempt has used so far.
+    pub(super) fn used_in_attempt(&self, report: &AttemptReport) -> Used {
+        let now = self.engine.clock.monotonic().saturating_sub(report.begun);
+        Used::so_far(report.usage.as_ref(), report.worked_before.saturating_add(now))
+    }
+
     /// The class of the request, once a step has found it.
     pub(super) fn issue_class(&self) -> Option<Arc<str>> {
         self.standing(|evidence| evidence.issue_class.clone())

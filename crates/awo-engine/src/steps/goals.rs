@@ -6,7 +6,7 @@ use awo_models::{ChangeSummary, Failure, FailureCode, PullRequestEvidence, StepG
 use awo_state::ArtifactContent;
 
 use super::artifact_name;
-use super::asking::ask;
+use super::asking::{Asked, ask, next_question};
 use super::context::Context;
 use super::report::AttemptReport;
 use crate::answers;
@@ -15,7 +15,7 @@ use crate::ports::{FileKind, PullRequestDraft};
 use crate::pull_request::pull_request_body;
 
 /// Times an agent may answer in one attempt: the second time it is told what was wrong with the first.
-const ANSWERS: u32 = 2;
+const ANSWERS: usize = 2;
 
 /// Paths of a change that stay in the history.
 const PATHS_KEPT: usize = 100;
@@ -43,27 +43,33 @@ async fn work(
     report: &mut AttemptReport,
 ) -> Result<String, Failure> {
     let prompt = context.live.unless_stopped(prompt(context, before)).await?;
-    let mut reminder = String::new();
-    for answer_number in 1..=ANSWERS {
+    let chosen = context.order.state.current_step.as_ref().and_then(|current| current.session_id.as_ref());
+    loop {
         let begun = context.engine.clock.monotonic();
-        let answer = ask(context, format!("{prompt}{reminder}"), answer_number, report).await?;
+        let question = next_question(&prompt, report, chosen);
+        let goes_on = report.tries.last().is_some_and(|tried| tried.error_code.suspends());
+        let answer = match ask(context, question, report).await? {
+            Asked::Answer(answer) => answer,
+            Asked::SessionLost => {
+                if goes_on {
+                    // The step begins anew, with the files that it began with.
+                    context.live.unless_stopped(context.sandbox.restore(before)).await?;
+                }
+                continue;
+            }
+        };
         // Nothing of it happens once the order is stopped: no commit, no push, no pull request.
         let used = context.live.unless_stopped(use_answer(context, &answer, before, report));
         let reason = match used.await? {
             Ok(output) => return Ok(output),
             Err(reason) => reason,
         };
-        if answer_number == ANSWERS {
+        if report.refused_answers() + 1 >= ANSWERS {
             return Err(Failure::new(FailureCode::OutputInvalid, format!("the agent was asked twice: {reason}")));
         }
-        report.tries.push(Try {
-            error_code: FailureCode::OutputInvalid,
-            error_message: reason.as_str().into(),
-            duration: context.engine.clock.monotonic().saturating_sub(begun),
-        });
-        reminder = format!("\n\nYour last answer could not be used: {reason}.\n");
+        let took = context.engine.clock.monotonic().saturating_sub(begun);
+        report.tries.push(Try::new(FailureCode::OutputInvalid, reason, took));
     }
-    unreachable!("the last answer returns")
 }
 
 async fn prompt(context: &Context<'_>, before: &WorkspaceSnapshot) -> Result<String, Failure> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{
-    ArtifactName, CurrentStep, Evidence, Failure, StepDefinition, StepExecutionResult, Timestamp, Try, Usage,
+    ArtifactName, CurrentStep, Evidence, Failure, FailureCode, StepDefinition, StepExecutionResult, SuspendedAttempt,
+    SuspendedPlace, Timestamp, Try, Usage,
 };
 
 /// What is known of an attempt so far.
@@ -17,12 +18,62 @@ pub(super) struct AttemptReport {
     pub(super) artifacts: Vec<ArtifactName>,
     /// The agent's last answer, shown also if it was not good enough.
     pub(super) answer: Option<Arc<str>>,
+    /// Session that the next execution goes on in, if the agent's program can.
+    pub(super) goes_on_in: Option<Arc<str>>,
+    /// Time that the attempt was at work before it was suspended.
+    pub(super) worked_before: Duration,
+    /// When it began, or went on, by the engine's own clock.
+    pub(super) begun: Duration,
+    /// Whether an agent was executed.
+    pub(super) executed: bool,
+    /// How long the last execution took.
+    pub(super) took: Duration,
 }
 
 impl AttemptReport {
-    pub(super) fn new(current: Option<&CurrentStep>) -> Self {
+    /// A new attempt, or one that was suspended and goes on.
+    pub(super) fn new(current: Option<&CurrentStep>, earlier: Option<&SuspendedAttempt>, begun: Duration) -> Self {
         let evidence = Evidence { before: current.and_then(|c| c.before.clone()), ..Evidence::default() };
-        Self { evidence, ..Self::default() }
+        let report = Self { evidence, begun, ..Self::default() };
+        let Some(earlier) = earlier else { return report };
+        let session = earlier.place.as_ref().map(|place| Arc::clone(&place.session_id));
+        Self {
+            session_id: session.clone(),
+            goes_on_in: session,
+            usage: earlier.usage.clone(),
+            tries: earlier.tries.clone(),
+            artifacts: earlier.artifacts.clone(),
+            worked_before: earlier.worked,
+            ..report
+        }
+    }
+
+    /// Number of the next execution in the attempt, from 1.
+    pub(super) fn next_execution(&self) -> usize {
+        self.tries.len() + 1
+    }
+
+    /// Answers that could not be used.
+    pub(super) fn refused_answers(&self) -> usize {
+        self.tries.iter().filter(|tried| tried.error_code == FailureCode::OutputInvalid).count()
+    }
+
+    /// The attempt as it is kept while the order waits. It goes on in its session only if the files are known that this
+    /// session knows.
+    pub(super) fn suspended(self, current: CurrentStep, rounds: usize, worked: Duration) -> SuspendedAttempt {
+        let place = self.goes_on_in.zip(self.evidence.after);
+        let place = place.map(|(session_id, left)| SuspendedPlace { session_id, left });
+        // What began with a fresh checkout, and begins anew, begins with another fresh one.
+        let before = if place.is_some() { self.evidence.before } else { current.before };
+        SuspendedAttempt {
+            current: CurrentStep { before, ..current },
+            rounds,
+            place,
+            tries: self.tries,
+            usage: self.usage,
+            worked,
+            artifacts: self.artifacts,
+        }
     }
 
     /// Adds what an execution of the agent consumed.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod agent_files;
+mod attempts;
+mod budgets;
 mod cancel;
 mod claiming;
 mod create;
@@ -17,3 +19,4 @@ mod retry;
 mod save_order;
 mod spill;
 mod timelines;
+mod waiting;

@@ -18,7 +18,7 @@ pub(crate) async fn die_after(world: &World, steps: usize) -> (Orchestrator, Ord
     (orchestrator, id)
 }
 
-fn agents(world: &World) -> usize {
+pub(crate) fn agents(world: &World) -> usize {
     world.timeline.lines().iter().filter(|line| line.starts_with("agent:")).count()
 }
 

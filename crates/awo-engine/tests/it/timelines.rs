@@ -1,6 +1,7 @@
 //! Whole runs, as one text of the calls in their order.
 
 use awo_engine::RunEnd;
+use awo_engine::ports::AgentSession;
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
 use awo_testkit::{Play, World};
 
@@ -73,8 +74,39 @@ async fn an_answer_of_the_wrong_form_is_asked_for_again_once() {
     assert_eq!(view.history.len(), 7, "a good run has seven entries, whatever was asked again");
     assert_eq!(view.history.get(0).unwrap().tries.len(), 1);
     let requests = world.agent.requests.lock().unwrap();
-    assert!(requests[1].prompt.contains("Your last answer could not be used"), "{}", requests[1].prompt);
-    assert_eq!(requests[1].session.id(), None, "a session id is used once");
+    let again = &requests[1];
+    assert!(again.prompt.starts_with("Your last answer could not be used"), "only the reason: {}", again.prompt);
+    assert_eq!(again.session, AgentSession::Resumed(requests[0].session.id().unwrap().clone()));
+}
+
+#[tokio::test]
+async fn an_agent_that_cannot_resume_is_asked_again_with_the_whole_prompt() {
+    let (world, _, end, _) = check_run(|world| {
+        world.agent.capabilities.lock().unwrap().resumes = false;
+        world.agent.put("classify", Play::answers("hmm"));
+    })
+    .await;
+    assert_eq!(end, RunEnd::Ended(AgentWorkOrderStatus::Completed));
+    let requests = world.agent.requests.lock().unwrap();
+    let (first, again) = (&requests[0], &requests[1]);
+    assert!(again.prompt.starts_with(&first.prompt) && again.prompt.contains("Your last answer could not be used"));
+    assert_eq!(again.session, AgentSession::New(None), "a session id is used once");
+}
+
+#[tokio::test]
+async fn a_session_that_is_gone_when_the_agent_is_asked_again_costs_no_work() {
+    let (world, id, end, _) = check_run(|world| {
+        let writes = vec![("specs/plan.md".into(), "# Plan".into())];
+        world.agent.put("plan", Play { writes, ..Play::answers(" ") });
+        world.agent.put("plan", Play::fails(FailureCode::AgentNoResult));
+        world.agent.put("plan", Play::answers("specs/plan.md"));
+    })
+    .await;
+    assert_eq!(end, RunEnd::Ended(AgentWorkOrderStatus::Completed));
+    let view = world.stored(id).await;
+    let tries: Vec<_> = view.history.get(1).unwrap().tries.iter().map(|tried| tried.error_code).collect();
+    assert_eq!(tries, [FailureCode::OutputInvalid, FailureCode::AgentNoResult]);
+    assert!(!world.timeline.text().contains("sandbox: restore"));
 }
 
 #[tokio::test]

@@ -1,0 +1,79 @@
+//! What a suspended attempt is when it goes on, and when it does not. Pure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use awo_models::{
+    AgentWorkOrder, CurrentStep, Evidence, Failure, OrderPatch, StepDefinition, StepExecutionResult, SuspendedAttempt,
+    Timestamp, WorkspaceSnapshot,
+};
+
+use crate::claim::last_snapshot;
+
+/// The suspended attempt that this step goes on with. In a later round, or another step, none does.
+pub(crate) fn goes_on<'o>(order: &'o AgentWorkOrder, definition: &StepDefinition) -> Option<&'o Arc<SuspendedAttempt>> {
+    let suspended = order.state.suspended.as_ref()?;
+    let same = suspended.current.step == definition.step && suspended.rounds == order.state.rounds.len();
+    same.then_some(suspended)
+}
+
+/// The attempt in progress, once it goes on.
+pub(crate) fn resumed(suspended: &SuspendedAttempt, now: Timestamp) -> CurrentStep {
+    let session_id = suspended.place.as_ref().map(|place| Arc::clone(&place.session_id));
+    CurrentStep { started_at: now, session_id, ..suspended.current.clone() }
+}
+
+/// The workspace that comes next in an order: as a suspended attempt left it, if that goes on in its session; else as the
+/// last standing success left it.
+pub(crate) fn workspace_left(
+    order: &AgentWorkOrder,
+    history: &awo_models::StepHistory,
+    definition: &StepDefinition,
+) -> Option<WorkspaceSnapshot> {
+    // Once it went on, its place is where it was, not where it is.
+    let waits = goes_on(order, definition).filter(|_| order.state.current_step.is_none());
+    let place = waits.and_then(|suspended| suspended.place.as_ref());
+    place.map(|place| place.left.clone()).or_else(|| last_snapshot(order, history))
+}
+
+/// The result of an attempt that ends without its agent: it waited, or was cut. What an `earlier` part of it left, before
+/// it was suspended, is known; `since` is how long it was at work after that.
+pub(crate) fn ended(
+    current: &CurrentStep,
+    earlier: Option<&SuspendedAttempt>,
+    failure: &Failure,
+    now: Timestamp,
+    since: Duration,
+) -> StepExecutionResult {
+    let worked = earlier.map_or(Duration::ZERO, |earlier| earlier.worked);
+    let place = earlier.and_then(|earlier| earlier.place.as_ref());
+    StepExecutionResult {
+        step: current.step.clone(),
+        agent_name: current.agent_name.clone(),
+        attempt: current.attempt,
+        success: false,
+        output: None,
+        output_truncated: false,
+        error_code: Some(failure.code),
+        error_message: Some(Arc::clone(&failure.message)),
+        duration: worked.saturating_add(since),
+        session_id: place.map(|place| Arc::clone(&place.session_id)),
+        started_at: earlier.map_or(current.started_at, |earlier| earlier.current.started_at),
+        timestamp: now,
+        evidence: Evidence::default(),
+        usage: earlier.and_then(|earlier| earlier.usage.clone()),
+        tries: earlier.map(|earlier| earlier.tries.clone()).unwrap_or_default(),
+        artifacts: earlier.map(|earlier| earlier.artifacts.clone()).unwrap_or_default(),
+    }
+}
+
+/// The fields that a result changes whatever it is: what its agents consumed, and that its attempt is over.
+pub(crate) fn settled_fields(order: &AgentWorkOrder, result: &StepExecutionResult) -> OrderPatch {
+    let usage = result.usage.as_ref().map(|used| {
+        let mut usage = order.state.usage.clone();
+        usage.add(used);
+        usage
+    });
+    let suspended = order.state.suspended.as_ref().map(|_| None);
+    OrderPatch { usage, suspended, ..OrderPatch::default() }
+}
