@@ -111,16 +111,16 @@ pub(crate) fn suspension(
     }
     let reset = failure.until.map(|until| Duration::try_from(until.duration_since(moment.now)).unwrap_or_default());
     let time = match reset.filter(|reset| !reset.is_zero()) {
-        Some(reset) if reset > policy.longest => {
-            let until = failure.until.unwrap_or(moment.now);
-            let longest = policy.longest.as_secs();
-            return refused(format!(
-                "it can be used again at {until:.0}, and an order waits at most {longest} s (waiting.longest_seconds)"
-            ));
-        }
-        Some(reset) => reset + moment.share(SPREAD),
+        Some(reset) => reset,
         None => back_off(retry, times.saturating_add(1), moment),
     };
+    if time > policy.longest {
+        let when = failure.until.map(|until| format!("it can be used again at {until:.0}, and ")).unwrap_or_default();
+        let longest = policy.longest.as_secs();
+        return refused(format!("{when}an order waits at most {longest} s (waiting.longest_seconds)"));
+    }
+    // Not all that wait for one reset go on in the same moment; a back-off has its chance already.
+    let time = if reset == Some(time) { time + moment.share(SPREAD) } else { time };
     if trouble.waited.saturating_add(time) > policy.in_all {
         let (waited, in_all) = (trouble.waited.as_secs(), policy.in_all.as_secs());
         return refused(format!(

@@ -99,6 +99,8 @@ pub(crate) struct ProblemBody<'a> {
     instance: &'a str,
     /// Id of the request; the server's log has it, too. Also in `X-Request-Id`.
     request_id: &'a str,
+    /// Whether the same request may be done later.
+    retryable: bool,
     /// For `invalid-request`: everything that cannot be used.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<InputError>)]
@@ -115,6 +117,7 @@ impl Problem {
             detail: &self.detail,
             instance,
             request_id,
+            retryable: self.retry_after_seconds.is_some(),
             errors: &self.errors,
         };
         let text = serde_json::to_vec(&body).unwrap_or_default();

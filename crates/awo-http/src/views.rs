@@ -4,6 +4,7 @@
 
 mod event;
 mod evidence;
+mod limits;
 mod order;
 mod step;
 

@@ -1,9 +1,13 @@
 //! The command line.
 
+mod limits;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use limits::LimitArguments;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed, 2 input that cannot be used, 3 cancelled, 4 no such order, 5 server or store out of reach.
@@ -127,6 +131,8 @@ pub(crate) struct OrderArguments {
     /// Model for the agent.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
 }
 
 #[derive(Debug, Args)]

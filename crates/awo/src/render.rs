@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anstream::stream::IsTerminal as _;
-use awo_models::FailureCode;
+use awo_models::{FailureCode, Timestamp};
 
 use crate::wire::{Evidence, Order, Step};
 
@@ -48,6 +48,11 @@ pub(crate) fn duration(seconds: f64) -> String {
         60..3600 => format!("{} m {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} m", whole / 3600, whole / 60 % 60),
     }
+}
+
+/// What an order waits for, and until when.
+pub(crate) fn waiting(waiting_for: Option<&str>, until: Option<Timestamp>) -> Option<String> {
+    Some(format!("for {}, until {:.0}", first_line(waiting_for?, 140), until?))
 }
 
 /// The line of a settled step.

@@ -1,5 +1,6 @@
 //! Settings: flags, then `AWO_*` variables, then the names of the original, then the file, then defaults.
 
+mod steps;
 mod store;
 
 use std::ffi::OsString;
@@ -10,13 +11,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use config::{Config, ConfigError, File, FileFormat};
 use serde::Deserialize;
+use steps::{Steps, Waiting};
 use store::{FileSettings, Retention};
 
 use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-const VARIABLES: [(&str, &str); 34] = [
+const VARIABLES: [(&str, &str); 37] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_STATE", "state"),
@@ -28,6 +30,9 @@ const VARIABLES: [(&str, &str); 34] = [
     ("AWO_AGENTS_DIR", "agents_dir"),
     ("AWO_STEP_TIMEOUT_SECONDS", "step_timeout_seconds"),
     ("AWO_SILENCE_TIMEOUT_SECONDS", "silence_timeout_seconds"),
+    ("AWO_MAX_ATTEMPTS", "steps.max_attempts"),
+    ("AWO_WAITING_LONGEST_SECONDS", "waiting.longest_seconds"),
+    ("AWO_WAITING_IN_ALL_SECONDS", "waiting.in_all_seconds"),
     ("AWO_MAX_RUNNING", "max_running"),
     ("AWO_MAX_QUEUED", "max_queued"),
     ("AWO_KEEP_WORKSPACES", "keep_workspaces"),
@@ -90,6 +95,10 @@ pub(crate) struct Settings {
     pub(crate) file: FileSettings,
     #[serde(default)]
     pub(crate) retention: Retention,
+    #[serde(default)]
+    pub(crate) steps: Steps,
+    #[serde(default)]
+    pub(crate) waiting: Waiting,
 }
 
 /// Where state lives.
@@ -253,6 +262,8 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     }
     settings.file.options().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?;
     // Children run elsewhere: what they are given must not depend on where awo was started.
     settings.data_dir = std::path::absolute(&settings.data_dir)
         .map_err(|error| coded(BAD_INPUT, format!("cannot use data_dir: {error}")))?;
@@ -384,6 +395,24 @@ mod tests {
     }
 
     #[test]
+    fn attempts_and_waits_can_be_set() {
+        let settings = load_with("", &[], &[]).unwrap();
+        assert_eq!(settings.steps.retry().unwrap(), awo_models::RetryPolicy::default());
+        assert_eq!(settings.waiting.policy(), awo_engine::WaitingPolicy::default());
+        let file = "[steps]\nmax_attempts = 2\nfirst_pause_seconds = 1\nlongest_pause_seconds = 9\n\
+            [steps.attempts]\nimplement = 3\nexecute = 4\n[waiting]\nlongest_seconds = 5\nin_all_seconds = 6\ntimes = 7";
+        let settings = load_with(file, &[("AWO_WAITING_LONGEST_SECONDS", "50")], &[]).unwrap();
+        let (first_pause, longest_pause) = (Duration::from_secs(1), Duration::from_secs(9));
+        let expected = awo_models::RetryPolicy { max_attempts: 2, first_pause, longest_pause };
+        assert_eq!(settings.steps.retry().unwrap(), expected);
+        let attempts: Vec<_> = settings.steps.attempts().unwrap().into_iter().collect();
+        let name = awo_models::StepName::known;
+        assert_eq!(attempts, [(name("execute"), 4), (name("implement"), 3)]);
+        let (longest, in_all) = (Duration::from_secs(50), Duration::from_secs(6));
+        assert_eq!(settings.waiting.policy(), awo_engine::WaitingPolicy { longest, in_all, times: 7 });
+    }
+
+    #[test]
     fn bad_settings_are_named() {
         for (file, variables, words) in [
             ("datadir = 'x'", &[][..], "datadir"),
@@ -402,6 +431,12 @@ mod tests {
             ("", &[("AWO_FILE_KEEP_ENDED", "many")], "(variable AWO_FILE_KEEP_ENDED)"),
             ("[retention]\nmax_orders = 0", &[], "would delete every order"),
             ("", &[("AWO_RETENTION_MAX_AGE_DAYS", "-1")], "AWO_RETENTION_MAX_AGE_DAYS"),
+            ("[steps]\nmax_attempts = 0", &[], "give 1 to 10"),
+            ("", &[("AWO_MAX_ATTEMPTS", "11")], "give 1 to 10"),
+            ("[steps]\nfirst_pause_seconds = 400", &[], "the first must not be above the longest"),
+            ("[steps.attempts]\nimplment = 2", &[], "there are classify, plan"),
+            ("[steps.attempts]\nimplement = 0", &[], "steps.attempts.implement is 0"),
+            ("[waiting]\nlongest = 3", &[], "longest"),
             ("[", &[], "cannot use the settings"),
         ] {
             let error = load_with(file, variables, &[]).unwrap_err();

@@ -183,6 +183,9 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
         max_running: settings.max_running,
         max_queued: settings.max_queued,
         step_timeout: settings.step_timeout(),
+        retry: settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?,
+        attempts: settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?,
+        waiting: settings.waiting.policy(),
         keep_workspaces: settings.keep_workspaces,
         retention,
         ..awo_engine::Settings::default()

@@ -53,6 +53,16 @@ fn an_unknown_or_past_reset_is_backed_off_from() {
 }
 
 #[test]
+fn no_wait_is_longer_than_the_longest() {
+    let step = StepName::known("implement");
+    let failure = Failure::new(FailureCode::AgentOverloaded, "529");
+    let trouble = Trouble { agent: "claude", step: &step, failure: &failure, tries: &[], waited: Duration::ZERO };
+    let none = WaitingPolicy { longest: Duration::ZERO, ..WaitingPolicy::default() };
+    let refused = suspension(&trouble, &none, &policy(), moment(0)).unwrap_err();
+    assert_eq!(&*refused.message, "529; an order waits at most 0 s (waiting.longest_seconds)");
+}
+
+#[test]
 fn all_waits_of_an_order_are_bounded() {
     assert_eq!(decided(Some(600), &[], 6_590), Ok(610));
     insta::assert_snapshot!(decided(Some(600), &[], 6_591).unwrap_err(), @"429; the order has waited 6591 s of the 7200 s that it may (waiting.in_all_seconds), and would have to wait 610 s more");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use awo_engine::NewOrder;
-use awo_models::StepName;
+use awo_models::{OrderLimits, StepName};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -17,6 +17,8 @@ pub(super) fn new_order(object: &Map<String, Value>) -> NewOrder {
     );
     let limits = object.get("limits").and_then(Value::as_object);
     let limit = |name| limits.and_then(|limits| limits.get(name));
+    let of_order = limit("order").and_then(Value::as_object);
+    let order_limit = |name| of_order.and_then(|limits| limits.get(name));
     NewOrder {
         sandbox_type: word(object, "sandbox_type").unwrap_or(defaults.sandbox_type),
         workflow_type: word(object, "workflow_type"),
@@ -30,11 +32,21 @@ pub(super) fn new_order(object: &Map<String, Value>) -> NewOrder {
         base_branch: text(object, "base_branch"),
         max_turns: limit("max_turns").and_then(whole),
         max_cost_nanousd: limit("max_cost_usd").and_then(positive).map(nanousd),
-        step_timeout: limit("step_timeout_seconds")
-            .and_then(positive)
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        step_timeout: limit("step_timeout_seconds").and_then(time),
+        silence_timeout: limit("silence_timeout_seconds").and_then(time),
+        max_attempts: limit("max_attempts").and_then(whole),
+        order_limits: OrderLimits {
+            max_turns: order_limit("max_turns").and_then(whole).map(u64::from),
+            max_tokens: order_limit("max_tokens").and_then(whole).map(u64::from),
+            max_cost_nanousd: order_limit("max_cost_usd").and_then(positive).map(nanousd),
+            timeout: order_limit("timeout_seconds").and_then(time),
+        },
         ..defaults
     }
+}
+
+fn time(seconds: &Value) -> Option<Duration> {
+    Duration::try_from_secs_f64(positive(seconds)?).ok()
 }
 
 fn text(object: &Map<String, Value>, name: &str) -> Option<String> {

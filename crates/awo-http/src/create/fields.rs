@@ -79,14 +79,36 @@ pub(super) const FIELDS: &[Field] = &[
         "Network of the order's processes.",
     ),
     optional("base_branch", Kind::Text, "Branch to start from; the remote's default branch if absent."),
-    optional("limits", Kind::Object(LIMITS), "Limits of each step."),
+    optional("limits", Kind::Object(LIMITS), "Limits of each step, and of the order as a whole."),
     optional("start", Kind::OnlyTrue, "Whether the order is queued at once."),
 ];
 
 const LIMITS: &[Field] = &[
-    optional("max_turns", Kind::Whole, "Turns of the agent."),
-    optional("max_cost_usd", Kind::Positive, "Cost in US dollars."),
-    optional("step_timeout_seconds", Kind::Positive, "Wall time in seconds."),
+    optional("max_turns", Kind::Whole, "Turns of the agent in one step."),
+    optional("max_cost_usd", Kind::Positive, "Cost of one step in US dollars."),
+    optional("step_timeout_seconds", Kind::Positive, "Time in seconds that one step may be at work."),
+    optional(
+        "silence_timeout_seconds",
+        Kind::Positive,
+        "Longest time in seconds that an agent may give no sign of life.",
+    ),
+    optional("max_attempts", Kind::Whole, "Attempts of each step, at most 10; failures that may pass are tried again."),
+    optional(
+        "order",
+        Kind::Object(ORDER_LIMITS),
+        "What all steps may use together. When it is used up, no further step begins; a retry has all of it anew.",
+    ),
+];
+
+const ORDER_LIMITS: &[Field] = &[
+    optional("max_turns", Kind::Whole, "Turns of its agents."),
+    optional("max_tokens", Kind::Whole, "Tokens of its agents: input, output and what goes into the provider's cache."),
+    optional("max_cost_usd", Kind::Positive, "Cost in US dollars, as far as its agents tell it."),
+    optional(
+        "timeout_seconds",
+        Kind::Positive,
+        "Time in seconds that its steps may be at work; time that it waits does not count.",
+    ),
 ];
 
 /// Whether a number is one that [`Kind::Whole`] takes.

@@ -37,6 +37,8 @@ pub(crate) struct Health<'a> {
     version: &'a str,
     /// Orders that run here.
     running: usize,
+    /// Orders among them that only wait, for a limit to reset or for another attempt; they take no place.
+    waiting: usize,
     /// Orders that wait here.
     queued: usize,
     /// Whether new orders are taken.
@@ -91,6 +93,7 @@ fn health(api: &Api) -> Health<'_> {
         service: SERVICE,
         version: &api.version,
         running: engine.running,
+        waiting: engine.waiting,
         queued: engine.queued,
         accepting: engine.accepting,
         persistence: if engine.is_degraded() { "degraded" } else { "ok" },

@@ -33,7 +33,7 @@ enum EventData<'a> {
         /// The worker.
         worker: &'a str,
     },
-    /// Of `step_started`.
+    /// Of `step_started`, and of `step_resumed`: a suspended attempt goes on.
     StepStarted {
         /// The step.
         step: &'a str,
@@ -65,6 +65,14 @@ enum EventData<'a> {
         /// The trouble, told to a person.
         message: &'a str,
     },
+    /// Of `waiting`.
+    Waiting {
+        /// What the order waits for, told to a person.
+        waiting_for: &'a str,
+        /// Until when.
+        #[schema(value_type = String, format = DateTime)]
+        waiting_until: Timestamp,
+    },
     /// Of `ended`.
     Ended {
         /// How the order ended.
@@ -91,7 +99,8 @@ impl<'a> EventData<'a> {
     fn of(kind: &'a EventKind) -> Self {
         match kind {
             EventKind::Claimed { worker } => Self::Claimed { worker },
-            EventKind::StepStarted(CurrentStep { step, agent_name, attempt, started_at, session_id, .. }) => {
+            EventKind::StepStarted(current) | EventKind::StepResumed(current) => {
+                let CurrentStep { step, agent_name, attempt, started_at, session_id, .. } = current;
                 Self::StepStarted {
                     step: step.as_str(),
                     agent_name: agent_name.as_str(),
@@ -99,6 +108,9 @@ impl<'a> EventData<'a> {
                     started_at: *started_at,
                     session_id: session_id.as_deref(),
                 }
+            }
+            EventKind::Waiting { waiting_for, waiting_until } => {
+                Self::Waiting { waiting_for, waiting_until: *waiting_until }
             }
             EventKind::StepFinished { index, step, attempt, success } => Self::StepFinished {
                 result_number: index + 1,

@@ -5,6 +5,7 @@ use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventSeq, St
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::limits::LimitsView;
 use super::persistence_word;
 use crate::paths::Base;
 
@@ -56,6 +57,10 @@ pub(crate) struct OrderView<'a> {
     error_message: Option<&'a str>,
     /// The same as a stable code.
     error_code: Option<&'static str>,
+    /// What a person can do about it, in one sentence.
+    advice: Option<&'static str>,
+    /// Whether trying the same again may help; null if nothing failed.
+    retryable: Option<bool>,
     /// What was asked for.
     user_request: &'a str,
     /// Commands that were selected instead of a workflow.
@@ -77,6 +82,10 @@ pub(crate) struct OrderView<'a> {
     cost_usd: Option<f64>,
     /// Tokens its agents used, as they report it.
     tokens: Option<TokensView>,
+    /// Turns its agents took, as they report it.
+    turns: Option<u64>,
+    /// What it may use.
+    limits: LimitsView,
     /// Agent program that does the thinking.
     agent: &'a str,
     /// Model that the program is told to use; null leaves it to the program.
@@ -94,9 +103,10 @@ pub(crate) struct OrderView<'a> {
     finishing: bool,
     /// Whether somebody asked to cancel it.
     cancel_requested: bool,
-    /// What it waits for.
+    /// What it waits for, told to a person; no step is in progress then.
+    #[schema(example = "the rate limit of claude, in step `implement`")]
     waiting_for: Option<&'a str>,
-    /// Until when it waits.
+    /// Until when it waits. A little later it goes on by itself.
     #[schema(value_type = Option<String>, format = DateTime)]
     waiting_until: Option<Timestamp>,
     /// Number of its last event; also what `after` and the `ETag` count.
@@ -176,7 +186,7 @@ pub(crate) struct LinksView {
 
 impl<'a> OrderView<'a> {
     pub(crate) fn new(order: &'a AgentWorkOrder, seq: EventSeq, persistence: Persistence, base: Base) -> Self {
-        let (spec, state) = (&*order.spec, &order.state);
+        let (spec, state, used) = (&*order.spec, &order.state, order.usage_so_far());
         let id = order.agent_work_order_id.to_string();
         let place = format!("{}/{id}", base.0);
         Self {
@@ -198,6 +208,8 @@ impl<'a> OrderView<'a> {
             git_lines_removed: state.git_lines_removed,
             error_message: state.error_message.as_deref(),
             error_code: state.error_code.map(awo_models::FailureCode::as_str),
+            advice: state.error_code.map(awo_models::FailureCode::advice),
+            retryable: state.error_code.map(awo_models::FailureCode::is_retryable),
             user_request: &spec.user_request,
             selected_commands: spec
                 .selected_commands
@@ -208,8 +220,10 @@ impl<'a> OrderView<'a> {
             steps_completed: state.steps_completed,
             started_at: state.started_at,
             completed_at: state.completed_at,
-            cost_usd: state.usage.cost_usd(),
-            tokens: TokensView::of(&state.usage),
+            cost_usd: used.cost_usd(),
+            tokens: TokensView::of(&used),
+            turns: used.turns,
+            limits: LimitsView::of(order),
             agent: &spec.agent,
             model: spec.model.as_deref(),
             base_branch: spec.base_branch.as_deref(),

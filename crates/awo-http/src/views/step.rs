@@ -22,6 +22,11 @@ pub(crate) struct StepHistoryView<'a> {
     status: &'static str,
     /// The attempt in progress.
     current_step: Option<CurrentStepView<'a>>,
+    /// What the order waits for, told to a person; no step is in progress then.
+    waiting_for: Option<&'a str>,
+    /// Until when it waits. A little later it goes on by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    waiting_until: Option<Timestamp>,
     /// Steps of the workflow.
     total_steps: usize,
     /// `degraded` while the store does not take the order's saves; the work goes on.
@@ -49,7 +54,7 @@ pub(crate) struct StepView<'a> {
     output: Option<&'a str>,
     /// Why it failed, told to a person.
     error_message: Option<&'a str>,
-    /// Wall time of the attempt in seconds.
+    /// Time in seconds that the attempt was at work; time that it waited does not count.
     duration_seconds: f64,
     /// Session of the agent program.
     session_id: Option<&'a str>,
@@ -58,6 +63,10 @@ pub(crate) struct StepView<'a> {
     timestamp: Timestamp,
     /// Why it failed, as a stable code.
     error_code: Option<&'static str>,
+    /// What a person can do about it, in one sentence.
+    advice: Option<&'static str>,
+    /// Whether trying the same again may help; null if it succeeded.
+    retryable: Option<bool>,
     /// Number of the attempt, counted per step over the order's life, from 1.
     attempt: u32,
     /// Executions of the agent inside this attempt that were not good enough.
@@ -88,6 +97,8 @@ pub(crate) struct TryView<'a> {
     error_message: &'a str,
     /// Wall time in seconds.
     duration_seconds: f64,
+    /// How long the order was to wait before the next one, in seconds; null if that began at once.
+    waited_seconds: Option<f64>,
 }
 
 /// What an agent consumed, as it reports it. null is unknown, which is not zero.
@@ -115,6 +126,8 @@ impl<'a> StepHistoryView<'a> {
             steps: results.map(|(index, r)| StepView::new(r, order.superseded(history, index))).collect(),
             status: order.state.status.as_str(),
             current_step: CurrentStepView::of(order as &'a AgentWorkOrder),
+            waiting_for: order.state.waiting_for.as_deref(),
+            waiting_until: order.state.waiting_until,
             total_steps: order.spec.workflow.len(),
             persistence: persistence_word(*persistence),
             pending_steps: persistence.pending_steps,
@@ -135,6 +148,8 @@ impl<'a> StepView<'a> {
             session_id: result.session_id.as_deref(),
             timestamp: result.timestamp,
             error_code: result.error_code.map(FailureCode::as_str),
+            advice: result.error_code.map(FailureCode::advice),
+            retryable: result.error_code.map(FailureCode::is_retryable),
             attempt: result.attempt,
             tries: result.tries.iter().map(TryView::from).collect(),
             superseded,
@@ -153,6 +168,7 @@ impl<'a> From<&'a Try> for TryView<'a> {
             error_code: tried.error_code.as_str(),
             error_message: &tried.error_message,
             duration_seconds: tried.duration.as_secs_f64(),
+            waited_seconds: tried.waited.map(|time| time.as_secs_f64()),
         }
     }
 }

@@ -45,7 +45,12 @@ async fn every_field_arrives() {
         "repository_url": URL, "user_request": "x", "sandbox_type": "git_branch",
         "selected_commands": ["create-branch", "planning", "execute"], "github_issue_number": 42,
         "agent": "scripted", "model": "opus", "isolation": "none", "network": "host", "base_branch": "develop",
-        "limits": {"max_turns": 7, "max_cost_usd": 0.1, "step_timeout_seconds": 1.5}, "start": true,
+        "limits": {
+            "max_turns": 7, "max_cost_usd": 0.1, "step_timeout_seconds": 1.5, "silence_timeout_seconds": 2.5,
+            "max_attempts": 3,
+            "order": {"max_turns": 70, "max_tokens": 1_000_000, "max_cost_usd": 2, "timeout_seconds": 3600}
+        },
+        "start": true,
         "optional_steps": [], "workflow_type": null
     });
     let answer = world.post("/agent-work-orders", &body).await;
@@ -57,6 +62,16 @@ async fn every_field_arrives() {
     assert_eq!(spec.limits.max_turns, Some(7));
     assert_eq!(spec.limits.max_cost_nanousd, Some(100_000_000));
     assert_eq!(spec.limits.step_timeout.as_millis(), 1500);
+    assert_eq!(spec.limits.silence_timeout.unwrap().as_millis(), 2500);
+    let all = &spec.limits.order;
+    assert_eq!((all.max_turns, all.max_tokens, all.max_cost_nanousd), (Some(70), Some(1_000_000), Some(2_000_000_000)));
+    assert_eq!(all.timeout.unwrap().as_secs(), 3600);
+    assert!(spec.workflow.iter().all(|definition| definition.retry.max_attempts == 3));
+    let mut limits = body["limits"].clone();
+    for field in ["max_cost_usd", "timeout_seconds"] {
+        limits["order"][field] = limits["order"][field].as_f64().unwrap().into();
+    }
+    assert_eq!(answer.json()["limits"], limits, "and comes back");
     assert_eq!(spec.base_branch.as_deref(), Some("develop"));
     assert_eq!(spec.workflow.len(), 3);
 
@@ -98,6 +113,8 @@ async fn all_problems_of_a_body_are_named_at_once() {
         json!({"repository_url": URL, "user_request": "x", "agent": "nobody", "base_branch": "../x", "model": "-x"}),
         json!({"repository_url": URL, "user_request": "x",
                "limits": {"max_turns": 0, "max_cost_usd": -1, "step_timeout_seconds": 100_000, "max_turn": 1}}),
+        json!({"repository_url": URL, "user_request": "x", "limits": {"max_attempts": 11, "silence_timeout_seconds": 1e6,
+               "order": {"max_turns": 0, "max_tokens": 0, "max_cost_usd": 1e-12, "timeout_seconds": 1e8, "max_token": 1}}}),
         json!({"repository_url": URL, "user_request": "x", "limits": []}),
         json!({"repository_url": URL, "user_request": "x", "model": "m".repeat(300)}),
     ];

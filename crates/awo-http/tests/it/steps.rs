@@ -9,9 +9,9 @@ use awo_models::{
 use awo_state::{ArtifactContent, ArtifactStore as _};
 use axum::http::StatusCode;
 use insta::assert_json_snapshot;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Worker, World, current, result};
+use crate::support::{Worker, World, at, current, result};
 
 #[tokio::test]
 async fn steps_are_an_empty_list_before_the_first_one_ends() {
@@ -43,11 +43,11 @@ async fn steps_as_they_are_sent() {
     failed.output = None;
     failed.error_code = Some(FailureCode::OutputInvalid);
     failed.error_message = Some("the agent was asked twice".into());
-    failed.tries = vec![Try {
-        error_code: FailureCode::OutputInvalid,
-        error_message: "no class in it".into(),
-        duration: Duration::from_millis(250),
-    }];
+    let limited = Try::new(FailureCode::AgentRateLimited, "429", Duration::from_millis(500));
+    failed.tries = vec![
+        Try::new(FailureCode::OutputInvalid, "no class in it", Duration::from_millis(250)),
+        Try { waited: Some(Duration::from_hours(1)), ..limited },
+    ];
     worker.save(failed, OrderPatch::default()).await;
     let mut full = result("classify", "classifier");
     full.attempt = 2;
@@ -134,4 +134,23 @@ async fn parameters_of_waiting_are_checked() {
     }
     let now = world.get(&format!("/agent-work-orders/{id}/steps?wait=60")).await;
     assert_eq!(now.json()["steps"], json!([]), "nothing to wait for without a version");
+}
+
+#[tokio::test]
+async fn what_an_order_waits_for_is_told_with_it_and_with_its_steps_and_events() {
+    let world = World::new();
+    let id = world.order().await;
+    let mut worker = Worker::claim(&world, id, current("classify", "classifier")).await;
+    worker.wait("the rate limit of fake, in step `classify`", at(9)).await;
+    let path = format!("/agent-work-orders/{id}");
+    for path in [path.clone(), format!("{path}/steps")] {
+        let body = world.get(&path).await.json();
+        assert_eq!((&body["status"], &body["current_step"]), (&json!("running"), &Value::Null), "{path}");
+        assert_eq!(body["waiting_for"], "the rate limit of fake, in step `classify`", "{path}");
+        assert_eq!(body["waiting_until"], json!(at(9)), "{path}");
+    }
+    let events = world.get(&format!("{path}/events")).await.json();
+    let last = events.as_array().unwrap().last().unwrap();
+    assert_eq!(last["kind"], "waiting");
+    assert_eq!(last["data"]["waiting_until"], json!(at(9)));
 }

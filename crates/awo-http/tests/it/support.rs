@@ -219,6 +219,21 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// Says that the order waits.
+    pub(crate) async fn wait(&mut self, what: &str, until: awo_models::Timestamp) {
+        let waiting_for: Arc<str> = what.into();
+        let patch = OrderPatch {
+            waiting_for: Some(Some(Arc::clone(&waiting_for))),
+            waiting_until: Some(Some(until)),
+            ..OrderPatch::default()
+        };
+        let event = EventKind::Waiting { waiting_for, waiting_until: until };
+        let change = Change::after(self.heard).with(event, at(2), patch);
+        self.heard = self.repository.save_step_history(self.id, &self.history, &change).await.unwrap();
+    }
+}
+
 pub(crate) fn current(step: &'static str, agent: &'static str) -> CurrentStep {
     CurrentStep {
         step: StepName::known(step),

@@ -40,6 +40,9 @@ pub(crate) fn order_body(order: &OrderArguments, agent: Option<&str>) -> anyhow:
     if !order.with.is_empty() {
         set("optional_steps", json!(order.with));
     }
+    if let Some(limits) = order.limits.body() {
+        set("limits", limits);
+    }
     let texts = [
         ("github_issue_number", order.issue.as_deref()),
         ("base_branch", order.base_branch.as_deref()),

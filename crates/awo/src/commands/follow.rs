@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::client::Client;
 use crate::exit::{CANCELLED, Coded, FAILED, UNAVAILABLE};
 use crate::orders::ORDERS;
-use crate::render::{duration, ending, first_line, moves, step_line, visible};
+use crate::render::{duration, ending, first_line, moves, step_line, visible, waiting};
 use crate::wire::{CurrentStep, Order, Steps};
 
 /// How long one question may wait for news.
@@ -26,6 +26,7 @@ pub(crate) async fn follow(client: &Client, id: &str, silent: bool) -> anyhow::R
     let mut tag: Option<String> = None;
     let mut lost = 0;
     let mut degraded = false;
+    let mut waits = None;
     let line = RunningLine::new(silent);
     loop {
         let steps: Steps = {
@@ -66,7 +67,14 @@ pub(crate) async fn follow(client: &Client, id: &str, silent: bool) -> anyhow::R
                 "  · the store takes saves again; nothing is missing".to_owned()
             });
         }
-        line.show(steps.current_step.as_ref());
+        let now_waiting = waiting(steps.waiting_for.as_deref(), steps.waiting_until);
+        if now_waiting != waits {
+            if let Some(waiting) = &now_waiting {
+                line.settle(&format!("  · waits {waiting}"));
+            }
+            waits = now_waiting;
+        }
+        line.show(steps.current_step.as_ref(), waits.is_some());
         if matches!(steps.status.as_str(), "completed" | "failed" | "cancelled") {
             line.clear();
             let order = client.get(&format!("{ORDERS}/{id}")).await?.read()?;
@@ -127,7 +135,7 @@ impl RunningLine {
         }
     }
 
-    fn show(&self, current: Option<&CurrentStep>) {
+    fn show(&self, current: Option<&CurrentStep>, waits: bool) {
         let Some(bar) = &self.bar else { return };
         match current {
             Some(current) => {
@@ -137,7 +145,10 @@ impl RunningLine {
                 let again = if current.attempt > 1 { format!("attempt {}", current.attempt) } else { String::new() };
                 bar.set_message(again);
             }
-            None => bar.set_prefix("…"),
+            None => {
+                bar.set_prefix(if waits { "waits" } else { "…" });
+                bar.set_message("");
+            }
         }
     }
 

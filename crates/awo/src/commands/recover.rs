@@ -13,7 +13,7 @@ use crate::cli::Recover;
 use crate::commands::serve::Signals;
 use crate::exit::FAILED;
 use crate::orders::print_json;
-use crate::render::visible;
+use crate::render::{visible, waiting};
 use crate::settings::Settings;
 use crate::wiring;
 
@@ -99,11 +99,19 @@ fn tell(forecast: &Forecast, as_json: bool) {
             n => format!(" ({n} results that were not stored are stored first)"),
         };
         let id = foreseen.order.agent_work_order_id;
-        anstream::println!("{id}  {}{spilled}", visible(&sentence(&foreseen.then)));
+        let waits = waits(foreseen).map(|waits| format!(", once it has waited {waits}")).unwrap_or_default();
+        anstream::println!("{id}  {}{waits}{spilled}", visible(&sentence(&foreseen.then)));
     }
     for id in &forecast.damaged {
         anstream::println!("{id}  is damaged and left as it is; `awo state verify` says what is wrong");
     }
+}
+
+/// What an order that goes on waits for before.
+fn waits(foreseen: &ForeseenOrder) -> Option<String> {
+    let state = &foreseen.order.state;
+    let goes_on = matches!(foreseen.then, Foreseen::Begin { .. } | Foreseen::Continue { .. });
+    waiting(state.waiting_for.as_deref(), state.waiting_until).filter(|_| goes_on)
 }
 
 fn sentence(then: &Foreseen) -> String {
@@ -146,6 +154,7 @@ fn row(foreseen: &ForeseenOrder) -> Value {
         other => json!({"action": format!("{other:?}")}),
     };
     row["agent_work_order_id"] = foreseen.order.agent_work_order_id.to_string().into();
+    row["waiting_until"] = foreseen.order.state.waiting_until.map(|until| until.to_string()).into();
     row["spilled_results"] = foreseen.spilled_results.into();
     row
 }

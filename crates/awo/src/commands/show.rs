@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::cli::{One, Retry, Steps as Arguments};
 use crate::commands::follow::{conclude, exit_code, follow, introduce, span};
 use crate::orders::{ORDERS, print_json, reader, resolve, writer};
-use crate::render::{counted, ending, step_line, visible};
+use crate::render::{counted, ending, step_line, visible, waiting};
 use crate::settings::Settings;
 use crate::wire::{Order, Steps};
 
@@ -28,6 +28,9 @@ pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyh
     }
     if let Some(current) = &order.current_step {
         anstream::println!("  at work  {} since {}", current.step, current.started_at);
+    }
+    if let Some(waiting) = waiting(order.waiting_for.as_deref(), order.waiting_until) {
+        anstream::println!("  waits    {waiting}");
     }
     anstream::print!("{}", ending(&order, &steps.steps, Some(&settings.artifacts_dir())));
     Ok(ExitCode::SUCCESS)
@@ -67,6 +70,9 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
     }
     if let Some(current) = &steps.current_step {
         anstream::println!("  · {:<18} since {}", current.step, current.started_at);
+    }
+    if let Some(waiting) = waiting(steps.waiting_for.as_deref(), steps.waiting_until) {
+        anstream::println!("  · waits {waiting}");
     }
     let done = steps.steps.iter().filter(|step| step.success && !step.superseded).count();
     anstream::println!("  {}: {done} of {}", steps.status, counted(steps.total_steps as u64, "step"));

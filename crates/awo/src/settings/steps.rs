@@ -1,0 +1,105 @@
+//! The settings of steps: how often they are attempted, and how long an order waits for the service of its agent.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use awo_engine::{COMMANDS, MAX_ATTEMPTS, WaitingPolicy};
+use awo_models::{RetryPolicy, StepName, steps};
+use serde::Deserialize;
+
+/// Steps of the built-in workflow.
+const STEPS: [&str; 9] = [
+    steps::CLASSIFY,
+    steps::PLAN,
+    steps::FIND_PLAN,
+    steps::GENERATE_BRANCH,
+    steps::IMPLEMENT,
+    steps::REVIEW,
+    steps::TEST,
+    steps::COMMIT,
+    steps::CREATE_PR,
+];
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Steps {
+    max_attempts: u32,
+    first_pause_seconds: u64,
+    longest_pause_seconds: u64,
+    /// Attempts of single steps.
+    attempts: BTreeMap<String, u32>,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        let RetryPolicy { max_attempts, first_pause, longest_pause } = RetryPolicy::default();
+        let (first_pause_seconds, longest_pause_seconds) = (first_pause.as_secs(), longest_pause.as_secs());
+        Self { max_attempts, first_pause_seconds, longest_pause_seconds, attempts: BTreeMap::new() }
+    }
+}
+
+impl Steps {
+    /// How often steps are attempted; or what cannot be used, with the cure.
+    pub(crate) fn retry(&self) -> Result<RetryPolicy, String> {
+        check_attempts("steps.max_attempts", self.max_attempts)?;
+        let (first, longest) = (self.first_pause_seconds, self.longest_pause_seconds);
+        if first > longest || longest > 24 * 3600 {
+            return Err(format!(
+                "steps.first_pause_seconds is {first} and steps.longest_pause_seconds {longest}; the first must not be \
+                 above the longest, and that not above 86400"
+            ));
+        }
+        let (first_pause, longest_pause) = (Duration::from_secs(first), Duration::from_secs(longest));
+        Ok(RetryPolicy { max_attempts: self.max_attempts, first_pause, longest_pause })
+    }
+
+    /// Attempts of single steps; or what cannot be used, with the cure.
+    pub(crate) fn attempts(&self) -> Result<BTreeMap<StepName, u32>, String> {
+        let known = || STEPS.iter().chain(&COMMANDS);
+        let read = self.attempts.iter().map(|(step, attempts)| {
+            check_attempts(&format!("steps.attempts.{step}"), *attempts)?;
+            match StepName::new(step) {
+                Ok(name) if known().any(|known| known == step) => Ok((name, *attempts)),
+                _ => {
+                    let known: Vec<_> = known().copied().collect();
+                    Err(format!("steps.attempts: {step:?} is not a step; there are {}", known.join(", ")))
+                }
+            }
+        });
+        read.collect()
+    }
+}
+
+fn check_attempts(name: &str, attempts: u32) -> Result<(), String> {
+    if (1..=MAX_ATTEMPTS).contains(&attempts) {
+        Ok(())
+    } else {
+        Err(format!("{name} is {attempts}; give 1 to {MAX_ATTEMPTS}"))
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Waiting {
+    longest_seconds: u64,
+    in_all_seconds: u64,
+    times: u32,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        let WaitingPolicy { longest, in_all, times } = WaitingPolicy::default();
+        Self { longest_seconds: longest.as_secs(), in_all_seconds: in_all.as_secs(), times }
+    }
+}
+
+impl Waiting {
+    /// How long orders wait. With 0 none waits.
+    pub(crate) fn policy(&self) -> WaitingPolicy {
+        WaitingPolicy {
+            longest: Duration::from_secs(self.longest_seconds),
+            in_all: Duration::from_secs(self.in_all_seconds),
+            times: self.times,
+        }
+    }
+}
