@@ -102,7 +102,7 @@ impl<'e> StepRunner<'e> {
             entry.with_field("elapsed_seconds", elapsed).with_field("agent_name", definition.agent_name.as_str())
         });
 
-        let mut report = AttemptReport::new(order.state.current_step.as_ref(), earlier, begun.1);
+        let mut report = AttemptReport::new(order.state.current_step.as_ref(), earlier);
         let mut events = Vec::new();
         let attempted = self.attempt(order, history, definition, attempt, &mut report, &mut events);
         let ended = AssertUnwindSafe(attempted).catch_unwind().await;
@@ -331,7 +331,8 @@ fn suspend(context: &context::Context<'_>, failure: Failure, report: &mut Attemp
         waited: waiting::waited(order, history).saturating_add(waiting::total(&report.tries)),
     };
     let pause = waiting::suspension(&trouble, &engine.settings.waiting, &definition.retry, engine.moment())?;
-    let tried = Try::new(failure.code, failure.message, report.took);
+    let took = report.executions.last().copied().unwrap_or_default();
+    let tried = Try::new(failure.code, failure.message, took);
     report.tries.push(Try { waited: Some(pause.time), ..tried });
     Ok(pause)
 }
@@ -345,7 +346,7 @@ fn budget_warnings(
     worked: Duration,
 ) -> Vec<(EventKind, OrderPatch)> {
     let limits = &order.spec.limits.order;
-    if limits.is_empty() || !report.executed {
+    if limits.is_empty() || report.executions.is_empty() {
         return Vec::new();
     }
     let round = Used::in_round(order, history);

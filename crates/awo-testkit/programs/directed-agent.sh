@@ -6,6 +6,7 @@
 #   answer-ROLE       while it is there the call waits after it has worked and before it answers
 #   deaf-ROLE         the call and its child ignore requests to stop
 #   fail-ROLE         the call writes the text of the file to stderr and ends with code 3
+#   limit-ROLE        the service tells the call to wait, until the second of the epoch in the file, if there is one
 #   lengthen-ROLE     the answer has as many lines more as the file says
 set -eu
 
@@ -30,6 +31,12 @@ while [ -e "$here/hold-$role" ]; do sleep 0.05; done
 if [ -e "$here/fail-$role" ]; then
     cat "$here/fail-$role" >&2
     exit 3
+fi
+if [ -e "$here/limit-$role" ]; then
+    until=$(cat "$here/limit-$role")
+    if [ -n "$until" ]; then echo "{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"resetsAt\":$until}}"; fi
+    echo '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"too many requests"}'
+    exit 1
 fi
 case $allowed-$role in
     false-planner | false-implementor)

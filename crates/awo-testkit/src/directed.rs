@@ -73,6 +73,16 @@ impl DirectedAgent {
         self.direct("fail", role, words);
     }
 
+    /// Lets the role's service tell it to wait, perhaps until a second of the epoch.
+    pub fn limit(&self, role: &str, until: Option<i64>) {
+        self.direct("limit", role, &until.map(|second| second.to_string()).unwrap_or_default());
+    }
+
+    /// Lets the role's service be used again.
+    pub fn lift(&self, role: &str) {
+        fs::remove_file(self.directory.join(format!("limit-{role}"))).expect("the role was limited");
+    }
+
     /// Lets the role say so many lines more.
     pub fn lengthen(&self, role: &str, lines: usize) {
         self.direct("lengthen", role, &lines.to_string());

@@ -83,7 +83,7 @@ pub(super) async fn ask(
     let limits = &order.spec.limits;
     let round = Used::in_round(order, context.history);
     let step_timeout = definition.timeout.unwrap_or(limits.step_timeout);
-    let caps = caps(limits, step_timeout, &round, &context.used_in_attempt(report))?;
+    let caps = caps(limits, step_timeout, &round, &report.used())?;
     let timeout = caps.timeout;
     let cancel = context.live.token().child_token();
     let watch = Watch::new(caps.clone(), cancel.clone());
@@ -127,7 +127,7 @@ pub(super) async fn ask(
     });
     // One that was stopped may not get to say what it used; what it said before counts.
     report.add_usage(executed.usage.or_else(|| watch.usage()).as_ref());
-    (report.executed, report.took) = (true, took);
+    report.executions.push(took);
     report.session_id = executed.session_id.clone().or(report.session_id.take());
     report.goes_on_in = executed.session_id.filter(|_| agent.capabilities().resumes).or(report.goes_on_in.take());
     keep_files(context, &**agent, executed.files, execution, report).await;

@@ -28,13 +28,7 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// What the order has used in its present round, this attempt included.
     pub(super) fn used(&self, report: &AttemptReport) -> Used {
-        Used::in_round(self.order, self.history).with(&self.used_in_attempt(report))
-    }
-
-    /// What this attempt has used so far.
-    pub(super) fn used_in_attempt(&self, report: &AttemptReport) -> Used {
-        let now = self.engine.clock.monotonic().saturating_sub(report.begun);
-        Used::so_far(report.usage.as_ref(), report.worked_before.saturating_add(now))
+        Used::in_round(self.order, self.history).with(&report.used())
     }
 
     /// The class of the request, once a step has found it.

@@ -8,6 +8,8 @@ use awo_models::{
     SuspendedPlace, Timestamp, Try, Usage,
 };
 
+use crate::budget::Used;
+
 /// What is known of an attempt so far.
 #[derive(Debug, Default)]
 pub(super) struct AttemptReport {
@@ -22,19 +24,15 @@ pub(super) struct AttemptReport {
     pub(super) goes_on_in: Option<Arc<str>>,
     /// Time that the attempt was at work before it was suspended.
     pub(super) worked_before: Duration,
-    /// When it began, or went on, by the engine's own clock.
-    pub(super) begun: Duration,
-    /// Whether an agent was executed.
-    pub(super) executed: bool,
-    /// How long the last execution took.
-    pub(super) took: Duration,
+    /// How long each execution since then took.
+    pub(super) executions: Vec<Duration>,
 }
 
 impl AttemptReport {
     /// A new attempt, or one that was suspended and goes on.
-    pub(super) fn new(current: Option<&CurrentStep>, earlier: Option<&SuspendedAttempt>, begun: Duration) -> Self {
+    pub(super) fn new(current: Option<&CurrentStep>, earlier: Option<&SuspendedAttempt>) -> Self {
         let evidence = Evidence { before: current.and_then(|c| c.before.clone()), ..Evidence::default() };
-        let report = Self { evidence, begun, ..Self::default() };
+        let report = Self { evidence, ..Self::default() };
         let Some(earlier) = earlier else { return report };
         let session = earlier.place.as_ref().map(|place| Arc::clone(&place.session_id));
         Self {
@@ -46,6 +44,12 @@ impl AttemptReport {
             worked_before: earlier.worked,
             ..report
         }
+    }
+
+    /// What the attempt has used so far. What the engine itself does before the agent takes nothing of the agent's time.
+    pub(super) fn used(&self) -> Used {
+        let worked = self.worked_before.saturating_add(self.executions.iter().sum());
+        Used::so_far(self.usage.as_ref(), worked)
     }
 
     /// Number of the next execution in the attempt, from 1.

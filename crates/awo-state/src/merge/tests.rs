@@ -164,6 +164,47 @@ fn a_stranger_changes_nothing_but_what_its_words_are_about() {
 }
 
 #[test]
+fn a_stranger_ends_the_waiting_of_an_order_that_nobody_has_and_begins_none() {
+    let pending = Head::created();
+    let cancels = |waiting_for: Option<std::sync::Arc<str>>| {
+        let patch = OrderPatch {
+            status: Some(AgentWorkOrderStatus::Cancelled),
+            waiting_for: Some(waiting_for),
+            waiting_until: Some(None),
+            ..OrderPatch::default()
+        };
+        let ended = EventKind::Ended { status: AgentWorkOrderStatus::Cancelled };
+        merge(&pending, None, &Change::if_unchanged(pending.seq).with(ended, kit::at(1), patch)).map(|_| ())
+    };
+    cancels(None).unwrap();
+    assert!(matches!(cancels(Some("godot".into())), Err(StateError::Refused(_))));
+    let (running, _) = claimed();
+    let waits = kit::waiting(Change::if_unchanged(running.seq), "godot", 9);
+    assert!(matches!(merge(&running, None, &waits), Err(StateError::Refused(_))));
+}
+
+#[test]
+fn whatever_is_said_in_one_change_who_waits_has_no_step_and_who_has_one_does_not_wait() {
+    let (head, answer) = claimed();
+    let started = |change: Change, event: fn(awo_models::CurrentStep) -> EventKind| {
+        let current = kit::current("plan", 1);
+        let patch = OrderPatch { current_step: Some(Some(current.clone())), ..OrderPatch::default() };
+        change.with(event(current), kit::at(1), patch)
+    };
+    let begun = started(Change::after(answer), EventKind::StepStarted);
+    let waits = kit::waiting(begun, "godot", 9);
+    let told = merge(&head, None, &waits).unwrap().patch;
+    assert_eq!((told.current_step, told.waiting_until), (Some(None), Some(Some(kit::at(9)))));
+    for event in [EventKind::StepStarted, EventKind::StepResumed] {
+        let told = merge(&head, None, &started(waits.clone(), event)).unwrap().patch;
+        assert!(told.current_step.unwrap().is_some());
+        assert_eq!((told.waiting_for, told.waiting_until), (Some(None), Some(None)));
+    }
+    let told = merge(&head, None, &kit::ended(waits, AgentWorkOrderStatus::Failed)).unwrap().patch;
+    assert_eq!((told.waiting_for, told.waiting_until), (Some(None), Some(None)));
+}
+
+#[test]
 fn a_claim_takes_a_number_of_its_own() {
     let (head, _) = claimed();
     let other = Change::if_unchanged(head.seq).claiming(ClaimId(2), "w", kit::at(2), OrderPatch::default());

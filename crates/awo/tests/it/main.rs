@@ -17,4 +17,5 @@ mod shutdown;
 mod state_tools;
 mod time_limits;
 mod visibility;
+mod waiting;
 mod wrong_calls;

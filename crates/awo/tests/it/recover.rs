@@ -21,7 +21,7 @@ fn a_dry_run_tells_and_changes_nothing() {
     let told = setting.run(&["recover", "--dry-run", "--json"]).expect(0).json();
     let expected = json!([{
         "agent_work_order_id": id, "action": "continue", "step": "implement", "attempt": 2, "checkout": "sound",
-        "spilled_results": 0,
+        "spilled_results": 0, "waiting_until": null,
     }]);
     assert_eq!((&told["orders"], &told["damaged"]), (&expected, &json!([])));
     let told = setting.run(&["recover", "--dry-run"]).expect(0);
