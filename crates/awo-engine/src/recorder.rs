@@ -100,7 +100,7 @@ impl<'e> Recorder<'e> {
     }
 
     /// Notes that the order waits; with `suspended`, in the middle of an attempt.
-    pub(crate) fn waits(&mut self, pause: Pause, suspended: Option<SuspendedAttempt>) {
+    pub(crate) fn waits(&mut self, pause: Pause, suspended: Option<Arc<SuspendedAttempt>>) {
         let Pause { waiting_for, until: waiting_until, .. } = pause;
         let session_id = suspended.as_ref().and_then(|suspended| suspended.place.as_ref()).map(|p| &p.session_id);
         let patch = OrderPatch {
@@ -110,7 +110,7 @@ impl<'e> Recorder<'e> {
             agent_session_id: session_id.map(|id| Some(Arc::clone(id))),
             // The execution has ended by itself, see `finished`.
             interruptions: (suspended.is_some() && self.order.state.interruptions > 0).then_some(0),
-            suspended: suspended.map(|suspended| Some(Arc::new(suspended))),
+            suspended: suspended.map(Some),
             ..OrderPatch::default()
         };
         self.record(EventKind::Waiting { waiting_for, waiting_until }, patch);

@@ -41,7 +41,7 @@ pub(crate) enum StepEnd {
     /// With the result of its attempt, and the fields that this proves.
     Settled(Box<StepExecutionResult>, Box<OrderPatch>),
     /// In the middle of its attempt, which goes on after a pause.
-    Suspended(SuspendedAttempt, Pause),
+    Suspended(Arc<SuspendedAttempt>, Pause),
 }
 
 /// Why an attempt gave no output.
@@ -139,7 +139,7 @@ impl<'e> StepRunner<'e> {
                     before: order.state.current_step.as_ref().and_then(|current| current.before.clone()),
                 };
                 let suspended = report.suspended(current, order.state.rounds.len(), duration);
-                return StepOutcome { events, end: StepEnd::Suspended(suspended, pause) };
+                return StepOutcome { events, end: StepEnd::Suspended(suspended.into(), pause) };
             }
         };
         let started_at = earlier.map_or(begun.0, |earlier| earlier.current.started_at);

@@ -99,7 +99,8 @@ async fn the_smaller_cap_counts_and_an_execution_that_meets_the_order_s_is_told_
     assert_eq!(orchestrator.run_order(id).await.unwrap(), FAILED);
     let caps: Vec<_> = world.agent.requests.lock().unwrap().iter().map(|request| request.max_turns).collect();
     assert_eq!(caps, [Some(3), Some(3), Some(1)]);
-    let result = world.stored(id).await.history.last().unwrap().clone();
+    let view = world.stored(id).await;
+    let result = view.history.last().unwrap();
     assert_eq!(result.error_code, Some(FailureCode::AgentBudget));
     assert!(result.error_message.as_deref().unwrap().contains("limits.order.max_turns"), "{result:?}");
 }

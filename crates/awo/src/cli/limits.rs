@@ -52,7 +52,7 @@ impl LimitArguments {
         set("step_timeout_seconds", self.step_timeout.map(Value::from));
         set("silence_timeout_seconds", self.silence_timeout.map(Value::from));
         set("max_attempts", self.max_attempts.map(Value::from));
-        set("order", (!of_order.is_empty()).then(|| Value::Object(of_order)));
+        set("order", (!of_order.is_empty()).then_some(Value::Object(of_order)));
         (!limits.is_empty()).then(|| json!(limits))
     }
 }

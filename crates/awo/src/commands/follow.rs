@@ -137,19 +137,16 @@ impl RunningLine {
 
     fn show(&self, current: Option<&CurrentStep>, waits: bool) {
         let Some(bar) = &self.bar else { return };
-        match current {
-            Some(current) => {
-                let age = SystemClock::default().now().duration_since(current.started_at);
-                bar.set_elapsed(age.try_into().unwrap_or_default());
-                bar.set_prefix(current.step.clone());
-                let again = if current.attempt > 1 { format!("attempt {}", current.attempt) } else { String::new() };
-                bar.set_message(again);
-            }
-            None => {
-                bar.set_prefix(if waits { "waits" } else { "…" });
-                bar.set_message("");
-            }
-        }
+        let Some(current) = current else {
+            bar.set_prefix(if waits { "waits" } else { "…" });
+            bar.set_message("");
+            return;
+        };
+        let age = SystemClock::default().now().duration_since(current.started_at);
+        bar.set_elapsed(age.try_into().unwrap_or_default());
+        bar.set_prefix(current.step.clone());
+        let again = if current.attempt > 1 { format!("attempt {}", current.attempt) } else { String::new() };
+        bar.set_message(again);
     }
 
     fn clear(&self) {
