@@ -70,7 +70,7 @@ pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: O
         (None, next) if order.state.cancel_requested && next.step().is_some() => (None, Some(cancelled)),
         (None, next) => (Some(next), None),
     };
-    // Whoever waits goes on with the attempt that waits; in all other cases it is over.
+    // An order that waits goes on with its suspended attempt; in all other cases that is over.
     let goes_on = matches!(&first, Some(Move::Wait(definition, _)) if goes_on(&order, definition).is_some());
     if let Some(suspended) = order.state.suspended.clone().filter(|_| !goes_on) {
         let failure = left_behind(ending.as_ref());

@@ -36,8 +36,8 @@ pub enum RunEnd {
     NothingToDo,
 }
 
-/// Runs an order from where it stands to its end, in its place among those that run. An error means that this process may not, or cannot, go on; the order
-/// is then untouched for its next owner.
+/// Runs an order from where it stands to its end, in its place among those that run. An error means that this process may
+/// not, or cannot, go on; the order is then untouched for its next owner.
 pub(crate) async fn run_order(engine: &Engine, id: OrderId, seat: &mut Seat) -> Result<RunEnd, StateError> {
     if engine.draining.is_cancelled() {
         return Ok(RunEnd::NothingToDo); // the next start finds it

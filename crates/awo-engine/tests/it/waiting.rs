@@ -378,3 +378,25 @@ async fn a_store_that_fails_meanwhile_changes_nothing() {
     assert_eq!(kinds.iter().filter(|kind| **kind == "waiting").count(), 1);
     assert_eq!(world.stored(id).await.history.len(), 7);
 }
+
+#[tokio::test(start_paused = true)]
+async fn killed_while_nobody_could_store_that_it_waits_the_next_process_knows_it_from_the_spill() {
+    let world = timed();
+    limited(&world, "plan");
+    world.repository.fail_saves([awo_testkit::Fault::None], awo_testkit::Fault::Before);
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    tokio::select! {
+        biased;
+        _ = orchestrator.run_order(id) => panic!("it must not end"),
+        () = in_time(async || world.spills.kept(id).is_some()) => {}
+    }
+    assert!(!waits(&world, id).await);
+    world.repository.fail_saves([], awo_testkit::Fault::None);
+    let reset = in_an_hour(&world) - Duration::from_mins(2);
+    assert_eq!(world.orchestrator().run_order(id).await.unwrap(), COMPLETED);
+    assert!(world.clock.now() >= reset);
+    let view = world.stored(id).await;
+    assert_eq!((view.history.len(), view.history.get(1).unwrap().tries.len()), (7, 1));
+    assert!(world.spills.kept(id).is_none());
+}
