@@ -71,7 +71,7 @@ pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: O
         (None, next) => (Some(next), None),
     };
     // An order that waits goes on with its suspended attempt; in all other cases that is over.
-    let goes_on = matches!(&first, Some(Move::Wait(definition, _)) if goes_on(&order, definition).is_some());
+    let goes_on = first.as_ref().and_then(Move::step).is_some_and(|next| goes_on(&order, next).is_some());
     if let Some(suspended) = order.state.suspended.clone().filter(|_| !goes_on) {
         let failure = left_behind(ending.as_ref());
         let result = suspension::ended(&suspended.current, Some(&suspended), &failure, now, Duration::ZERO);

@@ -138,7 +138,7 @@ impl<'e> StepRunner<'e> {
                     session_id: None,
                     before: order.state.current_step.as_ref().and_then(|current| current.before.clone()),
                 };
-                let suspended = report.suspended(current, order.state.rounds.len(), duration);
+                let suspended = report.suspended(current, duration);
                 return StepOutcome { events, end: StepEnd::Suspended(suspended.into(), pause) };
             }
         };

@@ -10,11 +10,11 @@ use awo_models::{
 
 use crate::claim::last_snapshot;
 
-/// The suspended attempt that this step goes on with. In a later round, or another step, none does.
-pub(crate) fn goes_on<'o>(order: &'o AgentWorkOrder, definition: &StepDefinition) -> Option<&'o Arc<SuspendedAttempt>> {
-    let suspended = order.state.suspended.as_ref()?;
-    let same = suspended.current.step == definition.step && suspended.rounds == order.state.rounds.len();
-    same.then_some(suspended)
+/// The suspended attempt that an order that waits goes on with. One of an order that does not wait has gone on since, or is
+/// over and only lacks its result.
+pub(crate) fn goes_on<'o>(order: &'o AgentWorkOrder, next: &StepDefinition) -> Option<&'o Arc<SuspendedAttempt>> {
+    let suspended = order.state.suspended.as_ref().filter(|suspended| suspended.current.step == next.step);
+    suspended.filter(|_| order.state.waiting_until.is_some())
 }
 
 /// The attempt in progress, once it goes on.
@@ -28,11 +28,9 @@ pub(crate) fn resumed(suspended: &SuspendedAttempt, now: Timestamp) -> CurrentSt
 pub(crate) fn workspace_left(
     order: &AgentWorkOrder,
     history: &awo_models::StepHistory,
-    definition: &StepDefinition,
+    next: &StepDefinition,
 ) -> Option<WorkspaceSnapshot> {
-    // Once it went on, its place is where it was, not where it is.
-    let waits = goes_on(order, definition).filter(|_| order.state.current_step.is_none());
-    let place = waits.and_then(|suspended| suspended.place.as_ref());
+    let place = goes_on(order, next).and_then(|suspended| suspended.place.as_ref());
     place.map(|place| place.left.clone()).or_else(|| last_snapshot(order, history))
 }
 

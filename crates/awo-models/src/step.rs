@@ -106,8 +106,6 @@ pub struct CurrentStep {
 pub struct SuspendedAttempt {
     /// The attempt as it began.
     pub current: CurrentStep,
-    /// Rounds of the order when it was suspended: it does not go on in a later one.
-    pub rounds: usize,
     /// Where it goes on; `None` if it has to begin anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<SuspendedPlace>,

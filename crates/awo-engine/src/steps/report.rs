@@ -64,14 +64,13 @@ impl AttemptReport {
 
     /// The attempt as it is kept while the order waits. It goes on in its session only if the files are known that this
     /// session knows.
-    pub(super) fn suspended(self, current: CurrentStep, rounds: usize, worked: Duration) -> SuspendedAttempt {
+    pub(super) fn suspended(self, current: CurrentStep, worked: Duration) -> SuspendedAttempt {
         let place = self.goes_on_in.zip(self.evidence.after);
         let place = place.map(|(session_id, left)| SuspendedPlace { session_id, left });
         // What began with a fresh checkout, and begins anew, begins with another fresh one.
         let before = if place.is_some() { self.evidence.before } else { current.before };
         SuspendedAttempt {
             current: CurrentStep { before, ..current },
-            rounds,
             place,
             tries: self.tries,
             usage: self.usage,

@@ -259,6 +259,10 @@ async fn cancelled_while_nobody_runs_it_its_attempt_ends_in_the_claim_or_in_the_
     let (first, second) = (view.history.get(1).unwrap(), view.history.get(2).unwrap());
     assert_eq!((first.error_code, first.tries.len()), (Some(FailureCode::Interrupted), 1));
     assert_eq!((second.attempt, second.tries.len()), (2, 0), "a retry does not go on with it");
+    let changed = second.evidence.changes.as_ref().unwrap();
+    assert!(!changed.files.iter().any(|file| &**file == "half.txt"), "nor with its files: {changed:?}");
+    let before = second.evidence.before.as_ref().unwrap();
+    assert!(!before.tree.contains("half.txt"), "{before:?}");
     assert_eq!((view.order.state.usage.turns, view.order.usage_so_far().turns), (Some(3), Some(3)));
 }
 

@@ -147,7 +147,6 @@ fn the_stored_form_of_limits_and_of_a_suspended_attempt_is_locked() {
             session_id: None,
             before: None,
         },
-        rounds: 0,
         place: Some(crate::SuspendedPlace {
             session_id: "s".into(),
             left: crate::WorkspaceSnapshot { head: "h".into(), tree: "t".into(), branch: None },
@@ -158,7 +157,7 @@ fn the_stored_form_of_limits_and_of_a_suspended_attempt_is_locked() {
         artifacts: Vec::new(),
     };
     let stored = serde_json::to_string(&(&limits, &suspended)).unwrap();
-    insta::assert_snapshot!(stored, @r#"[{"step_timeout_nanoseconds":3600000000000,"silence_timeout_nanoseconds":5,"order":{"max_turns":1,"max_tokens":2,"max_cost_nanousd":3,"timeout_nanoseconds":4}},{"current":{"step":"plan","agent_name":"planner","attempt":1,"started_at":"1970-01-01T00:00:00Z"},"rounds":0,"place":{"session_id":"s","left":{"head":"h","tree":"t"}},"tries":[{"error_code":"agent_rate_limited","error_message":"429","duration_nanoseconds":7,"waited_nanoseconds":6}],"usage":{"turns":8},"worked_nanoseconds":9}]"#);
+    insta::assert_snapshot!(stored, @r#"[{"step_timeout_nanoseconds":3600000000000,"silence_timeout_nanoseconds":5,"order":{"max_turns":1,"max_tokens":2,"max_cost_nanousd":3,"timeout_nanoseconds":4}},{"current":{"step":"plan","agent_name":"planner","attempt":1,"started_at":"1970-01-01T00:00:00Z"},"place":{"session_id":"s","left":{"head":"h","tree":"t"}},"tries":[{"error_code":"agent_rate_limited","error_message":"429","duration_nanoseconds":7,"waited_nanoseconds":6}],"usage":{"turns":8},"worked_nanoseconds":9}]"#);
     let read: (Limits, SuspendedAttempt) = serde_json::from_str(&stored).unwrap();
     assert_eq!(read, (limits, suspended));
 }
