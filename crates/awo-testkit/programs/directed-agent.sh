@@ -34,7 +34,7 @@ if [ -e "$here/fail-$role" ]; then
 fi
 if [ -e "$here/limit-$role" ]; then
     until=$(cat "$here/limit-$role")
-    if [ -n "$until" ]; then echo "{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"resetsAt\":$until}}"; fi
+    if [ -n "$until" ]; then echo "{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"status\":\"rejected\",\"resetsAt\":$until}}"; fi
     echo '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"too many requests"}'
     exit 1
 fi
