@@ -73,6 +73,11 @@ pub enum EventKind {
     CancelRequested,
     /// Somebody asked to try again: a new round began.
     Retried,
+    /// Somebody said something more: a follow-up prompt, which waits until the owner takes it up.
+    Prompted {
+        /// The step that it becomes.
+        step: StepName,
+    },
     /// Its worker gave it back to the queue.
     HandedOver,
     /// It ended.
@@ -95,6 +100,7 @@ impl EventKind {
             Self::Waiting => "waiting",
             Self::CancelRequested => "cancel_requested",
             Self::Retried => "retried",
+            Self::Prompted { .. } => "prompted",
             Self::HandedOver => "handed_over",
             Self::Ended { .. } => "ended",
         }
