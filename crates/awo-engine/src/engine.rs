@@ -38,12 +38,12 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// An answer of the repository, bounded: one that does not come is an outage.
-    pub(crate) async fn answered<T>(
+    pub(crate) async fn answered<T, E: From<StateError>>(
         &self,
-        asking: impl Future<Output = Result<T, StateError>>,
-    ) -> Result<T, StateError> {
+        asking: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let answer = tokio::time::timeout(self.settings.answer_time, asking).await;
-        answer.unwrap_or_else(|late| Err(StateError::Unavailable(late.into())))
+        answer.unwrap_or_else(|late| Err(StateError::Unavailable(late.into()).into()))
     }
 
     /// Says something in an order's own log; `more` adds what is known of it.
@@ -63,6 +63,11 @@ impl Engine {
     pub(crate) fn new_session_id(&self, agent: &str) -> Option<Arc<str>> {
         let takes = self.agents.get(agent).is_some_and(|program| program.capabilities().chooses_session);
         takes.then(|| uuid::Builder::from_random_bytes(self.clock.random()).into_uuid().to_string().into())
+    }
+
+    /// Whether an agent's program can go on in an earlier session.
+    pub(crate) fn resumes(&self, agent: &str) -> bool {
+        self.agents.get(agent).is_some_and(|program| program.capabilities().resumes)
     }
 
     /// Keeps an artifact if that can be done in time; whether it could. A step does not fail for it.

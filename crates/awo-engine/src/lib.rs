@@ -8,6 +8,7 @@
 //! |---|---|
 //! | when what is saved: **the run loop** | `run.rs` |
 //! | what comes next in an order | `progress.rs` |
+//! | whether an order takes a follow-up prompt, and in which session it runs | `prompting.rs`, `follow_ups.rs` |
 //! | what becomes of an order that somebody left | `recovery.rs`, `workspace.rs` |
 //! | what a claim says, and how it gets stored | `claim.rs`, `claiming.rs` |
 //! | what happens when the store fails | `recorder.rs` |
@@ -28,6 +29,7 @@ mod claiming;
 mod engine;
 mod error;
 pub mod figures;
+mod follow_ups;
 mod hints;
 mod issue_reference;
 mod live;
@@ -35,12 +37,14 @@ mod new_order;
 mod orchestrator;
 pub mod ports;
 mod progress;
+mod prompting;
 mod pull_request;
 mod queue;
 mod recorder;
 mod recovery;
 mod retention;
 mod run;
+mod snapshots;
 mod spilling;
 mod steps;
 mod work_orders;

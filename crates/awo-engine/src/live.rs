@@ -35,6 +35,8 @@ pub(crate) struct LiveOrder {
     degraded: AtomicBool,
     finishing: AtomicBool,
     pending_steps: AtomicUsize,
+    prompted: AtomicBool,
+    wanted_again: AtomicBool,
 }
 
 impl LiveOrder {
@@ -74,8 +76,17 @@ impl LiveOrder {
         self.degraded.swap(degraded, Ordering::Relaxed) != degraded
     }
 
-    pub(crate) fn set_finishing(&self) {
-        self.finishing.store(true, Ordering::Relaxed);
+    pub(crate) fn set_finishing(&self, finishing: bool) {
+        self.finishing.store(finishing, Ordering::Relaxed);
+    }
+
+    /// Says whether there is word of prompts that its owner has not heard of.
+    pub(crate) fn set_prompted(&self, prompted: bool) {
+        self.prompted.store(prompted, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_prompted(&self) -> bool {
+        self.prompted.load(Ordering::Relaxed)
     }
 
     fn view(&self) -> Persistence {
@@ -109,10 +120,12 @@ impl LiveOrders {
         self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Enters an order; `None` if it runs here already. It leaves when the guard is dropped.
+    /// Enters an order; `None` if it runs here already: whoever runs it hears of that when they leave. It leaves when the
+    /// guard is dropped.
     pub(crate) fn enter(&self, id: OrderId) -> Option<LiveGuard<'_>> {
         let mut all = self.all();
-        if all.contains_key(&id) {
+        if let Some(order) = all.get(&id) {
+            order.wanted_again.store(true, Ordering::Relaxed);
             return None;
         }
         let order = Arc::new(LiveOrder::default());
@@ -125,6 +138,13 @@ impl LiveOrders {
         let order = self.all().get(&id).cloned();
         if let Some(order) = order {
             order.stop(reason);
+        }
+    }
+
+    /// Tells the owner of an order, if it is here, that a prompt came.
+    pub(crate) fn prompted(&self, id: OrderId) {
+        if let Some(order) = self.all().get(&id) {
+            order.set_prompted(true);
         }
     }
 
@@ -163,8 +183,23 @@ pub(crate) struct LiveGuard<'l> {
     pub(crate) order: Arc<LiveOrder>,
 }
 
+impl LiveGuard<'_> {
+    /// Leaves; whether somebody wanted to enter meanwhile, for example to run the order again as soon as it had ended.
+    pub(crate) fn leave(self) -> bool {
+        let mut all = self.orders.all();
+        let wanted_again = self.order.wanted_again.load(Ordering::Relaxed);
+        all.remove(&self.id);
+        drop(all);
+        wanted_again
+    }
+}
+
 impl Drop for LiveGuard<'_> {
     fn drop(&mut self) {
-        self.orders.all().remove(&self.id);
+        let mut all = self.orders.all();
+        // Once it has left, somebody else may be in its place.
+        if all.get(&self.id).is_some_and(|entered| Arc::ptr_eq(entered, &self.order)) {
+            all.remove(&self.id);
+        }
     }
 }

@@ -332,7 +332,7 @@ async fn recover(engine: &Engine, queue: &QueueSender) {
         }
     }
     settle_ended(engine).await;
-    sweep(engine).await;
+    sweep(engine, queue).await;
 }
 
 /// Orders that have not ended.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use awo_models::{
-    AgentName, AgentWorkOrder, AgentWorkOrderStatus, FailureCode, StepDefinition, StepExecutionResult, StepHistory,
+    AgentName, AgentWorkOrder, AgentWorkOrderStatus, FailureCode, StepDefinition, StepExecutionResult, StepGoal,
+    StepHistory,
 };
 
 /// What an order needs next, judged by its history alone.
@@ -23,12 +24,25 @@ pub(crate) struct Ending {
     pub(crate) error_message: Option<Arc<str>>,
 }
 
-/// The next move of an order.
+/// The next move of an order: a prompt whose turn has come, else what the workflow says. Nothing ends before the last
+/// prompt was taken up, and one that was taken up is done with before the next is.
 pub(crate) fn next_move(order: &AgentWorkOrder, history: &StepHistory) -> Move {
+    let next = workflow_move(order, history);
+    let is_free = match &next {
+        Move::Run(definition) => definition.goal != StepGoal::FollowUp,
+        Move::End(_) => true,
+    };
+    match order.next_prompt(history) {
+        Some((definition, due)) if is_free && (due || matches!(next, Move::End(_))) => Move::Run(definition),
+        _ => next,
+    }
+}
+
+fn workflow_move(order: &AgentWorkOrder, history: &StepHistory) -> Move {
     let mut optional_failure = None;
-    for definition in &order.spec.workflow {
-        match order.settled_by(history, definition) {
-            None => return Move::Run(definition.clone()),
+    for definition in order.workflow() {
+        match order.settled_by(history, &definition) {
+            None => return Move::Run(definition.into_owned()),
             Some(result) if result.success => {}
             Some(result) if definition.required => return Move::End(ending(AgentWorkOrderStatus::Failed, result)),
             Some(result) => optional_failure = Some(result),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId, StepName};
 use awo_state::OrderSnapshot;
 
-use crate::claim::last_snapshot;
 use crate::engine::Engine;
 use crate::ports::Standing;
 use crate::progress::{Move, next_move};
+use crate::snapshots::last_snapshot;
 use crate::spilling::with_spill;
 use crate::workspace::sandbox_request;
 
@@ -115,11 +115,4 @@ pub(crate) async fn foresee(engine: &Engine, seen: OrderSnapshot) -> ForeseenOrd
         },
     };
     ForeseenOrder { order: seen.order, spilled_results, then }
-}
-
-/// Whether the checkout of an order may go: the order is completed and its branch is pushed.
-pub(crate) fn is_delivered(order: &AgentWorkOrder) -> bool {
-    order.state.status == AgentWorkOrderStatus::Completed
-        && order.state.error_code.is_none()
-        && order.state.git_commit_count > 0
 }

@@ -9,14 +9,16 @@ use awo_models::{
 use awo_state::{LogLevel, StateError};
 use tracing::{info, warn};
 
-use crate::claim::{Claim, end_patch, last_snapshot};
+use crate::claim::{Claim, end_patch};
 use crate::claiming::{claim, read};
 use crate::engine::Engine;
 use crate::figures;
+use crate::follow_ups::resumed_session;
 use crate::live::{LiveOrder, StopReason};
 use crate::progress::{Ending, Move, ending, next_move};
 use crate::recorder::{Recorder, Stopped, describe};
 use crate::recovery::{Need, need};
+use crate::snapshots::last_snapshot;
 use crate::spilling::settle_spill;
 use crate::steps::StepRunner;
 use crate::workspace::Workspace;
@@ -38,10 +40,22 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, St
     if engine.draining.is_cancelled() {
         return Ok(RunEnd::NothingToDo); // the next start finds it
     }
-    let Some(entered) = engine.live.enter(id) else {
-        return Ok(RunEnd::NothingToDo);
-    };
-    let live = &*entered.order;
+    let mut end = RunEnd::NothingToDo;
+    loop {
+        let Some(entered) = engine.live.enter(id) else {
+            return Ok(end); // whoever runs it looks again before they leave
+        };
+        match run_entered(engine, &entered.order, id).await? {
+            RunEnd::NothingToDo => {}
+            ran => end = ran,
+        }
+        if !entered.leave() || engine.draining.is_cancelled() {
+            return Ok(end);
+        }
+    }
+}
+
+async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId) -> Result<RunEnd, StateError> {
     let Some(seen) = read(engine, id).await? else {
         return Ok(RunEnd::NothingToDo);
     };
@@ -64,7 +78,7 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, St
     let status = order.state.status;
     let resumed = history.len();
     engine.note(id, LogLevel::Info, "workflow_started", |entry| {
-        entry.with_field("total_steps", order.spec.workflow.len()).with_field("results_before", resumed)
+        entry.with_field("total_steps", order.total_steps()).with_field("results_before", resumed)
     });
     let mut recorder = Recorder::new(engine, live, order, history, claimed);
     let (Some(first), Ok(workspace)) = (first, workspace) else {
@@ -78,7 +92,7 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId) -> Result<RunEnd, St
             figures::ended(*status);
             info!(agent_work_order_id = %id, %status, total_steps = recorder.history().len(), "workflow_completed");
             tell_end(engine, recorder.order(), recorder.history().len());
-            runner.clean_up(recorder.order()).await;
+            runner.clean_up(recorder.order(), recorder.history()).await;
         }
         Ok(_) => {
             info!(agent_work_order_id = %id, "workflow_handed_over");
@@ -124,8 +138,25 @@ async fn run_steps(
     first: Move,
 ) -> Result<RunEnd, Stopped> {
     let mut next = first;
-    let end = loop {
-        let Move::Run(definition) = next else { break next };
+    loop {
+        let definition = match next {
+            Move::Run(definition) => definition,
+            Move::End(ending) => {
+                if let Some(end) = finish(engine, live, recorder, &ending).await? {
+                    return Ok(end);
+                }
+                // A prompt came before the end.
+                next = next_move(recorder.order(), recorder.history());
+                if engine.draining.is_cancelled() {
+                    return hand_over(engine, recorder).await;
+                }
+                if let Move::Run(definition) = &next {
+                    recorder.started(begin(engine, recorder, definition));
+                    recorder.save().await?;
+                }
+                continue;
+            }
+        };
         let (order, history) = (Arc::clone(recorder.order()), recorder.history().clone());
         let outcome = recorder.flushing(runner.execute(&order, &history, &definition)).await?;
         for (event, patch) in outcome.events {
@@ -134,22 +165,21 @@ async fn run_steps(
         let stop = stop_after(&outcome.result, live, engine);
         let cancelled = ending(AgentWorkOrderStatus::Cancelled, &outcome.result);
         recorder.finished(outcome.result, outcome.patch);
+        if live.is_prompted() {
+            let _ = recorder.hear_prompts().await; // if the store does not tell now, it does before the order ends
+        }
         next = next_move(recorder.order(), recorder.history());
         match stop {
             // What follows at once rides on the save of the result: one commit, one sync.
-            Some(Stop::Cancelled) => return finish(engine, live, recorder, &cancelled).await,
+            Some(Stop::Cancelled) => next = Move::End(cancelled),
             Some(Stop::HandOver) if matches!(next, Move::Run(_)) => return hand_over(engine, recorder).await,
             Some(Stop::HandOver) | None => {
                 if let Move::Run(definition) = &next {
                     recorder.started(begin(engine, recorder, definition));
                 }
+                recorder.save().await?;
             }
         }
-        recorder.save().await?;
-    };
-    match end {
-        Move::End(ending) => finish(engine, live, recorder, &ending).await,
-        Move::Run(_) => unreachable!("the loop ends with an end"),
     }
 }
 
@@ -175,23 +205,32 @@ fn begin(engine: &Engine, recorder: &Recorder<'_>, definition: &StepDefinition) 
         agent_name: definition.agent_name.clone(),
         attempt: AgentWorkOrder::next_attempt(recorder.history(), &definition.step),
         started_at: engine.clock.now(),
-        session_id: engine.new_session_id(&recorder.order().spec.agent),
+        session_id: session_id(engine, recorder, definition),
         before: last_snapshot(recorder.order(), recorder.history()),
     }
 }
 
-/// The last commit. Until it is stored the order stays `running`, shown as finishing.
+/// The session that an attempt is part of, as far as that is known before it begins.
+fn session_id(engine: &Engine, recorder: &Recorder<'_>, definition: &StepDefinition) -> Option<Arc<str>> {
+    let agent = &recorder.order().spec.agent;
+    let resumed = resumed_session(definition, recorder.history(), engine.resumes(agent));
+    resumed.or_else(|| engine.new_session_id(agent))
+}
+
+/// The last commit. Until it is stored the order stays `running`, shown as finishing. `None` if a prompt came before it:
+/// the order goes on.
 async fn finish(
     engine: &Engine,
     live: &LiveOrder,
     recorder: &mut Recorder<'_>,
     ending: &Ending,
-) -> Result<RunEnd, Stopped> {
-    live.set_finishing();
-    let at = engine.clock.now();
-    recorder.record(EventKind::Ended { status: ending.status }, end_patch(ending, at));
-    recorder.save_until_stored(&engine.giving_up).await?;
-    Ok(RunEnd::Ended(ending.status))
+) -> Result<Option<RunEnd>, Stopped> {
+    live.set_finishing(true);
+    if recorder.end(end_patch(ending, engine.clock.now()), &engine.giving_up).await? {
+        return Ok(Some(RunEnd::Ended(ending.status)));
+    }
+    live.set_finishing(false);
+    Ok(None)
 }
 
 /// Gives the order back to the queue with the result of the attempt, in one commit.

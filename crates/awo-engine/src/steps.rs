@@ -2,6 +2,7 @@
 
 mod asking;
 mod context;
+mod follow_up;
 mod goals;
 mod preparation;
 mod report;
@@ -20,7 +21,7 @@ use tracing::{info, warn};
 use crate::engine::Engine;
 use crate::live::LiveOrder;
 use crate::ports::Sandbox;
-use crate::recovery::is_delivered;
+use crate::snapshots::{is_delivered, last_snapshot};
 use crate::workspace::Workspace;
 use report::AttemptReport;
 
@@ -38,11 +39,13 @@ pub(crate) struct StepRunner<'e> {
     engine: &'e Engine,
     live: &'e LiveOrder,
     workspace: Workspace,
+    /// Whether the last attempt failed, and may have left something in the checkout.
+    failed: bool,
 }
 
 impl<'e> StepRunner<'e> {
     pub(crate) fn new(engine: &'e Engine, live: &'e LiveOrder, workspace: Workspace) -> Self {
-        Self { engine, live, workspace }
+        Self { engine, live, workspace, failed: false }
     }
 
     /// Executes one attempt. Always comes back with a result: trouble of every kind, a panic included, is one.
@@ -79,6 +82,7 @@ impl<'e> StepRunner<'e> {
         };
         let duration = engine.clock.monotonic().saturating_sub(begun.1);
         let mut result = report.result(definition, attempt, begun.0, engine.clock.now(), duration, ended);
+        self.failed = !result.success;
         self.shorten_output(order, history.len(), &mut result).await;
         info!(
             agent_work_order_id = %id,
@@ -116,7 +120,16 @@ impl<'e> StepRunner<'e> {
             return Err(Failure::new(reason.failure_code(), "stopped before its agent began"));
         }
         let prepared;
+        let failed_before = std::mem::take(&mut self.failed);
+        let left = last_snapshot(order, history);
+        if failed_before && left.is_none() {
+            self.workspace = Workspace::Fresh;
+        }
         let sandbox = self.sandbox(order, events).await?;
+        if let (true, Some(left)) = (failed_before, &left) {
+            // As the claim of an order does: what the attempt before left is not gone on with.
+            self.live.unless_stopped(sandbox.restore(left)).await?;
+        }
         // The order with what was just learnt about it (base commit, issue).
         let order = if events.is_empty() {
             order
@@ -197,8 +210,8 @@ impl<'e> StepRunner<'e> {
     }
 
     /// Removes the checkout of a completed order whose branch is pushed. That of any other is kept.
-    pub(crate) async fn clean_up(&self, order: &AgentWorkOrder) {
-        if !self.engine.settings.keep_workspaces && is_delivered(order) {
+    pub(crate) async fn clean_up(&self, order: &AgentWorkOrder, history: &StepHistory) {
+        if !self.engine.settings.keep_workspaces && is_delivered(order, history) {
             crate::workspace::remove(self.engine, order.agent_work_order_id).await;
         }
     }
@@ -212,9 +225,8 @@ struct StepPlace {
 
 impl StepPlace {
     fn new(order: &AgentWorkOrder, definition: &StepDefinition) -> Self {
-        let workflow = &order.spec.workflow;
-        let place = workflow.iter().position(|other| other.step == definition.step);
-        Self { number: place.map_or(0, |place| place + 1), total: workflow.len() }
+        let number = order.place_of(&definition.step).map_or(0, |place| place + 1);
+        Self { number, total: order.total_steps() }
     }
 
     fn fields(&self, entry: LogEntry) -> LogEntry {

@@ -117,7 +117,7 @@ impl WorkOrders {
         if self.engine.draining.is_cancelled() {
             return Err(EngineError::ShuttingDown);
         }
-        let place = self.queue.reserve().map_err(|full| self.no_place(full))?;
+        let place = self.queue.reserve().map_err(|full| self.no_place(&full))?;
         let asked = spec.idempotency.clone();
         let order = AgentWorkOrder::new(self.engine.clock.order_id(), self.engine.clock.now(), spec);
         let id = order.agent_work_order_id;
@@ -260,7 +260,7 @@ impl WorkOrders {
         if self.engine.draining.is_cancelled() {
             return Err(EngineError::ShuttingDown);
         }
-        let place = self.queue.reserve().map_err(|full| self.no_place(full))?;
+        let place = self.queue.reserve().map_err(|full| self.no_place(&full))?;
         let now = self.engine.clock.now();
         let asking = self.engine.repository.decide(id, |seen| retry_request(seen, from_step, now));
         let asked = tokio::time::timeout(self.engine.settings.answer_time, asking).await;
@@ -283,7 +283,7 @@ impl WorkOrders {
         }
     }
 
-    fn no_place(&self, full: TrySendError<()>) -> EngineError {
+    pub(crate) fn no_place(&self, full: &TrySendError<()>) -> EngineError {
         match full {
             TrySendError::Full(()) => EngineError::QueueFull { limit: self.engine.settings.max_queued },
             TrySendError::Closed(()) => EngineError::ShuttingDown,
@@ -350,9 +350,11 @@ fn retry_request(
     if !status.is_terminal() {
         return refused("it has not ended; cancel it first, or wait");
     }
-    let workflow = &order.spec.workflow;
-    let Some(open) = workflow.iter().position(|definition| !order.is_done(history, definition)) else {
-        return refused("all its steps are done; create another order");
+    let workflow = order.workflow();
+    let open = match workflow.iter().position(|definition| !order.is_done(history, definition)) {
+        Some(open) => open,
+        None if order.waiting_prompts() > 0 => workflow.len(),
+        None => return refused("all its steps are done; say what is missing with a prompt, or create another order"),
     };
     let resumes_at = match from_step {
         None => open,
@@ -366,7 +368,7 @@ fn retry_request(
                 return Err(EngineError::Invalid(vec![FieldError { field: "from_step", message }]));
             }
             None => {
-                let steps: Vec<_> = workflow[..=open].iter().map(|definition| definition.step.as_str()).collect();
+                let steps: Vec<_> = workflow.iter().take(open + 1).map(|definition| definition.step.as_str()).collect();
                 let message = format!("{step} is not a step of this order; there are {}", steps.join(", "));
                 return Err(EngineError::Invalid(vec![FieldError { field: "from_step", message }]));
             }

@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest};
-use awo_models::{Failure, FailureCode};
+use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentProgress, AgentReport, AgentRequest};
+use awo_models::{Failure, FailureCode, OrderId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,8 @@ pub struct Play {
     pub hangs: bool,
     /// Whether it works until it is cancelled, and then answers as if nothing had happened.
     pub answers_when_stopped: bool,
+    /// What it tells before it does anything.
+    pub tells: Vec<AgentProgress>,
 }
 
 impl Play {
@@ -55,13 +57,30 @@ pub struct FakeAgent {
     sandboxes: Arc<FakeSandboxes>,
     plays: Mutex<HashMap<String, VecDeque<Play>>>,
     gate: Option<Arc<Semaphore>>,
+    capabilities: Mutex<AgentCapabilities>,
     /// What it was asked, in order.
     pub requests: Mutex<Vec<AgentRequest>>,
+    /// Orders whose sessions it was told to forget.
+    pub forgotten: Mutex<Vec<OrderId>>,
 }
 
 impl FakeAgent {
     pub(crate) fn new(timeline: Timeline, sandboxes: Arc<FakeSandboxes>, gate: Option<Arc<Semaphore>>) -> Self {
-        Self { timeline, sandboxes, plays: Mutex::default(), gate, requests: Mutex::default() }
+        let all = AgentCapabilities { chooses_session: true, resumes: true, reports_cost: true };
+        Self {
+            timeline,
+            sandboxes,
+            plays: Mutex::default(),
+            gate,
+            capabilities: Mutex::new(all),
+            requests: Mutex::default(),
+            forgotten: Mutex::default(),
+        }
+    }
+
+    /// Sets what it can do. At first it can do everything.
+    pub fn can(&self, capabilities: AgentCapabilities) {
+        *self.capabilities.lock().unwrap_or_else(PoisonError::into_inner) = capabilities;
     }
 
     /// Puts a play up for the next execution of a step that has none yet.
@@ -86,6 +105,8 @@ pub fn right(step: &str) -> (Vec<(&'static str, &'static str)>, &'static str) {
         "implement" | "execute" => (vec![("src/greeting.txt", "Good day\n")], "Implementation complete"),
         "commit" => (vec![], "feat: add greeting"),
         "create_pr" | "create-pr" => (vec![], "Add greeting\n\nIt greets."),
+        "prompt-1" => (vec![("src/more.txt", "More\n")], "There is more now.\n\ncommit: feat: add more"),
+        "prompt-2" => (vec![("src/still-more.txt", "Still more\n")], "There is still more now."),
         _ => (vec![], "looks good"),
     }
 }
@@ -93,7 +114,7 @@ pub fn right(step: &str) -> (Vec<(&'static str, &'static str)>, &'static str) {
 #[async_trait]
 impl AgentExecutor for FakeAgent {
     fn capabilities(&self) -> AgentCapabilities {
-        AgentCapabilities { chooses_session: true, resumes: true, reports_cost: true }
+        *self.capabilities.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn probe(&self) -> AgentHealth {
@@ -104,6 +125,7 @@ impl AgentExecutor for FakeAgent {
         let step = request.step.to_string();
         self.timeline.note(format!("agent: {step}"));
         let (order, session_id) = (request.order, request.session.id().cloned());
+        let progress = request.progress.clone();
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         if let Some(gate) = &self.gate {
             tokio::select! {
@@ -113,6 +135,9 @@ impl AgentExecutor for FakeAgent {
         }
         let play = self.next(&step);
         assert!(!play.panics, "the play panics");
+        for told in &play.tells {
+            progress.tell(told.clone());
+        }
         for (path, content) in &play.writes {
             self.sandboxes.write(order, path, content);
         }
@@ -130,6 +155,10 @@ impl AgentExecutor for FakeAgent {
         }
         let answer = play.answer.unwrap_or_else(|| Ok(answer.to_owned())).map(Arc::from);
         AgentReport { answer, session_id, usage: None, files: Vec::new() }
+    }
+
+    async fn forget(&self, order: OrderId) {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).push(order);
     }
 }
 

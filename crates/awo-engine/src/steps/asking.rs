@@ -9,6 +9,7 @@ use awo_state::{ArtifactContent, LogLevel};
 use super::artifact_name;
 use super::context::Context;
 use super::report::AttemptReport;
+use crate::follow_ups::resumed_session;
 use crate::ports::{AgentExecutor, AgentFile, AgentReport, AgentRequest, AgentSession, ProgressSink};
 
 /// Time an executor gets beyond the step's limit to end its program; after that the attempt fails without it.
@@ -18,6 +19,7 @@ const EXECUTOR_GRACE: Duration = Duration::from_mins(1);
 pub(super) async fn ask(
     context: &Context<'_>,
     prompt: String,
+    session: AgentSession,
     answer_number: u32,
     report: &mut AttemptReport,
 ) -> Result<Arc<str>, Failure> {
@@ -26,8 +28,6 @@ pub(super) async fn ask(
         Failure::new(FailureCode::AgentMissing, format!("this worker has no agent `{}`", order.spec.agent))
     })?;
     let timeout = definition.timeout.unwrap_or(order.spec.limits.step_timeout);
-    // A session id is used once: the second execution of an attempt lets the program choose.
-    let chosen = order.state.current_step.as_ref().filter(|_| answer_number == 1).and_then(|c| c.session_id.clone());
     let request = AgentRequest {
         order: order.agent_work_order_id,
         step: definition.step.clone(),
@@ -36,7 +36,7 @@ pub(super) async fn ask(
         prompt,
         working_dir: context.sandbox.working_dir().to_owned(),
         model: order.spec.model.clone(),
-        session: AgentSession::New(chosen),
+        session,
         max_turns: order.spec.limits.max_turns,
         max_cost_nanousd: order.spec.limits.max_cost_nanousd,
         timeout,
@@ -71,6 +71,19 @@ pub(super) async fn ask(
         report.answer = Some(Arc::clone(answer));
     }
     executed.answer
+}
+
+/// The session of an execution.
+pub(super) fn session(context: &Context<'_>, answer_number: u32) -> AgentSession {
+    let order = context.order;
+    if answer_number > 1 {
+        return AgentSession::New(None); // a session id is used once: the program chooses
+    }
+    let resumes = context.engine.resumes(&order.spec.agent);
+    match resumed_session(context.definition, context.history, resumes) {
+        Some(id) => AgentSession::Resumed(id),
+        None => AgentSession::New(order.state.current_step.as_ref().and_then(|current| current.session_id.clone())),
+    }
 }
 
 async fn keep_files(

@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
-use awo_models::{ChangeSummary, Failure, FailureCode, PullRequestEvidence, StepGoal, Try, WorkspaceSnapshot};
+use awo_models::{
+    BranchPush, ChangeSummary, Failure, FailureCode, PullRequestEvidence, StepGoal, Try, WorkspaceSnapshot,
+};
 use awo_state::ArtifactContent;
 
 use super::artifact_name;
-use super::asking::ask;
+use super::asking::{ask, session};
 use super::context::Context;
+use super::follow_up;
 use super::report::AttemptReport;
 use crate::answers;
 use crate::branch_name::branch_name;
-use crate::ports::{FileKind, PullRequestDraft};
+use crate::follow_ups::before_follow_ups;
+use crate::ports::{AgentSession, FileKind, PullRequestDraft};
 use crate::pull_request::pull_request_body;
 
 /// Times an agent may answer in one attempt: the second time it is told what was wrong with the first.
@@ -46,7 +50,7 @@ async fn work(
     let mut reminder = String::new();
     for answer_number in 1..=ANSWERS {
         let begun = context.engine.clock.monotonic();
-        let answer = ask(context, format!("{prompt}{reminder}"), answer_number, report).await?;
+        let answer = answer(context, &format!("{prompt}{reminder}"), answer_number, report).await?;
         // Nothing of it happens once the order is stopped: no commit, no push, no pull request.
         let used = context.live.unless_stopped(use_answer(context, &answer, before, report));
         let reason = match used.await? {
@@ -64,6 +68,30 @@ async fn work(
         reminder = format!("\n\nYour last answer could not be used: {reason}.\n");
     }
     unreachable!("the last answer returns")
+}
+
+/// Has the agent answer. A session that cannot be gone on with is given up for a new one: the prompt says what it needs.
+async fn answer(
+    context: &Context<'_>,
+    prompt: &str,
+    answer_number: u32,
+    report: &mut AttemptReport,
+) -> Result<Arc<str>, Failure> {
+    let begun = context.engine.clock.monotonic();
+    let session = session(context, answer_number);
+    let resumed = matches!(session, AgentSession::Resumed(_));
+    let answered = ask(context, prompt.to_owned(), session, answer_number, report).await;
+    match answered {
+        Err(failure) if resumed && follow_up::never_began(&failure, report) => {
+            report.tries.push(Try {
+                error_code: failure.code,
+                error_message: format!("its session could not go on: {}", failure.message).into(),
+                duration: context.engine.clock.monotonic().saturating_sub(begun),
+            });
+            ask(context, prompt.to_owned(), AgentSession::New(None), answer_number + 1, report).await
+        }
+        answered => answered,
+    }
 }
 
 async fn prompt(context: &Context<'_>, before: &WorkspaceSnapshot) -> Result<String, Failure> {
@@ -127,6 +155,10 @@ async fn use_answer(
             Ok((title, body)) => Ok(open_pull_request(context, &title, &body, report).await?),
             Err(reason) => Err(reason),
         },
+        StepGoal::FollowUp => match answers::follow_up(answer) {
+            Ok(said) => Ok(follow_up::settle(context, said, before, report).await?),
+            Err(reason) => Err(reason),
+        },
         other => unreachable!("goal {other:?} is declared but not pursued"),
     })
 }
@@ -186,7 +218,7 @@ fn is_markdown(path: &str) -> bool {
 }
 
 /// The workspace must be on the order's own branch before anything is committed or pushed.
-async fn on_branch(context: &Context<'_>) -> Result<WorkspaceSnapshot, Failure> {
+pub(super) async fn on_branch(context: &Context<'_>) -> Result<WorkspaceSnapshot, Failure> {
     let now = context.sandbox.snapshot().await?;
     if let Some(expected) = &context.order.state.git_branch_name
         && now.branch.as_ref() != Some(expected)
@@ -199,7 +231,7 @@ async fn on_branch(context: &Context<'_>) -> Result<WorkspaceSnapshot, Failure> 
 }
 
 /// After a commit the tree is clean: what is committed is what is there.
-async fn nothing_left(context: &Context<'_>) -> Result<(), Failure> {
+pub(super) async fn nothing_left(context: &Context<'_>) -> Result<(), Failure> {
     let now = context.sandbox.snapshot().await?;
     let committed = WorkspaceSnapshot { tree: Arc::clone(&now.head), ..now.clone() };
     let left = context.sandbox.compare(&committed, &now).await?.files;
@@ -210,6 +242,16 @@ async fn nothing_left(context: &Context<'_>) -> Result<(), Failure> {
             Err(Failure::new(FailureCode::EvidenceMissing, message))
         }
     }
+}
+
+/// Pushes the branch; the remote then has what the workspace has.
+pub(super) async fn push(context: &Context<'_>, branch: &str, now: &WorkspaceSnapshot) -> Result<BranchPush, Failure> {
+    let push = context.sandbox.push(branch).await?;
+    if push.commit != now.head {
+        let message = format!("the remote has {branch} at {}, the workspace at {}", push.commit, now.head);
+        return Err(Failure::new(FailureCode::ForgeFailed, message));
+    }
+    Ok(push)
 }
 
 async fn open_pull_request(
@@ -237,12 +279,7 @@ async fn open_pull_request(
     keep(context, "pull-request.md", format!("# {}\n\n{}", draft.title, draft.body).into_bytes(), report).await;
     keep(context, "changes.patch", patch, report).await;
 
-    let push = context.sandbox.push(&branch).await?;
-    if push.commit != now.head {
-        let message = format!("the remote has {branch} at {}, the workspace at {}", push.commit, now.head);
-        return Err(Failure::new(FailureCode::ForgeFailed, message));
-    }
-    report.evidence.push = Some(push);
+    report.evidence.push = Some(push(context, &branch, &now).await?);
     let opened = context.engine.forge.open_pull_request(&draft).await?;
     let output = match &opened {
         PullRequestEvidence::Opened { url } => url.to_string(),
@@ -256,7 +293,7 @@ async fn open_pull_request(
     Ok(output)
 }
 
-async fn keep(context: &Context<'_>, kind: &str, bytes: Vec<u8>, report: &mut AttemptReport) {
+pub(super) async fn keep(context: &Context<'_>, kind: &str, bytes: Vec<u8>, report: &mut AttemptReport) {
     let id = context.order.agent_work_order_id;
     let Some(name) = artifact_name(context.history.len(), &context.definition.step, context.attempt, kind) else {
         return;
@@ -285,8 +322,10 @@ fn prove(context: &Context<'_>, report: &AttemptReport) -> Result<(), Failure> {
     let (Some(before), Some(after)) = (&evidence.before, &evidence.after) else {
         return missing("the workspace could not be looked at");
     };
+    let since = before_follow_ups(context.order, context.history);
+    let since = since.as_ref().unwrap_or(before);
     match context.definition.goal {
-        StepGoal::Changes if before.tree == after.tree && before.head == after.head => missing("no file changed"),
+        StepGoal::Changes if since.tree == after.tree && since.head == after.head => missing("no file changed"),
         StepGoal::Branch if after.branch != evidence.branch => missing("its branch is not checked out"),
         StepGoal::Commit => match &evidence.total {
             Some(total) if total.commits > 0 => Ok(()),
