@@ -87,11 +87,15 @@ fn prompt_request(seen: &OrderSnapshot, text: &Arc<str>, now: Timestamp) -> Resu
     let prompt = FollowUp { text: Arc::clone(text), at: now, after_results };
     let mut patch = OrderPatch { prompt: Some(prompt), ..OrderPatch::default() };
     if status.is_terminal() {
-        let workflow = order.workflow();
-        let open = workflow.iter().position(|definition| !order.is_done(history, definition));
+        // Steps of earlier prompts are not tried again: this one says something new.
+        let open = order.spec.workflow.iter().find(|definition| !order.is_done(history, definition));
+        let resumes_at = open.and_then(|definition| order.place_of(&definition.step));
         patch = OrderPatch {
             status: Some(AgentWorkOrderStatus::Pending),
-            round: Some(Round { first_result: history.len(), resumes_at: open.unwrap_or(workflow.len()) }),
+            round: Some(Round {
+                first_result: history.len(),
+                resumes_at: resumes_at.unwrap_or(order.workflow().len()),
+            }),
             cancel_requested: Some(false),
             interruptions: Some(0),
             error_code: Some(None),

@@ -24,6 +24,8 @@ pub struct Play {
     pub hangs: bool,
     /// Whether it works until it is cancelled, and then answers as if nothing had happened.
     pub answers_when_stopped: bool,
+    /// Whether it names no session in its report, as if none had begun.
+    pub loses_session: bool,
     /// What it tells before it does anything.
     pub tells: Vec<AgentProgress>,
 }
@@ -154,6 +156,7 @@ impl AgentExecutor for FakeAgent {
             self.sandboxes.write(order, path, content);
         }
         let answer = play.answer.unwrap_or_else(|| Ok(answer.to_owned())).map(Arc::from);
+        let session_id = session_id.filter(|_| !play.loses_session);
         AgentReport { answer, session_id, usage: None, files: Vec::new() }
     }
 

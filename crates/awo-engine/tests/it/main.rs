@@ -7,6 +7,8 @@ mod cancel;
 mod claiming;
 mod create;
 mod figures;
+mod follow_ups;
+mod follow_ups_cut;
 mod lines;
 mod long_outages;
 mod order_log;
