@@ -9,6 +9,7 @@ use awo_state::{ArtifactContent, ArtifactStore, LogEntry, LogLevel, StateError, 
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::activity::ActivityHints;
 use crate::chronicle::Chronicle;
 use crate::hints::Hints;
 use crate::live::LiveOrders;
@@ -30,6 +31,7 @@ pub(crate) struct Engine {
     pub(crate) settings: Settings,
     pub(crate) live: LiveOrders,
     pub(crate) hints: Hints,
+    pub(crate) activity_hints: ActivityHints,
     /// Fires when no new step may begin.
     pub(crate) draining: CancellationToken,
     /// Fires when nothing is waited for any more.

@@ -15,12 +15,14 @@
 //! | what an order's own log says, and how it gets there | `chronicle.rs` |
 //! | what becomes of results that the store did not take | `spilling.rs` |
 //! | what a goal asks, does and proves | `steps/goals.rs` |
+//! | what people see of an agent at work | `activity.rs` |
 //! | what an answer means | `answers.rs` |
 //! | which steps there are | `workflows.rs` |
 //! | what may be asked for | `new_order.rs` |
 //! | what is kept of orders that have ended | `retention.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
 
+mod activity;
 mod answers;
 mod branch_name;
 mod chronicle;
@@ -51,6 +53,7 @@ mod work_orders;
 mod workflows;
 mod workspace;
 
+pub use activity::{ActivityEntry, ActivityHint, StepActivity};
 pub use awo_state::{
     ArtifactContent, ArtifactStore, BoxError, Change, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog,
     OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,

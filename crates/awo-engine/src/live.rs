@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use awo_models::{Failure, FailureCode, OrderId};
 use tokio_util::sync::CancellationToken;
 
+use crate::activity::{ActivityFeed, StepActivity};
+
 /// Why an order's agent is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StopReason {
@@ -35,6 +37,7 @@ pub(crate) struct LiveOrder {
     degraded: AtomicBool,
     finishing: AtomicBool,
     pending_steps: AtomicUsize,
+    activity: ActivityFeed,
     prompted: AtomicBool,
     wanted_again: AtomicBool,
 }
@@ -78,6 +81,11 @@ impl LiveOrder {
 
     pub(crate) fn set_finishing(&self, finishing: bool) {
         self.finishing.store(finishing, Ordering::Relaxed);
+    }
+
+    /// What its agent does.
+    pub(crate) fn activity(&self) -> &ActivityFeed {
+        &self.activity
     }
 
     /// Says whether there is word of prompts that its owner has not heard of.
@@ -157,6 +165,11 @@ impl LiveOrders {
 
     pub(crate) fn persistence(&self, id: OrderId) -> Persistence {
         self.all().get(&id).map(|order| order.view()).unwrap_or_default()
+    }
+
+    /// What the agent of an order does, if it runs here.
+    pub(crate) fn activity(&self, id: OrderId) -> Option<StepActivity> {
+        self.all().get(&id)?.activity.seen()
     }
 
     pub(crate) fn runs(&self, id: OrderId) -> bool {

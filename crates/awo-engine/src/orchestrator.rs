@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use crate::activity::ActivityHints;
 use crate::chronicle::Chronicle;
 use crate::claiming::fail_order;
 use crate::engine::{Engine, Settings};
@@ -144,6 +145,7 @@ impl OrchestratorBuilder {
             settings: self.settings,
             live: LiveOrders::default(),
             hints: Hints::new(HINTS_KEPT),
+            activity_hints: ActivityHints::new(),
             draining: CancellationToken::new(),
             giving_up: CancellationToken::new(),
         };

@@ -68,10 +68,12 @@ impl<'e> StepRunner<'e> {
             entry.with_field("elapsed_seconds", elapsed).with_field("agent_name", definition.agent_name.as_str())
         });
 
+        self.live.activity().begin(definition.step.clone(), attempt);
         let mut report = AttemptReport::new(order.state.current_step.as_ref());
         let mut events = Vec::new();
         let attempted = self.attempt(order, history, definition, attempt, &mut report, &mut events);
         let ended = AssertUnwindSafe(attempted).catch_unwind().await;
+        self.live.activity().end();
         let ended = ended.unwrap_or_else(|_| Err(Failure::new(FailureCode::Internal, "awo panicked in this step")));
         let ended = match (ended, self.live.stopped()) {
             // An agent that was stopped reports it in its own way; why it was stopped, only we know.

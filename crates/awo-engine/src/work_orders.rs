@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::info;
 
+use crate::activity::{ActivityHint, StepActivity};
 use crate::claim::end_patch;
 use crate::engine::Engine;
 use crate::error::{EngineError, FieldError};
@@ -46,6 +47,8 @@ pub struct OrderView {
     pub epoch: Epoch,
     /// How far what happened to it is stored.
     pub persistence: Persistence,
+    /// What the agent of its step in progress does, if it runs in this process.
+    pub activity: Option<StepActivity>,
 }
 
 /// A page of orders, newest first.
@@ -70,6 +73,8 @@ pub struct ListedOrder {
     pub seq: EventSeq,
     /// How far what happened to it is stored.
     pub persistence: Persistence,
+    /// What the agent of its step in progress does, if it runs in this process.
+    pub activity: Option<StepActivity>,
 }
 
 /// The answer to creating an order.
@@ -167,8 +172,15 @@ impl WorkOrders {
     pub async fn get(&self, id: OrderId) -> Result<OrderView, EngineError> {
         let seen = self.engine.answered(self.engine.repository.get(id)).await?.ok_or(EngineError::NotFound(id))?;
         let OrderSnapshot { order, history, seq, epoch } = seen;
-        let persistence = self.persistence(&order);
-        Ok(OrderView { order, history, seq, epoch, persistence })
+        let (persistence, activity) = (self.persistence(&order), self.activity(&order));
+        Ok(OrderView { order, history, seq, epoch, persistence, activity })
+    }
+
+    /// What the agent of an order's step in progress does. That of a step whose beginning is not stored is left out: who
+    /// sees it would not see the step.
+    fn activity(&self, order: &AgentWorkOrder) -> Option<StepActivity> {
+        let current = order.state.current_step.as_ref()?;
+        self.engine.live.activity(order.agent_work_order_id).filter(|activity| activity.is_of(current))
     }
 
     /// How far what happened to an order is stored. Its end is the last that is: this process may still be busy with
@@ -184,8 +196,8 @@ impl WorkOrders {
     pub async fn list(&self, query: &OrderQuery) -> Result<OrderList, EngineError> {
         let page = self.engine.answered(self.engine.repository.list(query)).await?;
         let listed = |OrderRow { order, seq, .. }: OrderRow| {
-            let persistence = self.persistence(&order);
-            ListedOrder { order, seq, persistence }
+            let (persistence, activity) = (self.persistence(&order), self.activity(&order));
+            ListedOrder { order, seq, persistence, activity }
         };
         let items = page.items.into_iter().map(listed).collect();
         Ok(OrderList { items, next: page.next, total: page.total, damaged: page.damaged })
@@ -199,6 +211,12 @@ impl WorkOrders {
     /// Hints that orders have changed. A receiver that lags has missed hints, not events: it reads again.
     pub fn hints(&self) -> broadcast::Receiver<Hint> {
         self.engine.hints.subscribe()
+    }
+
+    /// Hints that agents did something, a few a second of each order at most. They have no number and may be lost; what
+    /// they did is in [`OrderView::activity`].
+    pub fn activity_hints(&self) -> broadcast::Receiver<ActivityHint> {
+        self.engine.activity_hints.subscribe()
     }
 
     /// Waits until an order's version is above `seen`, at most so long; the newest view either way.

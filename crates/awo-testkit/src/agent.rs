@@ -28,6 +28,8 @@ pub struct Play {
     pub loses_session: bool,
     /// What it tells before it does anything.
     pub tells: Vec<AgentProgress>,
+    /// What it tells after that, once it is let.
+    pub then_tells: Option<(Arc<Semaphore>, Vec<AgentProgress>)>,
 }
 
 impl Play {
@@ -139,6 +141,10 @@ impl AgentExecutor for FakeAgent {
         assert!(!play.panics, "the play panics");
         for told in &play.tells {
             progress.tell(told.clone());
+        }
+        if let Some((gate, tells)) = play.then_tells {
+            gate.acquire().await.expect("the gate stays").forget();
+            tells.into_iter().for_each(|told| progress.tell(told));
         }
         for (path, content) in &play.writes {
             self.sandboxes.write(order, path, content);

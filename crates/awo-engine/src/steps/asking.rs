@@ -10,7 +10,7 @@ use super::artifact_name;
 use super::context::Context;
 use super::report::AttemptReport;
 use crate::follow_ups::resumed_session;
-use crate::ports::{AgentExecutor, AgentFile, AgentReport, AgentRequest, AgentSession, ProgressSink};
+use crate::ports::{AgentExecutor, AgentFile, AgentReport, AgentRequest, AgentSession};
 
 /// Time an executor gets beyond the step's limit to end its program; after that the attempt fails without it.
 const EXECUTOR_GRACE: Duration = Duration::from_mins(1);
@@ -41,7 +41,7 @@ pub(super) async fn ask(
         max_cost_nanousd: order.spec.limits.max_cost_nanousd,
         timeout,
         silence: None,
-        progress: ProgressSink::none(),
+        progress: context.live.activity().sink(&context.engine.clock),
     };
     let (id, begun) = (order.agent_work_order_id, context.engine.clock.monotonic());
     context.engine.note(id, LogLevel::Info, "agent_command_started", |entry| {
@@ -49,7 +49,8 @@ pub(super) async fn ask(
         entry.with_field("execution", answer_number).with_field("timeout_seconds", timeout.as_secs_f64())
     });
     let executing = agent.execute(request, context.live.token().child_token());
-    let executed = tokio::time::timeout(timeout + EXECUTOR_GRACE, executing).await;
+    let executing = tokio::time::timeout(timeout + EXECUTOR_GRACE, executing);
+    let executed = context.live.activity().told_while(id, &context.engine.activity_hints, executing).await;
     let executed = executed.unwrap_or_else(|_| {
         let message = format!("the agent did not end within {} s and its grace", timeout.as_secs());
         AgentReport::failed(Failure::new(FailureCode::AgentTimeout, message))

@@ -65,6 +65,11 @@ enum EventData<'a> {
         /// The trouble, told to a person.
         message: &'a str,
     },
+    /// Of `prompted`.
+    Prompted {
+        /// The step that the prompt becomes.
+        step: &'a str,
+    },
     /// Of `ended`.
     Ended {
         /// How the order ended.
@@ -107,6 +112,7 @@ impl<'a> EventData<'a> {
                 success: *success,
             },
             EventKind::Warning { code, message } => Self::Warning { error_code: code.as_str(), message },
+            EventKind::Prompted { step } => Self::Prompted { step: step.as_str() },
             EventKind::Ended { status } => Self::Ended { status: status.as_str() },
             _ => Self::Nothing {},
         }
