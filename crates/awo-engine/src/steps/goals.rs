@@ -88,7 +88,7 @@ async fn answer(
                 error_message: format!("its session could not go on: {}", failure.message).into(),
                 duration: context.engine.clock.monotonic().saturating_sub(begun),
             });
-            ask(context, prompt.to_owned(), AgentSession::New(None), answer_number + 1, report).await
+            ask(context, prompt.to_owned(), AgentSession::New(None), ANSWERS + 1, report).await
         }
         answered => answered,
     }
