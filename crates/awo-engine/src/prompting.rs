@@ -36,7 +36,7 @@ impl WorkOrders {
             let reopens = change.status().is_some();
             reopened.store(reopens, Ordering::Relaxed);
             match &place {
-                Err(full) if reopens => Err(self.no_place(full)),
+                Err(full) if reopens => Err(self.no_place(*full)),
                 _ => Ok(change),
             }
         };

@@ -122,7 +122,7 @@ impl WorkOrders {
         if self.engine.draining.is_cancelled() {
             return Err(EngineError::ShuttingDown);
         }
-        let place = self.queue.reserve().map_err(|full| self.no_place(&full))?;
+        let place = self.queue.reserve().map_err(|full| self.no_place(full))?;
         let asked = spec.idempotency.clone();
         let order = AgentWorkOrder::new(self.engine.clock.order_id(), self.engine.clock.now(), spec);
         let id = order.agent_work_order_id;
@@ -278,7 +278,7 @@ impl WorkOrders {
         if self.engine.draining.is_cancelled() {
             return Err(EngineError::ShuttingDown);
         }
-        let place = self.queue.reserve().map_err(|full| self.no_place(&full))?;
+        let place = self.queue.reserve().map_err(|full| self.no_place(full))?;
         let now = self.engine.clock.now();
         let asking = self.engine.repository.decide(id, |seen| retry_request(seen, from_step, now));
         let asked = tokio::time::timeout(self.engine.settings.answer_time, asking).await;
@@ -301,7 +301,7 @@ impl WorkOrders {
         }
     }
 
-    pub(crate) fn no_place(&self, full: &TrySendError<()>) -> EngineError {
+    pub(crate) fn no_place(&self, full: TrySendError<()>) -> EngineError {
         match full {
             TrySendError::Full(()) => EngineError::QueueFull { limit: self.engine.settings.max_queued },
             TrySendError::Closed(()) => EngineError::ShuttingDown,

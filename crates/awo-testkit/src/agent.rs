@@ -1,10 +1,13 @@
 //! An agent inside the process that plays what the test says.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentProgress, AgentReport, AgentRequest};
+use awo_engine::ports::{
+    AgentCapabilities, AgentExecutor, AgentHealth, AgentProgress, AgentReport, AgentRequest, AgentSession,
+};
 use awo_models::{Failure, FailureCode, OrderId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +27,6 @@ pub struct Play {
     pub hangs: bool,
     /// Whether it works until it is cancelled, and then answers as if nothing had happened.
     pub answers_when_stopped: bool,
-    /// Whether it names no session in its report, as if none had begun.
-    pub loses_session: bool,
     /// What it tells before it does anything.
     pub tells: Vec<AgentProgress>,
     /// What it tells after that, once it is let.
@@ -62,6 +63,7 @@ pub struct FakeAgent {
     plays: Mutex<HashMap<String, VecDeque<Play>>>,
     gate: Option<Arc<Semaphore>>,
     capabilities: Mutex<AgentCapabilities>,
+    sessions_lost: AtomicBool,
     /// What it was asked, in order.
     pub requests: Mutex<Vec<AgentRequest>>,
     /// Orders whose sessions it was told to forget.
@@ -77,6 +79,7 @@ impl FakeAgent {
             plays: Mutex::default(),
             gate,
             capabilities: Mutex::new(all),
+            sessions_lost: AtomicBool::default(),
             requests: Mutex::default(),
             forgotten: Mutex::default(),
         }
@@ -91,6 +94,11 @@ impl FakeAgent {
     pub fn put(&self, step: &str, play: Play) {
         let mut plays = self.plays.lock().unwrap_or_else(PoisonError::into_inner);
         plays.entry(step.to_owned()).or_default().push_back(play);
+    }
+
+    /// Loses all sessions: none can go on any more.
+    pub fn lose_sessions(&self) {
+        self.sessions_lost.store(true, Ordering::Relaxed);
     }
 
     fn next(&self, step: &str) -> Play {
@@ -130,12 +138,16 @@ impl AgentExecutor for FakeAgent {
         self.timeline.note(format!("agent: {step}"));
         let (order, session_id) = (request.order, request.session.id().cloned());
         let progress = request.progress.clone();
+        let lost = matches!(request.session, AgentSession::Resumed(_)) && self.sessions_lost.load(Ordering::Relaxed);
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         if let Some(gate) = &self.gate {
             tokio::select! {
                 opened = gate.acquire() => opened.expect("the gate stays").forget(),
                 () = cancel.cancelled() => return stopped(),
             }
+        }
+        if lost {
+            return AgentReport::failed(Failure::new(FailureCode::AgentNoResult, "there is no such session"));
         }
         let play = self.next(&step);
         assert!(!play.panics, "the play panics");
@@ -144,7 +156,9 @@ impl AgentExecutor for FakeAgent {
         }
         if let Some((gate, tells)) = play.then_tells {
             gate.acquire().await.expect("the gate stays").forget();
-            tells.into_iter().for_each(|told| progress.tell(told));
+            for told in tells {
+                progress.tell(told);
+            }
         }
         for (path, content) in &play.writes {
             self.sandboxes.write(order, path, content);
@@ -162,7 +176,6 @@ impl AgentExecutor for FakeAgent {
             self.sandboxes.write(order, path, content);
         }
         let answer = play.answer.unwrap_or_else(|| Ok(answer.to_owned())).map(Arc::from);
-        let session_id = session_id.filter(|_| !play.loses_session);
         AgentReport { answer, session_id, usage: None, files: Vec::new() }
     }
 

@@ -224,10 +224,11 @@ async fn an_agent_that_cannot_resume_is_asked_in_a_new_session() {
 async fn a_session_that_is_gone_is_given_up_for_a_new_one() {
     let world = World::new();
     let (orchestrator, id) = completed(&world).await;
-    world.agent.put("prompt-1", Play { loses_session: true, ..Play::fails(FailureCode::AgentNoResult) });
+    world.agent.lose_sessions();
     orchestrator.work_orders().prompt(id, "more").await.unwrap();
     assert_eq!(orchestrator.run_order(id).await.unwrap(), COMPLETED);
-    let result = world.stored(id).await.history.last().unwrap().clone();
+    let view = world.stored(id).await;
+    let result = view.history.last().unwrap();
     assert_eq!(result.tries.len(), 1);
     assert!(result.tries[0].error_message.starts_with("its session could not go on: "));
     assert_eq!(world.agent.requests.lock().unwrap().last().unwrap().session, AgentSession::New(None));
