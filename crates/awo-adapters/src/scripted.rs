@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest};
+use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentProgress, AgentReport, AgentRequest};
 use awo_models::{Failure, FailureCode};
 use tokio_util::sync::CancellationToken;
 
 pub use script::{Action, Script, ScriptError};
 
-/// Plays a [`Script`]. In its texts and paths `{order}` stands for the short form of the order's id.
+/// Plays a [`Script`]. In its texts and paths `{order}` stands for the short form of the order's id, `{step}` for the step.
 #[derive(Debug, Clone)]
 pub struct ScriptedAgent {
     script: Arc<Script>,
@@ -37,7 +37,10 @@ impl ScriptedAgent {
     }
 
     async fn play(&self, request: &AgentRequest) -> Result<Arc<str>, Failure> {
-        let actions = self.script.actions(&request.step, request.attempt).ok_or_else(|| {
+        let role = request.agent_name.as_str();
+        let actions = self.script.actions(request.step.as_str(), request.attempt);
+        // Steps that prompts become have numbers in their names.
+        let actions = actions.or_else(|| self.script.actions(role, request.attempt)).ok_or_else(|| {
             let step = &request.step;
             Failure::new(
                 FailureCode::AgentNoResult,
@@ -45,17 +48,24 @@ impl ScriptedAgent {
             )
         })?;
         let tail = request.order.tail();
-        let filled = |text: &str| text.replace("{order}", &tail);
+        let filled = |text: &str| text.replace("{order}", &tail).replace("{step}", request.step.as_str());
         for action in actions {
             match action {
-                Action::PauseMilliseconds(time) => tokio::time::sleep(Duration::from_millis(*time)).await,
+                Action::PauseMilliseconds(time) => {
+                    request.progress.tell(AgentProgress::Text(format!("pauses for {time} ms").into()));
+                    tokio::time::sleep(Duration::from_millis(*time)).await;
+                }
                 Action::Answer(text) => return Ok(filled(text).into()),
                 Action::Fail { code, message } => return Err(Failure::new(*code, filled(message))),
                 effect => {
                     let effect = effect.mapped(filled);
+                    let (tool, detail) = effect.told();
+                    request.progress.tell(AgentProgress::ToolStarted { tool: tool.into(), detail: detail.into() });
                     let root: PathBuf = request.working_dir.clone();
                     let done = tokio::task::spawn_blocking(move || effects::apply(&root, &effect)).await;
                     let done = done.unwrap_or_else(|error| Err(error.to_string()));
+                    let ended = AgentProgress::ToolEnded { tool: Some(tool.into()), success: done.is_ok() };
+                    request.progress.tell(ended);
                     done.map_err(|error| Failure::new(FailureCode::AgentCrashed, error))?;
                 }
             }

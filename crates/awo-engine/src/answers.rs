@@ -94,6 +94,29 @@ pub(crate) fn report(answer: &str) -> Result<String, Misunderstood> {
     if text.is_empty() { Err("the answer is empty; answer with the report".into()) } else { Ok(text.to_owned()) }
 }
 
+/// What somebody who did a follow-up says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FollowUpAnswer {
+    /// The report.
+    pub(crate) report: String,
+    /// The message for a commit, if it gave one.
+    pub(crate) message: Option<String>,
+}
+
+/// A report, whose last line may be `commit: ` and a message.
+pub(crate) fn follow_up(answer: &str) -> Result<FollowUpAnswer, Misunderstood> {
+    let report = report(answer)?;
+    let (before, last) = report.rsplit_once('\n').unwrap_or(("", &report));
+    let last = last.trim().trim_matches('`');
+    let said = last.get(..7).filter(|word| word.eq_ignore_ascii_case("commit:")).map(|_| &last[7..]);
+    let message = said.and_then(|said| commit_message(said).ok());
+    Ok(match message {
+        Some(message) if before.trim().is_empty() => FollowUpAnswer { report: message.clone(), message: Some(message) },
+        Some(message) => FollowUpAnswer { report: before.trim_end().to_owned(), message: Some(message) },
+        None => FollowUpAnswer { report, message: None },
+    })
+}
+
 fn last_line(answer: &str) -> Option<&str> {
     answer.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with("```"))
 }
@@ -148,6 +171,19 @@ mod tests {
         for answer in ["", "```\n```", "!!!", "I am sorry but I can not think of any name for this branch"] {
             assert!(branch_words(answer).is_err(), "{answer}");
         }
+    }
+
+    #[test]
+    fn follow_ups() {
+        let said = |answer: &str| follow_up(answer).map(|it| (it.report, it.message));
+        let with = |report: &str, message: &str| Ok((report.to_owned(), Some(message.to_owned())));
+        assert_eq!(said("Done.\n\ncommit: fix: greet in French"), with("Done.", "fix: greet in French"));
+        assert_eq!(said("Done.\n`Commit: fix it`\n"), with("Done.", "fix it"));
+        assert_eq!(said("commit: fix it"), with("fix it", "fix it"));
+        for answer in ["It is in src/a.rs.", "commit: what I would write\nbut did not", "Done.\ncommit:", "Über ö"] {
+            assert_eq!(said(answer), Ok((answer.to_owned(), None)));
+        }
+        assert!(said(" ").is_err());
     }
 
     #[test]

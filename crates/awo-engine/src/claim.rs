@@ -9,7 +9,9 @@ use awo_models::{
 };
 use awo_state::{Change, ClaimId, OrderSnapshot};
 
+use crate::follow_ups::{resumed_session, start_patch};
 use crate::progress::{Ending, Move, agent_of, next_move};
+use crate::snapshots::last_snapshot;
 use crate::suspension::{self, goes_on, settled_fields};
 
 /// What a claim says, and what the order is like once it is stored.
@@ -31,6 +33,8 @@ pub(crate) struct Claimant {
     pub(crate) worker: Arc<str>,
     pub(crate) now: Timestamp,
     pub(crate) session_id: Option<Arc<str>>,
+    /// Whether the agent can go on in an earlier session.
+    pub(crate) resumes: bool,
 }
 
 /// Decides a claim. With `cannot_run` the order is claimed and ended in one commit.
@@ -38,7 +42,7 @@ pub(crate) struct Claimant {
 /// One commit says: claimed, the `interrupted` result of a cut attempt, and the start of the first step. An order that
 /// waits goes on waiting: its first step is not started.
 pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: Option<&Failure>) -> Claim {
-    let Claimant { id, worker, now, session_id } = claimant;
+    let Claimant { id, worker, now, session_id, resumes } = claimant;
     let mut order = AgentWorkOrder::clone(&seen.order);
     let mut history = seen.history.clone();
     let started_at = order.state.started_at.or(Some(now));
@@ -87,10 +91,10 @@ pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: O
             agent_name: agent_of(&order, &definition.step),
             attempt: AgentWorkOrder::next_attempt(&history, &definition.step),
             started_at: now,
-            session_id,
+            session_id: resumed_session(definition, &history, resumes).or(session_id),
             before: last_snapshot(&order, &history),
         };
-        let patch = OrderPatch { current_step: Some(Some(current.clone())), ..OrderPatch::default() };
+        let patch = start_patch(&order, &history, &current);
         change.record(EventKind::StepStarted(current), now, patch);
     }
     order.state = seen.order.state.clone();
@@ -142,13 +146,6 @@ pub(crate) fn end_patch(ending: &Ending, at: Timestamp) -> OrderPatch {
         completed_at: Some(Some(at)),
         ..OrderPatch::default()
     }
-}
-
-/// The workspace as the last standing success left it: what the next attempt begins with.
-pub(crate) fn last_snapshot(order: &AgentWorkOrder, history: &StepHistory) -> Option<awo_models::WorkspaceSnapshot> {
-    let standing = (0..history.len()).rev().filter(|index| !order.superseded(history, *index));
-    let results = standing.filter_map(|index| history.get(index));
-    results.filter(|result| result.success).find_map(|result| result.evidence.after.clone())
 }
 
 fn interrupted(order: &AgentWorkOrder, cut: &CurrentStep, now: Timestamp, runs_again: bool) -> StepExecutionResult {

@@ -26,6 +26,7 @@ pub(crate) async fn claim(
             worker: Arc::clone(&engine.settings.worker),
             now: engine.clock.now(),
             session_id: engine.new_session_id(&seen.order.spec.agent),
+            resumes: engine.resumes(&seen.order.spec.agent),
         };
         let claim = plan_claim(&seen, claimant, cannot_run);
         match store_claim(engine, id, &claim).await {

@@ -9,6 +9,7 @@ use awo_state::{ArtifactContent, ArtifactStore, LogEntry, LogLevel, StateError, 
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::activity::ActivityHints;
 use crate::chronicle::Chronicle;
 use crate::hints::Hints;
 use crate::live::LiveOrders;
@@ -31,6 +32,7 @@ pub(crate) struct Engine {
     pub(crate) settings: Settings,
     pub(crate) live: LiveOrders,
     pub(crate) hints: Hints,
+    pub(crate) activity_hints: ActivityHints,
     /// Fires when no new step may begin.
     pub(crate) draining: CancellationToken,
     /// Fires when nothing is waited for any more.
@@ -39,12 +41,12 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// An answer of the repository, bounded: one that does not come is an outage.
-    pub(crate) async fn answered<T>(
+    pub(crate) async fn answered<T, E: From<StateError>>(
         &self,
-        asking: impl Future<Output = Result<T, StateError>>,
-    ) -> Result<T, StateError> {
+        asking: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let answer = tokio::time::timeout(self.settings.answer_time, asking).await;
-        answer.unwrap_or_else(|late| Err(StateError::Unavailable(late.into())))
+        answer.unwrap_or_else(|late| Err(StateError::Unavailable(late.into()).into()))
     }
 
     /// Says something in an order's own log; `more` adds what is known of it.
@@ -69,6 +71,11 @@ impl Engine {
     pub(crate) fn new_session_id(&self, agent: &str) -> Option<Arc<str>> {
         let takes = self.agents.get(agent).is_some_and(|program| program.capabilities().chooses_session);
         takes.then(|| uuid::Builder::from_random_bytes(self.clock.random()).into_uuid().to_string().into())
+    }
+
+    /// Whether an agent's program can go on in an earlier session.
+    pub(crate) fn resumes(&self, agent: &str) -> bool {
+        self.agents.get(agent).is_some_and(|program| program.capabilities().resumes)
     }
 
     /// Keeps an artifact if that can be done in time; whether it could. A step does not fail for it.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | when what is saved: **the run loop** | `run.rs` |
 //! | what comes next in an order | `progress.rs` |
+//! | whether an order takes a follow-up prompt, and in which session it runs | `prompting.rs`, `follow_ups.rs` |
 //! | what becomes of an order that somebody left | `recovery.rs`, `workspace.rs` |
 //! | whether and how long an order waits | `waiting.rs`, `parking.rs`, `suspension.rs` |
 //! | what an order may use, and when it is used up | `budget.rs` |
@@ -16,12 +17,14 @@
 //! | what an order's own log says, and how it gets there | `chronicle.rs` |
 //! | what becomes of results that the store did not take | `spilling.rs` |
 //! | what a goal asks, does and proves | `steps/goals.rs` |
+//! | what people see of an agent at work | `activity.rs` |
 //! | what an answer means | `answers.rs` |
 //! | which steps there are | `workflows.rs` |
 //! | what may be asked for | `new_order.rs` |
 //! | what is kept of orders that have ended | `retention.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
 
+mod activity;
 mod answers;
 mod branch_name;
 mod budget;
@@ -31,6 +34,7 @@ mod claiming;
 mod engine;
 mod error;
 pub mod figures;
+mod follow_ups;
 mod hints;
 mod issue_reference;
 mod live;
@@ -39,12 +43,14 @@ mod orchestrator;
 mod parking;
 pub mod ports;
 mod progress;
+mod prompting;
 mod pull_request;
 mod queue;
 mod recorder;
 mod recovery;
 mod retention;
 mod run;
+mod snapshots;
 mod spilling;
 mod steps;
 mod suspension;
@@ -53,6 +59,7 @@ mod work_orders;
 mod workflows;
 mod workspace;
 
+pub use activity::{ActivityEntry, ActivityHint, StepActivity};
 pub use awo_state::{
     ArtifactContent, ArtifactStore, BoxError, Change, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog,
     OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use awo_models::{Failure, FailureCode, OrderId};
 use tokio_util::sync::CancellationToken;
 
+use crate::activity::{ActivityFeed, StepActivity};
+
 /// Why an order's agent is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StopReason {
@@ -36,6 +38,9 @@ pub(crate) struct LiveOrder {
     finishing: AtomicBool,
     waiting: AtomicBool,
     pending_steps: AtomicUsize,
+    activity: ActivityFeed,
+    prompted: AtomicBool,
+    wanted_again: AtomicBool,
 }
 
 impl LiveOrder {
@@ -75,8 +80,22 @@ impl LiveOrder {
         self.degraded.swap(degraded, Ordering::Relaxed) != degraded
     }
 
-    pub(crate) fn set_finishing(&self) {
-        self.finishing.store(true, Ordering::Relaxed);
+    pub(crate) fn set_finishing(&self, finishing: bool) {
+        self.finishing.store(finishing, Ordering::Relaxed);
+    }
+
+    /// What its agent does.
+    pub(crate) fn activity(&self) -> &ActivityFeed {
+        &self.activity
+    }
+
+    /// Says whether there is word of prompts that its owner has not heard of.
+    pub(crate) fn set_prompted(&self, prompted: bool) {
+        self.prompted.store(prompted, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_prompted(&self) -> bool {
+        self.prompted.load(Ordering::Relaxed)
     }
 
     /// Says whether the order only waits, without an agent and without a place among those that run.
@@ -115,10 +134,12 @@ impl LiveOrders {
         self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Enters an order; `None` if it runs here already. It leaves when the guard is dropped.
+    /// Enters an order; `None` if it runs here already: whoever runs it hears of that when they leave. It leaves when the
+    /// guard is dropped.
     pub(crate) fn enter(&self, id: OrderId) -> Option<LiveGuard<'_>> {
         let mut all = self.all();
-        if all.contains_key(&id) {
+        if let Some(order) = all.get(&id) {
+            order.wanted_again.store(true, Ordering::Relaxed);
             return None;
         }
         let order = Arc::new(LiveOrder::default());
@@ -134,6 +155,13 @@ impl LiveOrders {
         }
     }
 
+    /// Tells the owner of an order, if it is here, that a prompt came.
+    pub(crate) fn prompted(&self, id: OrderId) {
+        if let Some(order) = self.all().get(&id) {
+            order.set_prompted(true);
+        }
+    }
+
     pub(crate) fn stop_all(&self, reason: StopReason) {
         let orders: Vec<_> = self.all().values().cloned().collect();
         for order in orders {
@@ -143,6 +171,11 @@ impl LiveOrders {
 
     pub(crate) fn persistence(&self, id: OrderId) -> Persistence {
         self.all().get(&id).map(|order| order.view()).unwrap_or_default()
+    }
+
+    /// What the agent of an order does, if it runs here.
+    pub(crate) fn activity(&self, id: OrderId) -> Option<StepActivity> {
+        self.all().get(&id)?.activity.seen()
     }
 
     pub(crate) fn runs(&self, id: OrderId) -> bool {
@@ -174,8 +207,23 @@ pub(crate) struct LiveGuard<'l> {
     pub(crate) order: Arc<LiveOrder>,
 }
 
+impl LiveGuard<'_> {
+    /// Leaves; whether somebody wanted to enter meanwhile, for example to run the order again as soon as it had ended.
+    pub(crate) fn leave(self) -> bool {
+        let mut all = self.orders.all();
+        let wanted_again = self.order.wanted_again.load(Ordering::Relaxed);
+        all.remove(&self.id);
+        drop(all);
+        wanted_again
+    }
+}
+
 impl Drop for LiveGuard<'_> {
     fn drop(&mut self) {
-        self.orders.all().remove(&self.id);
+        let mut all = self.orders.all();
+        // Once it has left, somebody else may be in its place.
+        if all.get(&self.id).is_some_and(|entered| Arc::ptr_eq(entered, &self.order)) {
+            all.remove(&self.id);
+        }
     }
 }

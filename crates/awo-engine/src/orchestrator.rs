@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use crate::activity::ActivityHints;
 use crate::chronicle::Chronicle;
 use crate::claiming::fail_order;
 use crate::engine::{Engine, Settings};
@@ -144,6 +145,7 @@ impl OrchestratorBuilder {
             settings: self.settings,
             live: LiveOrders::default(),
             hints: Hints::new(HINTS_KEPT),
+            activity_hints: ActivityHints::new(),
             draining: CancellationToken::new(),
             giving_up: CancellationToken::new(),
         };
@@ -336,7 +338,7 @@ async fn recover(engine: &Engine, queue: &QueueSender) {
         }
     }
     settle_ended(engine).await;
-    sweep(engine).await;
+    sweep(engine, queue).await;
 }
 
 /// Orders that have not ended.

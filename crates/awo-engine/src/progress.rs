@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use awo_models::{
-    AgentName, AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, StepDefinition, StepExecutionResult,
+    AgentName, AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, StepDefinition, StepExecutionResult, StepGoal,
     StepHistory, Timestamp,
 };
 
@@ -28,17 +28,33 @@ pub(crate) struct Ending {
     pub(crate) error_message: Option<Arc<str>>,
 }
 
-/// The next move of an order.
+/// The next move of an order: a prompt whose turn has come, else what the workflow says. Nothing ends before the last
+/// prompt was taken up, and one that was taken up is done with before the next is.
 pub(crate) fn next_move(order: &AgentWorkOrder, history: &StepHistory) -> Move {
+    let next = workflow_move(order, history);
+    let is_free = match &next {
+        Move::Run(definition) => definition.goal != StepGoal::FollowUp,
+        Move::Wait(..) => false, // for what has begun, or is tried again
+        Move::End(_) => true,
+    };
+    match order.next_prompt(history) {
+        Some((definition, due)) if is_free && (due || matches!(next, Move::End(_))) => Move::Run(definition),
+        _ => next,
+    }
+}
+
+fn workflow_move(order: &AgentWorkOrder, history: &StepHistory) -> Move {
     let mut optional_failure = None;
-    for (place, definition) in order.spec.workflow.iter().enumerate() {
+    let workflow = order.workflow();
+    for (place, definition) in workflow.iter().enumerate() {
         match order.settled_by(history, definition) {
             None => {
-                let required = order.spec.workflow.iter().skip(place).any(|open| open.required);
+                let required = workflow.iter().skip(place).any(|open| open.required);
+                let definition = StepDefinition::clone(definition);
                 return match (budget::used_up(order, history), order.state.waiting_until) {
-                    (Some(used_up), _) => Move::End(out_of_budget(definition, required, &used_up)),
-                    (None, Some(until)) => Move::Wait(definition.clone(), until),
-                    (None, None) => Move::Run(definition.clone()),
+                    (Some(used_up), _) => Move::End(out_of_budget(&definition, required, &used_up)),
+                    (None, Some(until)) => Move::Wait(definition, until),
+                    (None, None) => Move::Run(definition),
                 };
             }
             Some(result) if result.success => {}

@@ -15,8 +15,10 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
+use crate::claiming::pause;
 use crate::engine::Engine;
 use crate::figures;
+use crate::follow_ups::start_patch;
 use crate::live::{LiveOrder, StopReason};
 use crate::ports::Spill;
 use crate::spilling::forget;
@@ -92,10 +94,9 @@ impl<'e> Recorder<'e> {
     fn at_work(&self, current: &CurrentStep) -> OrderPatch {
         let waited = self.order.state.waiting_until.is_some();
         OrderPatch {
-            current_step: Some(Some(current.clone())),
             waiting_for: waited.then_some(None),
             waiting_until: waited.then_some(None),
-            ..OrderPatch::default()
+            ..start_patch(&self.order, &self.history, current)
         }
     }
 
@@ -134,6 +135,45 @@ impl<'e> Recorder<'e> {
             ..patch
         };
         self.record(event, patch);
+    }
+
+    /// Notes that the order ends, and saves until that is stored; whether it is. If a prompt came before, it is not: the
+    /// prompt is heard of then, and the order goes on.
+    pub(crate) async fn end(&mut self, patch: OrderPatch, give_up: &CancellationToken) -> Result<bool, Stopped> {
+        let before = Arc::clone(&self.order);
+        let Some(status) = patch.status else { unreachable!("an end has a status") };
+        self.record(EventKind::Ended { status }, patch);
+        match self.save_until_stored(give_up).await {
+            Err(StateError::PromptWaiting) => {}
+            saved => return saved.map(|()| true),
+        }
+        self.order = before;
+        self.change = self.change.clone().without_end();
+        loop {
+            match self.hear_prompts().await {
+                Ok(()) if self.order.waiting_prompts() > 0 => return Ok(false),
+                Ok(()) => return Err(StateError::PromptWaiting), // and it shows none: it contradicts itself
+                Err(outage) if outage.is_outage() => pause(self.engine, self.order.agent_work_order_id, outage).await?,
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
+    /// Hears of the prompts that came since, as far as the store tells.
+    pub(crate) async fn hear_prompts(&mut self) -> Result<(), StateError> {
+        self.live.set_prompted(false); // before the look, so that nothing falls in between
+        let id = self.order.agent_work_order_id;
+        let read = timeout(self.engine.settings.save_try, self.engine.repository.get(id)).await;
+        let read = read.unwrap_or_else(|late| Err(StateError::Unavailable(late.into())));
+        match &read {
+            Ok(Some(seen)) => {
+                let state = &mut Arc::make_mut(&mut self.order).state;
+                state.prompts.clone_from(&seen.order.state.prompts);
+            }
+            Ok(None) => return Err(StateError::NotFound(id)),
+            Err(_) => self.live.set_prompted(true),
+        }
+        read.map(|_| ())
     }
 
     /// Saves within the budget, or spills. Afterwards the work goes on, whether it was stored or not.
@@ -310,6 +350,9 @@ impl<'e> Recorder<'e> {
         self.engine.hints.send(id, heard.seq);
         if heard.cancel_requested {
             self.live.stop(StopReason::Cancelled);
+        }
+        if heard.prompts > self.order.state.prompts.len() {
+            self.live.set_prompted(true);
         }
     }
 

@@ -117,10 +117,3 @@ pub(crate) async fn foresee(engine: &Engine, seen: OrderSnapshot) -> ForeseenOrd
     };
     ForeseenOrder { order: seen.order, spilled_results, then }
 }
-
-/// Whether the checkout of an order may go: the order is completed and its branch is pushed.
-pub(crate) fn is_delivered(order: &AgentWorkOrder) -> bool {
-    order.state.status == AgentWorkOrderStatus::Completed
-        && order.state.error_code.is_none()
-        && order.state.git_commit_count > 0
-}

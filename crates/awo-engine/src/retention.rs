@@ -241,6 +241,11 @@ async fn delete(engine: &Engine, order: &Expired) -> bool {
     remove_artifacts(engine, id).await;
     remove_log(engine, id).await;
     workspace::remove(engine, id).await;
+    for agent in engine.agents.values() {
+        if tokio::time::timeout(engine.settings.answer_time, agent.forget(id)).await.is_err() {
+            warn!(agent_work_order_id = %id, "agent_sessions_not_forgotten: no answer in time");
+        }
+    }
     if let Some(spills) = &engine.spills {
         forget(&**spills, id, engine.settings.answer_time).await;
     }

@@ -10,15 +10,17 @@ use awo_models::{
 use awo_state::{LogLevel, StateError};
 use tracing::{info, warn};
 
-use crate::claim::{Claim, end_patch, last_snapshot};
+use crate::claim::{Claim, end_patch};
 use crate::claiming::{claim, read};
 use crate::engine::Engine;
 use crate::figures;
+use crate::follow_ups::resumed_session;
 use crate::live::{LiveOrder, StopReason};
 use crate::parking::{Seat, Woken, wait_until};
 use crate::progress::{Ending, Move, ending, next_move};
 use crate::recorder::{Recorder, Stopped, describe};
 use crate::recovery::{Need, need};
+use crate::snapshots::last_snapshot;
 use crate::spilling::settle_spill;
 use crate::steps::{StepEnd, StepRunner};
 use crate::suspension::{self, goes_on, resumed, settled_fields};
@@ -42,10 +44,27 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId, seat: &mut Seat) -> 
     if engine.draining.is_cancelled() {
         return Ok(RunEnd::NothingToDo); // the next start finds it
     }
-    let Some(entered) = engine.live.enter(id) else {
-        return Ok(RunEnd::NothingToDo);
-    };
-    let live = &*entered.order;
+    let mut end = RunEnd::NothingToDo;
+    loop {
+        let Some(entered) = engine.live.enter(id) else {
+            return Ok(end); // whoever runs it looks again before they leave
+        };
+        match run_entered(engine, &entered.order, id, seat).await? {
+            RunEnd::NothingToDo => {}
+            ran => end = ran,
+        }
+        if !entered.leave() || engine.draining.is_cancelled() {
+            return Ok(end);
+        }
+    }
+}
+
+async fn run_entered(
+    engine: &Engine,
+    live: &LiveOrder,
+    id: OrderId,
+    seat: &mut Seat,
+) -> Result<RunEnd, StateError> {
     let Some(seen) = read(engine, id).await? else {
         return Ok(RunEnd::NothingToDo);
     };
@@ -68,7 +87,7 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId, seat: &mut Seat) -> 
     let status = order.state.status;
     let resumed = history.len();
     engine.note(id, LogLevel::Info, "workflow_started", |entry| {
-        entry.with_field("total_steps", order.spec.workflow.len()).with_field("results_before", resumed)
+        entry.with_field("total_steps", order.total_steps()).with_field("results_before", resumed)
     });
     let mut recorder = Recorder::new(engine, live, order, history, claimed);
     let (Some(first), Ok(workspace)) = (first, workspace) else {
@@ -82,7 +101,7 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId, seat: &mut Seat) -> 
             figures::ended(*status);
             info!(agent_work_order_id = %id, %status, total_steps = recorder.history().len(), "workflow_completed");
             tell_end(engine, recorder.order(), recorder.history().len());
-            runner.clean_up(recorder.order()).await;
+            runner.clean_up(recorder.order(), recorder.history()).await;
         }
         Ok(_) => {
             info!(agent_work_order_id = %id, "workflow_handed_over");
@@ -129,19 +148,36 @@ async fn run_steps(
     first: Move,
 ) -> Result<RunEnd, Stopped> {
     let mut next = first;
-    let end = loop {
+    loop {
         let definition = match next {
-            Move::End(ending) => break ending,
             Move::Run(definition) => definition,
             Move::Wait(definition, until) => {
                 match recorder.flushing(wait_until(engine, live, seat, until)).await? {
                     Woken::Due => {}
-                    Woken::Stopped => return cancel_waiting(engine, live, recorder).await,
+                    Woken::Stopped => {
+                        next = Move::End(cancel_waiting(engine, recorder));
+                        continue;
+                    }
                     Woken::Draining => return hand_over(engine, recorder).await,
                 }
                 go_on(engine, recorder, runner, &definition);
                 recorder.save().await?;
                 definition
+            }
+            Move::End(ending) => {
+                if let Some(end) = finish(engine, live, recorder, &ending).await? {
+                    return Ok(end);
+                }
+                // A prompt came before the end.
+                next = next_move(recorder.order(), recorder.history());
+                if engine.draining.is_cancelled() {
+                    return hand_over(engine, recorder).await;
+                }
+                if let Move::Run(definition) = &next {
+                    recorder.started(begin(engine, recorder, definition));
+                    recorder.save().await?;
+                }
+                continue;
             }
         };
         let (order, history) = (Arc::clone(recorder.order()), recorder.history().clone());
@@ -158,35 +194,41 @@ async fn run_steps(
                 continue;
             }
         };
-        let stop = stop_after(&result, live, engine);
+        let (stop, failed) = (stop_after(&result, live, engine), !result.success);
         let cancelled = ending(AgentWorkOrderStatus::Cancelled, &result);
         recorder.finished(result, patch);
+        if failed {
+            // Whatever comes next, what a failed attempt left is not gone on with.
+            runner.begin_again(last_snapshot(recorder.order(), recorder.history()));
+        }
+        if live.is_prompted() {
+            let _ = recorder.hear_prompts().await; // if the store does not tell now, it does before the order ends
+        }
         next = next_move(recorder.order(), recorder.history());
-        if matches!(next, Move::Run(_))
-            && let Some(pause) = before_attempt(recorder.order(), recorder.history(), || engine.moment())
+        if let Move::Run(definition) = &next
+            && let Some(pause) = before_attempt(recorder.order(), recorder.history(), definition, || engine.moment())
         {
             recorder.waits(pause, None);
             next = next_move(recorder.order(), recorder.history());
         }
         match stop {
             // What follows at once rides on the save of the result: one commit, one sync.
-            Some(Stop::Cancelled) => return finish(engine, live, recorder, &cancelled).await,
+            Some(Stop::Cancelled) => next = Move::End(cancelled),
             Some(Stop::HandOver) if next.step().is_some() => return hand_over(engine, recorder).await,
             Some(Stop::HandOver) | None => {
                 if let Move::Run(definition) = &next {
                     recorder.started(begin(engine, recorder, definition));
                 }
+                recorder.save().await?;
             }
         }
-        recorder.save().await?;
-    };
-    finish(engine, live, recorder, &end).await
+    }
 }
 
 /// Goes on with the step that the order waited to run: with the attempt that was suspended, or with another one.
 fn go_on(engine: &Engine, recorder: &mut Recorder<'_>, runner: &mut StepRunner<'_>, definition: &StepDefinition) {
     let suspended = goes_on(recorder.order(), definition).map(Arc::clone);
-    if suspended.as_ref().is_none_or(|suspended| suspended.place.is_none()) {
+    if suspended.as_ref().is_some_and(|suspended| suspended.place.is_none()) {
         runner.begin_again(last_snapshot(recorder.order(), recorder.history()));
     }
     match suspended {
@@ -195,8 +237,8 @@ fn go_on(engine: &Engine, recorder: &mut Recorder<'_>, runner: &mut StepRunner<'
     }
 }
 
-/// Ends an order that was cancelled while it waited. An attempt that was suspended leaves a result.
-async fn cancel_waiting(engine: &Engine, live: &LiveOrder, recorder: &mut Recorder<'_>) -> Result<RunEnd, Stopped> {
+/// The end of an order that was cancelled while it waited. An attempt that was suspended leaves a result.
+fn cancel_waiting(engine: &Engine, recorder: &mut Recorder<'_>) -> Ending {
     let order = Arc::clone(recorder.order());
     let what = order.state.waiting_for.as_deref().unwrap_or("its next step");
     let failure = Failure::new(FailureCode::Cancelled, format!("cancelled on request while it waited for {what}"));
@@ -206,12 +248,11 @@ async fn cancel_waiting(engine: &Engine, live: &LiveOrder, recorder: &mut Record
         let patch = settled_fields(&order, &result);
         recorder.finished(result, patch);
     }
-    let cancelled = Ending {
+    Ending {
         status: AgentWorkOrderStatus::Cancelled,
         error_code: Some(failure.code),
         error_message: Some(failure.message),
-    };
-    finish(engine, live, recorder, &cancelled).await
+    }
 }
 
 /// What the result of an attempt, or the state of this process, means for the order.
@@ -236,23 +277,32 @@ fn begin(engine: &Engine, recorder: &Recorder<'_>, definition: &StepDefinition) 
         agent_name: definition.agent_name.clone(),
         attempt: AgentWorkOrder::next_attempt(recorder.history(), &definition.step),
         started_at: engine.clock.now(),
-        session_id: engine.new_session_id(&recorder.order().spec.agent),
+        session_id: session_id(engine, recorder, definition),
         before: last_snapshot(recorder.order(), recorder.history()),
     }
 }
 
-/// The last commit. Until it is stored the order stays `running`, shown as finishing.
+/// The session that an attempt is part of, as far as that is known before it begins.
+fn session_id(engine: &Engine, recorder: &Recorder<'_>, definition: &StepDefinition) -> Option<Arc<str>> {
+    let agent = &recorder.order().spec.agent;
+    let resumed = resumed_session(definition, recorder.history(), engine.resumes(agent));
+    resumed.or_else(|| engine.new_session_id(agent))
+}
+
+/// The last commit. Until it is stored the order stays `running`, shown as finishing. `None` if a prompt came before it:
+/// the order goes on.
 async fn finish(
     engine: &Engine,
     live: &LiveOrder,
     recorder: &mut Recorder<'_>,
     ending: &Ending,
-) -> Result<RunEnd, Stopped> {
-    live.set_finishing();
-    let at = engine.clock.now();
-    recorder.record(EventKind::Ended { status: ending.status }, end_patch(ending, at));
-    recorder.save_until_stored(&engine.giving_up).await?;
-    Ok(RunEnd::Ended(ending.status))
+) -> Result<Option<RunEnd>, Stopped> {
+    live.set_finishing(true);
+    if recorder.end(end_patch(ending, engine.clock.now()), &engine.giving_up).await? {
+        return Ok(Some(RunEnd::Ended(ending.status)));
+    }
+    live.set_finishing(false);
+    Ok(None)
 }
 
 /// Gives the order back to the queue with the result of the attempt, in one commit.

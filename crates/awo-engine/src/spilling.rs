@@ -124,12 +124,14 @@ fn history_of(seen: &OrderSnapshot, spill: &Spill) -> StepHistory {
 /// Sends it until it is answered.
 async fn send(engine: &Engine, seen: &OrderSnapshot, spill: &Spill) -> Result<(), StateError> {
     let id = spill.order;
-    let history = history_of(seen, spill);
+    let (history, mut change) = (history_of(seen, spill), spill.change.clone());
     loop {
-        let saving = engine.repository.save_step_history(id, &history, &spill.change);
+        let saving = engine.repository.save_step_history(id, &history, &change);
         match engine.answered(saving).await {
             Ok(_) => return Ok(()),
             Err(outage) if outage.is_outage() => pause(engine, id, outage).await?,
+            // A prompt came before the end: all but the end is stored, and the order goes on.
+            Err(StateError::PromptWaiting) => change = change.without_end(),
             Err(refused) => return Err(refused),
         }
     }

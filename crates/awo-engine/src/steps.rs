@@ -2,6 +2,7 @@
 
 mod asking;
 mod context;
+mod follow_up;
 mod goals;
 mod preparation;
 mod report;
@@ -22,7 +23,7 @@ use crate::budget::{self, Used};
 use crate::engine::Engine;
 use crate::live::LiveOrder;
 use crate::ports::Sandbox;
-use crate::recovery::is_delivered;
+use crate::snapshots::is_delivered;
 use crate::suspension::settled_fields;
 use crate::waiting::{self, Pause, Trouble};
 use crate::workspace::Workspace;
@@ -102,10 +103,12 @@ impl<'e> StepRunner<'e> {
             entry.with_field("elapsed_seconds", elapsed).with_field("agent_name", definition.agent_name.as_str())
         });
 
+        self.live.activity().begin(definition.step.clone(), attempt);
         let mut report = AttemptReport::new(order.state.current_step.as_ref(), earlier);
         let mut events = Vec::new();
         let attempted = self.attempt(order, history, definition, attempt, &mut report, &mut events);
         let ended = AssertUnwindSafe(attempted).catch_unwind().await;
+        self.live.activity().end();
         let ended =
             ended.unwrap_or_else(|_| Err(Failure::new(FailureCode::Internal, "awo panicked in this step").into()));
         let ended = match (ended, self.live.stopped()) {
@@ -275,8 +278,8 @@ impl<'e> StepRunner<'e> {
     }
 
     /// Removes the checkout of a completed order whose branch is pushed. That of any other is kept.
-    pub(crate) async fn clean_up(&self, order: &AgentWorkOrder) {
-        if !self.engine.settings.keep_workspaces && is_delivered(order) {
+    pub(crate) async fn clean_up(&self, order: &AgentWorkOrder, history: &StepHistory) {
+        if !self.engine.settings.keep_workspaces && is_delivered(order, history) {
             crate::workspace::remove(self.engine, order.agent_work_order_id).await;
         }
     }
@@ -290,9 +293,8 @@ struct StepPlace {
 
 impl StepPlace {
     fn new(order: &AgentWorkOrder, definition: &StepDefinition) -> Self {
-        let workflow = &order.spec.workflow;
-        let place = workflow.iter().position(|other| other.step == definition.step);
-        Self { number: place.map_or(0, |place| place + 1), total: workflow.len() }
+        let number = order.place_of(&definition.step).map_or(0, |place| place + 1);
+        Self { number, total: order.total_steps() }
     }
 
     fn fields(&self, entry: LogEntry) -> LogEntry {

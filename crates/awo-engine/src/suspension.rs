@@ -8,7 +8,7 @@ use awo_models::{
     Timestamp, WorkspaceSnapshot,
 };
 
-use crate::claim::last_snapshot;
+use crate::snapshots::last_snapshot;
 
 /// The suspended attempt that an order that waits goes on with. One of an order that does not wait has gone on since, or is
 /// over and only lacks its result.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_models::{AgentWorkOrder, Failure, FailureCode, RetryPolicy, StepHistory, StepName, Timestamp, Try};
+use awo_models::{
+    AgentWorkOrder, Failure, FailureCode, RetryPolicy, StepDefinition, StepHistory, StepName, Timestamp, Try,
+};
 
 /// Longest time after a reset at which an order goes on: not all that wait for it begin in the same moment.
 const SPREAD: Duration = Duration::from_secs(10);
@@ -62,20 +64,21 @@ pub(crate) fn back_off(policy: &RetryPolicy, failures: u32, moment: Moment) -> D
     pause / 2 + moment.share(pause / 2)
 }
 
-/// The pause before the step of the last result is attempted again, if that attempt failed by itself.
+/// The pause before the next step, if the last result is an attempt of it that failed by itself.
 pub(crate) fn before_attempt(
     order: &AgentWorkOrder,
     history: &StepHistory,
+    next: &StepDefinition,
     moment: impl FnOnce() -> Moment,
 ) -> Option<Pause> {
-    let last = history.last()?;
+    let last = history.last().filter(|last| last.step == next.step)?;
     let failed = last.error_code.filter(|code| *code != FailureCode::Interrupted);
     if !failed.is_some_and(FailureCode::allows_another_attempt) {
         return None;
     }
     let (step, moment) = (&last.step, moment());
     let failures = u32::try_from(order.attempts(history, step).count()).unwrap_or(u32::MAX);
-    let pause = back_off(&order.definition(step)?.retry, failures, moment);
+    let pause = back_off(&next.retry, failures, moment);
     let attempt = AgentWorkOrder::next_attempt(history, step);
     moment.pause(format!("attempt {attempt} of step `{step}`"), pause)
 }

@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::info;
 
+use crate::activity::{ActivityHint, StepActivity};
 use crate::claim::end_patch;
 use crate::engine::Engine;
 use crate::error::{EngineError, FieldError};
@@ -46,6 +47,8 @@ pub struct OrderView {
     pub epoch: Epoch,
     /// How far what happened to it is stored.
     pub persistence: Persistence,
+    /// What the agent of its step in progress does, if it runs in this process.
+    pub activity: Option<StepActivity>,
 }
 
 /// A page of orders, newest first.
@@ -70,6 +73,8 @@ pub struct ListedOrder {
     pub seq: EventSeq,
     /// How far what happened to it is stored.
     pub persistence: Persistence,
+    /// What the agent of its step in progress does, if it runs in this process.
+    pub activity: Option<StepActivity>,
 }
 
 /// The answer to creating an order.
@@ -169,8 +174,15 @@ impl WorkOrders {
     pub async fn get(&self, id: OrderId) -> Result<OrderView, EngineError> {
         let seen = self.engine.answered(self.engine.repository.get(id)).await?.ok_or(EngineError::NotFound(id))?;
         let OrderSnapshot { order, history, seq, epoch } = seen;
-        let persistence = self.persistence(&order);
-        Ok(OrderView { order, history, seq, epoch, persistence })
+        let (persistence, activity) = (self.persistence(&order), self.activity(&order));
+        Ok(OrderView { order, history, seq, epoch, persistence, activity })
+    }
+
+    /// What the agent of an order's step in progress does. That of a step whose beginning is not stored is left out: who
+    /// sees it would not see the step.
+    fn activity(&self, order: &AgentWorkOrder) -> Option<StepActivity> {
+        let current = order.state.current_step.as_ref()?;
+        self.engine.live.activity(order.agent_work_order_id).filter(|activity| activity.is_of(current))
     }
 
     /// How far what happened to an order is stored. Its end is the last that is: this process may still be busy with
@@ -186,8 +198,8 @@ impl WorkOrders {
     pub async fn list(&self, query: &OrderQuery) -> Result<OrderList, EngineError> {
         let page = self.engine.answered(self.engine.repository.list(query)).await?;
         let listed = |OrderRow { order, seq, .. }: OrderRow| {
-            let persistence = self.persistence(&order);
-            ListedOrder { order, seq, persistence }
+            let (persistence, activity) = (self.persistence(&order), self.activity(&order));
+            ListedOrder { order, seq, persistence, activity }
         };
         let items = page.items.into_iter().map(listed).collect();
         Ok(OrderList { items, next: page.next, total: page.total, damaged: page.damaged })
@@ -201,6 +213,12 @@ impl WorkOrders {
     /// Hints that orders have changed. A receiver that lags has missed hints, not events: it reads again.
     pub fn hints(&self) -> broadcast::Receiver<Hint> {
         self.engine.hints.subscribe()
+    }
+
+    /// Hints that agents did something, a few a second of each order at most. They have no number and may be lost; what
+    /// they did is in [`OrderView::activity`].
+    pub fn activity_hints(&self) -> broadcast::Receiver<ActivityHint> {
+        self.engine.activity_hints.subscribe()
     }
 
     /// Waits until an order's version is above `seen`, at most so long; the newest view either way.
@@ -285,7 +303,7 @@ impl WorkOrders {
         }
     }
 
-    fn no_place(&self, full: TrySendError<()>) -> EngineError {
+    pub(crate) fn no_place(&self, full: TrySendError<()>) -> EngineError {
         match full {
             TrySendError::Full(()) => EngineError::QueueFull { limit: self.engine.settings.max_queued },
             TrySendError::Closed(()) => EngineError::ShuttingDown,
@@ -353,9 +371,11 @@ fn retry_request(
     if !status.is_terminal() {
         return refused("it has not ended; cancel it first, or wait");
     }
-    let workflow = &order.spec.workflow;
-    let Some(open) = workflow.iter().position(|definition| !order.is_done(history, definition)) else {
-        return refused("all its steps are done; create another order");
+    let workflow = order.workflow();
+    let open = match workflow.iter().position(|definition| !order.is_done(history, definition)) {
+        Some(open) => open,
+        None if order.waiting_prompts() > 0 => workflow.len(),
+        None => return refused("all its steps are done; say what is missing with a prompt, or create another order"),
     };
     let resumes_at = match from_step {
         None => open,
@@ -369,7 +389,7 @@ fn retry_request(
                 return Err(EngineError::Invalid(vec![FieldError { field: "from_step", message }]));
             }
             None => {
-                let steps: Vec<_> = workflow[..=open].iter().map(|definition| definition.step.as_str()).collect();
+                let steps: Vec<_> = workflow.iter().take(open + 1).map(|definition| definition.step.as_str()).collect();
                 let message = format!("{step} is not a step of this order; there are {}", steps.join(", "));
                 return Err(EngineError::Invalid(vec![FieldError { field: "from_step", message }]));
             }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use awo_models::{
     AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, OrderId, StepDefinition, WorkspaceSnapshot,
 };
-use awo_state::OrderSnapshot;
+use awo_state::{LogLevel, OrderSnapshot};
 use tracing::{info, warn};
 
 use crate::engine::Engine;
 use crate::ports::{Sandbox, SandboxRequest, Standing};
-use crate::recovery::is_delivered;
+use crate::queue::QueueSender;
+use crate::snapshots::{is_delivered, is_pushed};
 use crate::suspension::workspace_left;
 
 /// The checkout of an order that is about to run.
@@ -34,6 +35,7 @@ impl Workspace {
             return Ok(Self::Fresh); // nothing that stands was done in it
         };
         let request = sandbox_request(order);
+        let (id, pushed) = (order.agent_work_order_id, is_pushed(order, history, &left));
         match Self::restored(engine, &request, &left).await {
             Ok(sandbox) => return Ok(Self::Found(sandbox, None)),
             Err(failure) => {
@@ -49,8 +51,16 @@ impl Workspace {
                 format!("the order cannot go on: {unsound}, and it could not be made anew: {}", failure.message);
             Failure { message: message.into(), ..failure }
         })?;
+        if pushed {
+            // It goes once it is delivered, so nothing went wrong.
+            info!(agent_work_order_id = %id, commit = %left.head, "workspace_made_from_pushed_branch");
+            engine.note(id, LogLevel::Info, "workspace_made_from_pushed_branch", |entry| {
+                entry.with_field("commit", &*left.head)
+            });
+            return Ok(Self::Found(sandbox, None));
+        }
         let told: Arc<str> = format!("{unsound}; it was made anew as its last finished step left it").into();
-        warn!(agent_work_order_id = %order.agent_work_order_id, reason = %told, "workspace_rebuilt");
+        warn!(agent_work_order_id = %id, reason = %told, "workspace_rebuilt");
         Ok(Self::Found(sandbox, Some(told)))
     }
 
@@ -110,7 +120,7 @@ pub(crate) async fn remove(engine: &Engine, id: OrderId) -> bool {
 }
 
 /// Removes the checkouts of delivered orders whose removal an earlier life of this program did not get to.
-pub(crate) async fn sweep(engine: &Engine) {
+pub(crate) async fn sweep(engine: &Engine, queue: &QueueSender) {
     if engine.settings.keep_workspaces {
         return;
     }
@@ -118,13 +128,18 @@ pub(crate) async fn sweep(engine: &Engine) {
         Ok(there) => there,
         Err(failure) => return warn!(reason = %failure, "workspaces_not_listed"),
     };
-    for id in there.into_iter().filter(|id| !engine.live.runs(*id)) {
+    for id in there {
+        // As if it ran: a prompt that comes now must not find half a checkout.
+        let Some(entered) = engine.live.enter(id) else { continue };
         // Of an order that is damaged, or not known here, everything stays: it may be all that is left of it.
         if let Ok(Some(seen)) = engine.answered(engine.repository.get(id)).await
-            && is_delivered(&seen.order)
+            && is_delivered(&seen.order, &seen.history)
         {
             info!(agent_work_order_id = %id, "left_over_workspace_removed");
             remove(engine, id).await;
+        }
+        if entered.leave() && !queue.push(id).await {
+            return;
         }
     }
 }

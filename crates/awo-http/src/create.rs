@@ -13,25 +13,35 @@ use crate::problem::{InputError, Problem};
 use check::{check_object, shortened};
 use fields::FIELDS;
 
-pub(crate) use schema::CreateOrder;
+pub(crate) use fields::Field;
+pub(crate) use schema::{CreateOrder, body_schema};
 
 /// The request that a body makes, or everything in it that cannot be used.
 pub(crate) fn read_new_order(body: &Value, work_orders: &WorkOrders, lenient: bool) -> Result<NewOrder, Problem> {
+    let expected = "must be an object with at least repository_url and user_request";
+    let mut errors = check_body(body, FIELDS, expected, lenient);
     let Some(object) = body.as_object() else {
-        return Err(Problem::invalid(vec![InputError {
-            loc: vec![json!("body")],
-            msg: "must be an object with at least repository_url and user_request".into(),
-            kind: "object_type",
-            input: shortened(body),
-        }]));
+        return Err(Problem::invalid(errors));
     };
-    let mut errors = check_object(object, FIELDS, &[json!("body")], lenient);
     let request = convert::new_order(object);
     // A field that the table refused was left out of the request; what the engine says of it would be noise.
     let refused = work_orders.check(&request);
     let refused: Vec<_> = refused.iter().filter(|e| !is_named(&errors, e)).map(|e| with_input(object, e)).collect();
     errors.extend(refused);
     if errors.is_empty() { Ok(request) } else { Err(Problem::invalid(errors)) }
+}
+
+/// Everything in a body that a table of fields does not allow.
+pub(crate) fn check_body(body: &Value, fields: &'static [Field], expected: &str, lenient: bool) -> Vec<InputError> {
+    match body.as_object() {
+        Some(object) => check_object(object, fields, &[json!("body")], lenient),
+        None => vec![InputError {
+            loc: vec![json!("body")],
+            msg: expected.to_owned(),
+            kind: "object_type",
+            input: shortened(body),
+        }],
+    }
 }
 
 fn is_named(errors: &[InputError], refused: &FieldError) -> bool {

@@ -3,6 +3,7 @@
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod orders;
+pub(crate) mod prompts;
 pub(crate) mod steps;
 
 use std::sync::Arc;

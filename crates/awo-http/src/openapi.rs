@@ -105,7 +105,7 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
         ],
         "list_orders" => &[InvalidRequest, StoreUnavailable],
         "get_order" => &[OrderNotFound, OrderDamaged, OrderTooNew, StoreUnavailable],
-        "retry_order" => &[
+        "retry_order" | "prompt_order" => &[
             MalformedJson,
             OrderNotFound,
             NotAllowed,

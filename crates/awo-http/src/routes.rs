@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::edge::{Edge, edge};
-use crate::handlers::{events, health, orders, steps};
+use crate::handlers::{events, health, orders, prompts, steps};
 use crate::openapi::{begin, complete};
 use crate::paths::normalize;
 use crate::problem::{Problem, ProblemType};
@@ -25,6 +25,7 @@ fn table() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::get_order))
         .routes(routes!(orders::cancel_order))
         .routes(routes!(orders::retry_order))
+        .routes(routes!(prompts::prompt_order))
         .routes(routes!(steps::list_steps))
         .routes(routes!(steps::get_step_output))
         .routes(routes!(events::list_events))

@@ -2,6 +2,7 @@
 //!
 //! Every field is always there; `null` stands for what is not known or not there.
 
+mod activity;
 mod event;
 mod evidence;
 mod limits;

@@ -80,6 +80,11 @@ pub enum EventKind {
     CancelRequested,
     /// Somebody asked to try again: a new round began.
     Retried,
+    /// Somebody said something more: a follow-up prompt, which waits until the owner takes it up.
+    Prompted {
+        /// The step that it becomes.
+        step: StepName,
+    },
     /// Its worker gave it back to the queue.
     HandedOver,
     /// It ended.
@@ -103,6 +108,7 @@ impl EventKind {
             Self::StepResumed(_) => "step_resumed",
             Self::CancelRequested => "cancel_requested",
             Self::Retried => "retried",
+            Self::Prompted { .. } => "prompted",
             Self::HandedOver => "handed_over",
             Self::Ended { .. } => "ended",
         }

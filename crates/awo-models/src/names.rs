@@ -132,6 +132,8 @@ pub mod agents {
     pub const TESTER: &str = "tester";
     pub const COMMITTER: &str = "committer";
     pub const PR_CREATOR: &str = "pr_creator";
+    /// Does what a follow-up prompt asks for.
+    pub const FOLLOW_UP: &str = "follow_up";
 }
 
 #[cfg(test)]

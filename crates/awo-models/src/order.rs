@@ -1,5 +1,6 @@
 //! The agent work order: what was asked for (never changes) and how it stands (changes with every event).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentWorkOrderStatus, CurrentStep, FailureCode, OrderId, Round, StepDefinition, StepExecutionResult, StepHistory,
-    StepName, SuspendedAttempt, Usage, WorkflowType, serde_nanos,
+    AgentWorkOrderStatus, CurrentStep, FailureCode, FollowUp, OrderId, Round, StepDefinition, StepExecutionResult,
+    StepGoal, StepHistory, StepName, SuspendedAttempt, Usage, WorkflowType, follow_up_number, serde_nanos,
 };
 
 /// One request on one repository.
@@ -219,6 +220,12 @@ pub struct OrderState {
     pub steps_completed: usize,
     /// Retries and follow-ups so far.
     pub rounds: Vec<Round>,
+    /// Follow-up prompts, in the order in which they came. Only added to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompts: Vec<FollowUp>,
+    /// Of each prompt that was taken up, in the same order, how many steps of the specification come before its step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompts_placed: Vec<usize>,
     /// Whether somebody asked to cancel it.
     pub cancel_requested: bool,
     /// Its branch, once it exists.
@@ -273,6 +280,8 @@ impl OrderState {
             current_step: None,
             steps_completed: 0,
             rounds: Vec::new(),
+            prompts: Vec::new(),
+            prompts_placed: Vec::new(),
             cancel_requested: false,
             git_branch_name: None,
             base_commit: None,
@@ -318,27 +327,25 @@ impl AgentWorkOrder {
         usage
     }
 
-    /// The definition of a step.
-    pub fn definition(&self, step: &StepName) -> Option<&StepDefinition> {
-        self.spec.workflow.iter().find(|d| d.step == *step)
-    }
-
-    /// Whether a result has been overtaken: by a later result of the same step, or by a later round that resumes at or
-    /// before its step. Derived, never written.
+    /// Whether a result has been overtaken: by a later result of the same step, by a later round that resumes at or before
+    /// its step, or, if it failed, by a follow-up that succeeded since. Derived, never written.
     pub fn superseded(&self, history: &StepHistory, index: usize) -> bool {
         let Some(result) = history.get(index) else { return false };
-        history.iter().skip(index + 1).any(|later| later.step == result.step) || self.reopened(&result.step, index)
+        history.iter().skip(index + 1).any(|later| later.step == result.step)
+            || self.reopened(&result.step, index)
+            || !result.success && self.last_follow_up(history).is_some_and(|(later, _)| later > index)
     }
 
     /// Whether a round that began after the result at `index` resumes at or before this step.
-    fn reopened(&self, step: &StepName, index: usize) -> bool {
-        let place = self.spec.workflow.iter().position(|d| d.step == *step);
+    pub(crate) fn reopened(&self, step: &StepName, index: usize) -> bool {
+        let place = self.place_of(step);
         self.state.rounds.iter().any(|round| index < round.first_result && place >= Some(round.resumes_at))
     }
 
     /// The result that settles a step in the present round: a success, or a failure that is not tried again.
     ///
-    /// A cut attempt settles nothing: the step runs again.
+    /// A cut attempt settles nothing: the step runs again. So it does after a failure that a follow-up answered to; the
+    /// step of an earlier follow-up is settled by that later one.
     pub fn settled_by<'h>(
         &self,
         history: &'h StepHistory,
@@ -348,17 +355,24 @@ impl AgentWorkOrder {
         let (count, last) = attempts.fold((0, None), |(count, _), result| (count + 1, Some(result)));
         let tried_again = count < definition.retry.max_attempts
             && last.is_some_and(|r| !r.success && r.error_code.is_some_and(FailureCode::allows_another_attempt));
-        last.filter(|_| !tried_again)
+        let later = |it: &&Arc<StepExecutionResult>| follow_up_number(&it.step) > follow_up_number(&definition.step);
+        let answered = || self.last_follow_up(history).map(|(_, result)| result);
+        let stands_in = || answered().filter(|_| definition.goal == StepGoal::FollowUp).filter(later);
+        last.filter(|_| !tried_again).or_else(stands_in)
     }
 
-    /// Attempts of a step in the present round that ended by themselves.
+    /// Attempts of a step in the present round that ended by themselves, and that no follow-up has answered to.
     pub fn attempts<'h>(
         &self,
         history: &'h StepHistory,
         step: &StepName,
     ) -> impl Iterator<Item = &'h Arc<StepExecutionResult>> {
-        let results = history.iter().enumerate().filter(|(index, result)| {
-            result.step == *step && result.error_code != Some(FailureCode::Interrupted) && !self.reopened(step, *index)
+        let answered = self.last_follow_up(history).map(|(index, _)| index);
+        let results = history.iter().enumerate().filter(move |(index, result)| {
+            result.step == *step
+                && result.error_code != Some(FailureCode::Interrupted)
+                && (result.success || answered.is_none_or(|later| later < *index))
+                && !self.reopened(step, *index)
         });
         results.map(|(_, result)| result)
     }
@@ -370,8 +384,8 @@ impl AgentWorkOrder {
 
     /// The first step that is not done: what is at work, or comes next, or has failed and would be tried again.
     /// `None` when all that is required is done and the rest is settled.
-    pub fn next_step(&self, history: &StepHistory) -> Option<&StepDefinition> {
-        self.spec.workflow.iter().find(|definition| {
+    pub fn next_step(&self, history: &StepHistory) -> Option<Cow<'_, StepDefinition>> {
+        self.workflow().into_iter().find(|definition| {
             let settled = self.settled_by(history, definition);
             !settled.is_some_and(|result| result.success || !definition.required)
         })
@@ -385,9 +399,9 @@ impl AgentWorkOrder {
 
     /// Steps that stand as done.
     pub fn count_done(&self, history: &StepHistory) -> usize {
-        self.spec.workflow.iter().filter(|d| self.is_done(history, d)).count()
+        self.workflow().iter().filter(|d| self.is_done(history, d)).count()
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

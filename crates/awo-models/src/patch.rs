@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{OrderState, Round};
+use crate::{FollowUp, OrderState, Round};
 
 /// Tells "absent" (leave the field) from "null" (clear it).
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
@@ -22,17 +22,21 @@ macro_rules! patch {
             /// A round to add.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub round: Option<Round>,
+            /// A prompt to add.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub prompt: Option<FollowUp>,
         }
 
         impl OrderPatch {
             /// Lays a later patch over this one, so that one patch stands for both.
             ///
-            /// A patch holds one round at most; rounds are opened by writes of their own and never folded.
+            /// A patch holds one round and one prompt at most; they come by writes of their own and are never folded.
             #[must_use]
             pub fn then(self, later: &Self) -> Self {
                 Self {
                     $($field: later.$field.clone().or(self.$field),)*
                     round: later.round.clone().or(self.round),
+                    prompt: later.prompt.clone().or(self.prompt),
                 }
             }
 
@@ -42,6 +46,7 @@ macro_rules! patch {
                 if let Some(round) = &self.round {
                     state.rounds.push(round.clone());
                 }
+                state.prompts.extend(self.prompt.clone());
             }
         }
     };
@@ -54,6 +59,8 @@ patch! {
     current_step: Option<crate::CurrentStep>,
     /// See [`OrderState::steps_completed`].
     steps_completed: usize,
+    /// See [`OrderState::prompts_placed`].
+    prompts_placed: Vec<usize>,
     /// See [`OrderState::cancel_requested`].
     cancel_requested: bool,
     /// See [`OrderState::git_branch_name`].

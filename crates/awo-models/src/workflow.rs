@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentName, StepName, serde_nanos};
+use crate::{AgentName, StepName, follow_up_number, serde_nanos};
 
 /// Workflows that are built in and chosen by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -93,6 +93,8 @@ pub enum PromptInput {
     BranchName,
     /// Files that differ from the base, one a line.
     ChangedFiles,
+    /// What the follow-up prompt says that the step is for. Untrusted.
+    FollowUpPrompt,
 }
 
 impl PromptInput {
@@ -107,6 +109,7 @@ impl PromptInput {
             Self::PlanOutput => "plan_output",
             Self::BranchName => "branch_name",
             Self::ChangedFiles => "changed_files",
+            Self::FollowUpPrompt => "follow_up_prompt",
         }
     }
 }
@@ -132,6 +135,9 @@ pub enum StepGoal {
     PullRequest,
     /// The answer is a report (review, test).
     Report,
+    /// The agent did, or answered, what a follow-up prompt asks for. The engine commits and pushes what changed, where the
+    /// steps of the order have done so before.
+    FollowUp,
 }
 
 /// A list of steps cannot be run.
@@ -144,6 +150,9 @@ pub enum WorkflowError {
     /// Two steps have one name.
     #[error("step `{0}` is in the workflow twice")]
     Duplicate(StepName),
+    /// A step has a name that is kept for follow-up prompts.
+    #[error("step `{0}` has a name that follow-up prompts are given; choose another")]
+    Reserved(StepName),
     /// A step needs the result of another that does not come before it.
     #[error("step `{step}` needs a step before it that {needs}")]
     Missing {
@@ -163,6 +172,9 @@ pub fn check_workflow(steps: &[StepDefinition]) -> Result<(), WorkflowError> {
         let before = &steps[..index];
         if before.iter().any(|d| d.step == definition.step) {
             return Err(WorkflowError::Duplicate(definition.step.clone()));
+        }
+        if follow_up_number(&definition.step).is_some() {
+            return Err(WorkflowError::Reserved(definition.step.clone()));
         }
         let has = |goal| before.iter().any(|d| d.goal == goal);
         let missing = |needs| Err(WorkflowError::Missing { step: definition.step.clone(), needs });

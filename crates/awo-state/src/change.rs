@@ -115,6 +115,13 @@ impl Change {
         self.claim = None;
     }
 
+    /// The same without its last word, if that ends the order: what an owner says when it learns that it may not end it.
+    #[must_use]
+    pub fn without_end(mut self) -> Self {
+        self.recorded.pop_if(|last| matches!(last.kind, EventKind::Ended { .. }));
+        self
+    }
+
     /// Who writes.
     pub fn guard(&self) -> Guard {
         self.guard

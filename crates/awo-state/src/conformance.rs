@@ -19,6 +19,7 @@ mod history;
 mod lists;
 mod order_log;
 mod owners;
+mod prompts;
 mod races;
 mod records;
 mod transfer;
@@ -38,6 +39,7 @@ pub use history::*;
 pub use lists::*;
 pub use order_log::*;
 pub use owners::*;
+pub use prompts::*;
 pub use races::*;
 pub use records::*;
 pub use transfer::*;
@@ -232,6 +234,9 @@ macro_rules! __state_repository_clauses {
             retry_supersedes_without_touching_results
             interrupted_result_rides_on_the_claim
             who_waits_has_no_step_in_progress
+            prompts_wait_for_the_owner
+            a_waiting_prompt_holds_the_end
+            a_prompt_reopens_an_ended_order
             saved_result_clears_current
             dropped_future_stores_all_or_nothing
             same_idempotency_key_names_the_first_order

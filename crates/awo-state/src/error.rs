@@ -48,6 +48,11 @@ pub enum StateError {
     #[error("{0}")]
     Refused(&'static str),
 
+    /// The owner would end the order while a prompt waits in it; nothing was changed. Take the prompt up, or end the order
+    /// by a claim.
+    #[error("a prompt waits in the order, which does not end before it is taken up")]
+    PromptWaiting,
+
     /// What is stored for this order is damaged. It is left as it is.
     #[error("the stored data of order {id} is damaged")]
     Corrupt {

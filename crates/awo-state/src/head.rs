@@ -28,6 +28,17 @@ pub struct Head {
     pub history_digest: u64,
     /// Whether somebody asked to cancel.
     pub cancel_requested: bool,
+    /// Prompts that came.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub prompts: usize,
+    /// Prompts that an owner has taken up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub prompts_placed: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Head {
@@ -44,15 +55,19 @@ impl Head {
             steps: 0,
             history_digest: 0,
             cancel_requested: false,
+            prompts: 0,
+            prompts_placed: 0,
         }
     }
 
     /// The head of a new order, if it is one: a backend asks this before it stores it.
     pub fn of_new(order: &AgentWorkOrder) -> Result<Self> {
-        if order.state.status == AgentWorkOrderStatus::Pending && !order.state.cancel_requested {
+        let state = &order.state;
+        let unheard = state.prompts.is_empty() && state.prompts_placed.is_empty();
+        if state.status == AgentWorkOrderStatus::Pending && !state.cancel_requested && unheard {
             Ok(Self::created())
         } else {
-            Err(StateError::Refused("a new order is pending and not asked to cancel"))
+            Err(StateError::Refused("a new order is pending, not asked to cancel, and without prompts"))
         }
     }
 
@@ -64,6 +79,7 @@ impl Head {
             owner_events: self.owner_events,
             steps: self.steps,
             cancel_requested: self.cancel_requested,
+            prompts: self.prompts,
         }
     }
 
@@ -81,6 +97,8 @@ impl Head {
     /// Whether an order and a history are those of this head; for backends that read them back from outside.
     pub fn fits(&self, order: &AgentWorkOrder, history: &StepHistory) -> bool {
         self.status == order.state.status
+            && self.prompts == order.state.prompts.len()
+            && self.prompts_placed == order.state.prompts_placed.len()
             && self.steps == history.len()
             && history.digest(history.len()) == Some(self.history_digest)
     }
@@ -99,4 +117,6 @@ pub struct Committed {
     pub steps: usize,
     /// Whether somebody asked to cancel: every answer tells the owner.
     pub cancel_requested: bool,
+    /// Prompts that came, those included that were taken up: every answer tells the owner.
+    pub prompts: usize,
 }

@@ -63,7 +63,19 @@ pub fn merge(head: &Head, history: Option<&StepHistory>, change: &Change) -> Res
     let mut next = *head;
     for Recorded { kind, patch, .. } in fresh {
         if let Some(to) = patch.status {
-            next.status = next_status(next.status, to, *kind == EventKind::Retried)?;
+            next.status = next_status(next.status, to, reopens(kind))?;
+        }
+        next.prompts += usize::from(patch.prompt.is_some());
+        if let Some(placed) = &patch.prompts_placed {
+            let taken_up = (next.prompts_placed..=next.prompts).contains(&placed.len());
+            if !taken_up {
+                return Err(StateError::Refused("an owner takes up prompts that wait, and takes none back"));
+            }
+            next.prompts_placed = placed.len();
+        }
+        let ends = matches!(kind, EventKind::Ended { status } if *status != AgentWorkOrderStatus::Cancelled);
+        if ends && change.claim().is_none() && next.prompts > next.prompts_placed {
+            return Err(StateError::PromptWaiting);
         }
     }
     if head.status.is_terminal() && next.status.is_terminal() {
@@ -143,6 +155,8 @@ fn check_words(change: &Change, fresh: &[Recorded]) -> Result<()> {
         let sets = match kind {
             EventKind::Claimed { .. } => Some(Running),
             EventKind::HandedOver | EventKind::Retried => Some(Pending),
+            // It waits, or reopens an order that has ended.
+            EventKind::Prompted { .. } if patch.status == Some(Pending) => Some(Pending),
             EventKind::Ended { status } if status.is_terminal() => Some(*status),
             EventKind::Ended { .. } => return Err(StateError::Refused("an order ends completed, failed or cancelled")),
             _ => None,
@@ -156,6 +170,10 @@ fn check_words(change: &Change, fresh: &[Recorded]) -> Result<()> {
         {
             return Err(StateError::Refused("what an order waits for is told alike in the event and the fields"));
         }
+        let prompts = matches!(kind, EventKind::Prompted { .. });
+        if prompts != patch.prompt.is_some() || prompts && fresh.len() > 1 {
+            return Err(StateError::Refused("a prompt is one change, which says `prompted` and brings it"));
+        }
         if matches!(kind, EventKind::Claimed { .. }) != (claims && place == 0) {
             return Err(StateError::Refused("a claim begins with `claimed`, and nothing else says it"));
         }
@@ -167,15 +185,22 @@ fn check_words(change: &Change, fresh: &[Recorded]) -> Result<()> {
     Ok(())
 }
 
-/// What somebody who does not own the order may say: that it be cancelled or tried again, with the fields of that.
+/// Whether it opens an order that has ended again.
+fn reopens(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Retried | EventKind::Prompted { .. })
+}
+
+/// What somebody who does not own the order may say: that it be cancelled or tried again, or a prompt, with the fields of
+/// that.
 fn check_stranger(fresh: &[Recorded]) -> Result<()> {
     for Recorded { kind, patch, .. } in fresh {
         let p = patch.clone();
         let rest = match kind {
             EventKind::CancelRequested => OrderPatch { cancel_requested: None, ..p },
-            EventKind::Ended { .. } | EventKind::Retried => OrderPatch {
+            EventKind::Ended { .. } | EventKind::Retried | EventKind::Prompted { .. } => OrderPatch {
                 status: None,
                 round: None,
+                prompt: None,
                 steps_completed: None,
                 cancel_requested: None,
                 interruptions: None,
@@ -198,13 +223,17 @@ fn check_stranger(fresh: &[Recorded]) -> Result<()> {
 /// Who may say this, the order being where it is.
 fn check_authority(head: &Head, change: &Change, fresh: &[Recorded]) -> Result<()> {
     use AgentWorkOrderStatus::{Cancelled, Pending, Running};
-    let retries = fresh.iter().any(|r| r.kind == EventKind::Retried);
+    let retries = fresh.iter().any(|r| reopens(&r.kind));
+    let prompts = fresh.iter().any(|r| r.patch.prompt.is_some());
     let owner = matches!(change.guard(), Guard::Owner { .. });
     if head.status.is_terminal() && (owner || !retries) && change.claim().is_none() {
         return Err(StateError::Refused("the order has ended"));
     }
     if owner && head.status == Pending {
         return Err(StateError::Refused("the order was handed over"));
+    }
+    if prompts && (owner || change.claim().is_some()) {
+        return Err(StateError::Refused("a prompt does not come from an owner"));
     }
     if !owner && change.claim().is_none() {
         check_stranger(fresh)?;

@@ -19,6 +19,7 @@ use crate::{Change, Committed, Result};
 ///   nothing; a shorter or different one is `Conflict` and changes nothing.
 /// - *Statements*: a change that was sent is sent again, or a larger one, with the same effect as once.
 /// - *Fence*: a claim raises the epoch by one; every write of an older owner is `Fenced`.
+/// - *Prompts wait*: anybody may add a prompt; an owner does not complete or fail the order before it took up all of them.
 /// - *Acknowledged is stored*: when a write returns `Ok`, it survives what the backend says it survives.
 /// - *Snapshots*: what a read answers never changes afterwards, and order, history and version in it belong together.
 ///
@@ -58,7 +59,7 @@ pub trait StateRepository: Debug + Send + Sync + 'static {
     /// Newest first, without histories.
     async fn list(&self, query: &OrderQuery) -> Result<Page>;
 
-    /// Commits fields and events without new results: claims, cancel requests, retries, hand-overs.
+    /// Commits fields and events without new results: claims, cancel requests, retries, prompts, hand-overs.
     async fn update(&self, id: OrderId, change: &Change) -> Result<Committed>;
 
     /// Replaces the stored history by `history`, which must extend it, and commits the change in the same write.

@@ -69,7 +69,11 @@ impl StoredOrder {
 
     fn misfit(&self) -> Option<&'static str> {
         let Self { order, head, history, events } = self;
-        if head.status != order.state.status || head.cancel_requested != order.state.cancel_requested {
+        let prompts = (order.state.prompts.len(), order.state.prompts_placed.len());
+        if head.status != order.state.status
+            || head.cancel_requested != order.state.cancel_requested
+            || (head.prompts, head.prompts_placed) != prompts
+        {
             return Some("its head and its fields differ");
         }
         if !head.fits(order, history) {

@@ -1,12 +1,15 @@
 //! An agent inside the process that plays what the test says.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentProgress, AgentReport, AgentRequest};
-use awo_models::{Failure, FailureCode, Timestamp, Usage};
+use awo_engine::ports::{
+    AgentCapabilities, AgentExecutor, AgentHealth, AgentProgress, AgentReport, AgentRequest, AgentSession,
+};
+use awo_models::{Failure, FailureCode, OrderId, Timestamp, Usage};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +34,10 @@ pub struct Play {
     pub used_so_far: Option<Usage>,
     /// How long it works, by the time of the runtime.
     pub takes: Duration,
+    /// What it tells before it does anything.
+    pub tells: Vec<AgentProgress>,
+    /// What it tells after that, once it is let.
+    pub then_tells: Option<(Arc<Semaphore>, Vec<AgentProgress>)>,
 }
 
 impl Play {
@@ -68,23 +75,43 @@ pub struct FakeAgent {
     sandboxes: Arc<FakeSandboxes>,
     plays: Mutex<HashMap<String, VecDeque<Play>>>,
     gate: Option<Arc<Semaphore>>,
+    capabilities: Mutex<AgentCapabilities>,
+    sessions_lost: AtomicBool,
     /// What it was asked, in order.
     pub requests: Mutex<Vec<AgentRequest>>,
-    /// What it can do; everything, unless a test takes it away.
-    pub capabilities: Mutex<AgentCapabilities>,
+    /// Orders whose sessions it was told to forget.
+    pub forgotten: Mutex<Vec<OrderId>>,
 }
 
 impl FakeAgent {
     pub(crate) fn new(timeline: Timeline, sandboxes: Arc<FakeSandboxes>, gate: Option<Arc<Semaphore>>) -> Self {
-        let capabilities = AgentCapabilities { chooses_session: true, resumes: true, reports_cost: true };
-        let (plays, requests) = (Mutex::default(), Mutex::default());
-        Self { timeline, sandboxes, plays, gate, requests, capabilities: Mutex::new(capabilities) }
+        let all = AgentCapabilities { chooses_session: true, resumes: true, reports_cost: true };
+        Self {
+            timeline,
+            sandboxes,
+            plays: Mutex::default(),
+            gate,
+            capabilities: Mutex::new(all),
+            sessions_lost: AtomicBool::default(),
+            requests: Mutex::default(),
+            forgotten: Mutex::default(),
+        }
+    }
+
+    /// Sets what it can do. At first it can do everything.
+    pub fn can(&self, capabilities: AgentCapabilities) {
+        *self.capabilities.lock().unwrap_or_else(PoisonError::into_inner) = capabilities;
     }
 
     /// Puts a play up for the next execution of a step that has none yet.
     pub fn put(&self, step: &str, play: Play) {
         let mut plays = self.plays.lock().unwrap_or_else(PoisonError::into_inner);
         plays.entry(step.to_owned()).or_default().push_back(play);
+    }
+
+    /// Loses all sessions: none can go on any more.
+    pub fn lose_sessions(&self) {
+        self.sessions_lost.store(true, Ordering::Relaxed);
     }
 
     fn next(&self, step: &str) -> Play {
@@ -103,6 +130,8 @@ pub fn right(step: &str) -> (Vec<(&'static str, &'static str)>, &'static str) {
         "implement" | "execute" => (vec![("src/greeting.txt", "Good day\n")], "Implementation complete"),
         "commit" => (vec![], "feat: add greeting"),
         "create_pr" | "create-pr" => (vec![], "Add greeting\n\nIt greets."),
+        "prompt-1" => (vec![("src/more.txt", "More\n")], "There is more now.\n\ncommit: feat: add more"),
+        "prompt-2" => (vec![("src/still-more.txt", "Still more\n")], "There is still more now."),
         _ => (vec![], "looks good"),
     }
 }
@@ -121,6 +150,7 @@ impl AgentExecutor for FakeAgent {
         let step = request.step.to_string();
         self.timeline.note(format!("agent: {step}"));
         let (order, session_id, progress) = (request.order, request.session.id().cloned(), request.progress.clone());
+        let lost = matches!(request.session, AgentSession::Resumed(_)) && self.sessions_lost.load(Ordering::Relaxed);
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         if let Some(gate) = &self.gate {
             tokio::select! {
@@ -128,8 +158,20 @@ impl AgentExecutor for FakeAgent {
                 () = cancel.cancelled() => return stopped(),
             }
         }
+        if lost {
+            return AgentReport::failed(Failure::new(FailureCode::AgentNoResult, "there is no such session"));
+        }
         let play = self.next(&step);
         assert!(!play.panics, "the play panics");
+        for told in &play.tells {
+            progress.tell(told.clone());
+        }
+        if let Some((gate, tells)) = play.then_tells {
+            gate.acquire().await.expect("the gate stays").forget();
+            for told in tells {
+                progress.tell(told);
+            }
+        }
         for (path, content) in &play.writes {
             self.sandboxes.write(order, path, content);
         }
@@ -156,6 +198,10 @@ impl AgentExecutor for FakeAgent {
         }
         let answer = play.answer.unwrap_or_else(|| Ok(answer.to_owned())).map(Arc::from);
         AgentReport { answer, session_id, usage: play.usage, files: Vec::new() }
+    }
+
+    async fn forget(&self, order: OrderId) {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).push(order);
     }
 }
 

@@ -107,7 +107,7 @@ impl FakeSandboxes {
         }
     }
 
-    /// Makes every removal wait for ever, or not.
+    /// Makes every removal wait until it is told otherwise.
     pub fn hang_on_remove(&self, hangs: bool) {
         self.remove_hangs.store(hangs, Ordering::Relaxed);
     }
@@ -236,11 +236,10 @@ impl SandboxProvider for FakeSandboxes {
 
     async fn remove(&self, order: OrderId) -> Result<(), Failure> {
         self.timeline.note("sandbox: remove");
-        if self.remove_hangs.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
+        while self.remove_hangs.load(Ordering::Relaxed) {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
-        self.checkouts().remove(&order);
-        locked(&self.elsewhere).remove(&order);
+        self.lose_all(order);
         Ok(())
     }
 }

@@ -112,6 +112,7 @@ impl World {
             seq: seen.seq,
             epoch: seen.epoch,
             persistence: awo_engine::Persistence::default(),
+            activity: None,
         }
     }
 }

@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Cancel(One),
     /// Try an order that has ended again, from its first step that is not done or from an earlier one.
     Retry(Retry),
+    /// Say something more to an order: it becomes a further step, in the agent's last session where that can go on.
+    Prompt(Prompt),
     /// Go on with the orders that an earlier life left, until they have ended; a server does so by itself.
     Recover(Recover),
     /// Look after what is stored: check it, mend it, move it, clear it up.
@@ -198,6 +200,14 @@ pub(crate) struct Retry {
     /// Step to begin with.
     #[arg(long, value_name = "STEP")]
     pub(crate) from_step: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prompt {
+    /// The order: its id, or a unique end of it (four digits or more).
+    pub(crate) id: String,
+    /// What you want, in your words.
+    pub(crate) text: String,
 }
 
 #[derive(Debug, Args)]

@@ -37,6 +37,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Steps(steps) => show::steps(&settings, &steps, common.json).await,
         Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,
+        Command::Prompt(prompt) => show::prompt(&settings, &prompt, common.json).await,
         Command::Recover(recover) => recover::run(settings, recover, common.json).await,
         Command::State(state) => state::run(&settings, state.command, common.json).await,
         Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,

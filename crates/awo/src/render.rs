@@ -6,7 +6,7 @@ use std::path::Path;
 use anstream::stream::IsTerminal as _;
 use awo_models::{FailureCode, Timestamp};
 
-use crate::wire::{Evidence, Order, Step};
+use crate::wire::{Activity, CurrentStep, Evidence, Order, Step, Tokens};
 
 /// Text from elsewhere with its control characters made visible, so that it can do nothing to the terminal.
 pub(crate) fn visible(text: &str) -> String {
@@ -73,6 +73,27 @@ pub(crate) fn step_line(step: &Step) -> String {
     format!("  {} {name:<19} {:>9}   {detail}{note}", paint(mark, step.success), duration(step.duration_seconds))
 }
 
+/// What the agent at work does, in one short line: the tool it used last, or else what it said, and its tokens.
+pub(crate) fn activity_line(current: &CurrentStep) -> Option<String> {
+    let told = |it: &Activity| match it.kind.as_str() {
+        "tool_started" => {
+            let (tool, detail) = (it.tool.as_deref().unwrap_or("a tool"), it.detail.as_deref().unwrap_or(""));
+            Some(first_line(&format!("{tool} {detail}").replace('\n', " "), 60))
+        }
+        _ => None,
+    };
+    let said = |it: &Activity| it.text.as_deref().map(|text| first_line(text, 60)).filter(|line| !line.is_empty());
+    let last = current.activity.iter().rev().find_map(told);
+    let last = last.or_else(|| current.activity.iter().rev().find_map(said));
+    let tokens = current.usage.as_ref().and_then(|usage| usage.tokens.clone()).map(|tokens| {
+        let Tokens { input, output, cache_read, cache_write } = tokens;
+        let all = [input, output, cache_read, cache_write].into_iter().flatten().sum::<u64>();
+        if all < 1_000 { format!("{all} tokens") } else { format!("{}k tokens", all / 1_000) }
+    });
+    let parts: Vec<_> = last.into_iter().chain(tokens).collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
 /// What a step achieved: what the engine saw, where that says more than the agent's words.
 fn achievement(step: &Step) -> String {
     let words = first_line(step.output.as_deref().unwrap_or(""), 80);
@@ -123,6 +144,7 @@ pub(crate) fn ending(order: &Order, steps: &[Step], artifacts: Option<&Path>) ->
     if matches!(order.status.as_str(), "failed" | "cancelled") {
         let tail = &order.agent_work_order_id[order.agent_work_order_id.len().saturating_sub(8)..];
         let _ = writeln!(text, "    next: awo retry {tail}      goes on from the first step that is not done");
+        let _ = writeln!(text, "          awo prompt {tail} \"…\" tells the agent what is missing, then goes on");
     }
     if let Some(branch) = &order.git_branch_name {
         let _ = writeln!(
@@ -170,6 +192,23 @@ mod tests {
         assert_eq!(visible("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
         assert_eq!(first_line("\n\n  x\ty \nz", 10), "x y");
         assert_eq!(first_line("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn what_an_agent_does_is_one_short_line() {
+        let at_work = |activity: serde_json::Value| {
+            let text = serde_json::json!({
+                "step": "implement", "attempt": 1, "started_at": "2026-01-01T00:00:00Z", "activity": activity,
+                "usage": {"tokens": {"input": 40_000, "output": 1_234, "cache_read": null, "cache_write": null}},
+            });
+            activity_line(&serde_json::from_value(text).unwrap())
+        };
+        let said = serde_json::json!({"kind": "text", "text": "\n  I look at it.\u{1b}[2J\nAnd more"});
+        let used = serde_json::json!({"kind": "tool_started", "tool": "Edit", "detail": "src/a\nb.rs"});
+        let ended = serde_json::json!({"kind": "tool_ended", "tool": null, "success": true});
+        assert_eq!(at_work(serde_json::json!([used, ended, said])).unwrap(), "Edit src/a b.rs · 41k tokens");
+        assert_eq!(at_work(serde_json::json!([said])).unwrap(), "I look at it.\\u{1b}[2J · 41k tokens");
+        assert_eq!(at_work(serde_json::json!([])).unwrap(), "41k tokens");
     }
 
     #[test]

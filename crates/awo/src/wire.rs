@@ -31,6 +31,8 @@ pub(crate) struct Order {
     pub(crate) error_code: Option<String>,
     pub(crate) error_message: Option<String>,
     pub(crate) finishing: bool,
+    #[serde(default)]
+    pub(crate) queued_prompts: usize,
 }
 
 /// The steps of an order.
@@ -52,6 +54,34 @@ pub(crate) struct CurrentStep {
     pub(crate) step: String,
     pub(crate) attempt: u32,
     pub(crate) started_at: Timestamp,
+    #[serde(default)]
+    pub(crate) activity: Vec<Activity>,
+    #[serde(default)]
+    pub(crate) usage: Option<Usage>,
+}
+
+/// One thing that an agent at work did.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Activity {
+    pub(crate) kind: String,
+    pub(crate) text: Option<String>,
+    pub(crate) tool: Option<String>,
+    pub(crate) detail: Option<String>,
+}
+
+/// What an agent has consumed.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Usage {
+    pub(crate) tokens: Option<Tokens>,
+}
+
+/// Tokens; what is not known is left out.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Tokens {
+    pub(crate) input: Option<u64>,
+    pub(crate) output: Option<u64>,
+    pub(crate) cache_read: Option<u64>,
+    pub(crate) cache_write: Option<u64>,
 }
 
 /// A result.
@@ -61,6 +91,8 @@ pub(crate) struct Step {
     pub(crate) attempt: u32,
     pub(crate) success: bool,
     pub(crate) superseded: bool,
+    #[serde(default)]
+    pub(crate) prompt_text: Option<String>,
     pub(crate) output: Option<String>,
     pub(crate) error_code: Option<String>,
     pub(crate) error_message: Option<String>,

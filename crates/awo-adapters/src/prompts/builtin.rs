@@ -1,7 +1,8 @@
 //! Owns the list of built-in prompts, and which inputs each may use.
 
 use awo_models::PromptInput::{
-    self, AgentWorkOrderId, BranchName, ChangedFiles, IssueClass, IssueNumber, PlanFile, PlanOutput, UserRequest,
+    self, AgentWorkOrderId, BranchName, ChangedFiles, FollowUpPrompt, IssueClass, IssueNumber, PlanFile, PlanOutput,
+    UserRequest,
 };
 
 macro_rules! built_in {
@@ -23,6 +24,7 @@ pub(super) const BUILT_IN: &[(&str, &str)] = built_in![
     "tester",
     "committer",
     "pr_creator",
+    "follow_up",
     "create-branch",
     "planning",
     "execute",
@@ -32,8 +34,17 @@ pub(super) const BUILT_IN: &[(&str, &str)] = built_in![
 ];
 
 /// All inputs there are, for prompts of workflows that are not built in.
-pub(super) const ALL: [PromptInput; 8] =
-    [UserRequest, IssueNumber, IssueClass, AgentWorkOrderId, PlanFile, PlanOutput, BranchName, ChangedFiles];
+pub(super) const ALL: [PromptInput; 9] = [
+    UserRequest,
+    IssueNumber,
+    IssueClass,
+    AgentWorkOrderId,
+    PlanFile,
+    PlanOutput,
+    BranchName,
+    ChangedFiles,
+    FollowUpPrompt,
+];
 
 /// What the step of a built-in prompt gives it, in order; `None` if there is no such prompt.
 pub(super) fn inputs_of(name: &str) -> Option<&'static [PromptInput]> {
@@ -51,6 +62,7 @@ pub(super) fn inputs_of(name: &str) -> Option<&'static [PromptInput]> {
         "committer" | "commit" => &[UserRequest, ChangedFiles],
         // The plan is given only where the workflow has one.
         "pr_creator" | "create-pr" => &[UserRequest, BranchName, PlanFile, ChangedFiles],
+        "follow_up" => &[FollowUpPrompt, UserRequest, PlanFile, BranchName, ChangedFiles],
         _ => return None,
     };
     Some(inputs)

@@ -6,7 +6,7 @@ use awo_models::{FailureCode, StepName};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
-/// What a scripted agent does, by step.
+/// What a scripted agent does, by step; or by role, for steps that it does not name.
 ///
 /// ```
 /// use awo_adapters::Script;
@@ -70,15 +70,26 @@ impl Script {
         self
     }
 
-    /// What is done in an attempt of a step, counted from 1.
-    pub(super) fn actions(&self, step: &StepName, attempt: u32) -> Option<&[Action]> {
-        let attempts = &self.0.get(step)?.0;
+    /// What is done in an attempt of a step, or by a role, counted from 1.
+    pub(super) fn actions(&self, step: &str, attempt: u32) -> Option<&[Action]> {
+        let attempts = &self.0.get(&StepName::new(step).ok()?)?.0;
         let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
         attempts.get(index).or(attempts.last()).map(Vec::as_slice)
     }
 }
 
 impl Action {
+    /// What it does, as an agent would tell it: the tool, and what it is used on.
+    pub(super) fn told(&self) -> (&'static str, String) {
+        let paths = |files: &BTreeMap<String, String>| files.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Write(files) => ("write", paths(files)),
+            Self::Append(files) => ("append", paths(files)),
+            Self::Remove(path) => ("remove", path.clone()),
+            Self::PauseMilliseconds(_) | Self::Answer(_) | Self::Fail { .. } => ("answer", String::new()),
+        }
+    }
+
     /// The same with its texts and paths changed.
     pub(super) fn mapped(&self, change: impl Fn(&str) -> String) -> Self {
         let files = |files: &BTreeMap<String, String>| {

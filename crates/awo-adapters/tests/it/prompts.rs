@@ -52,15 +52,18 @@ fn every_built_in_prompt_shows_what_it_is_given_and_closes_each_fence_once() {
         ("commit", &["user_request", "changed_files"]),
         ("pr_creator", &["user_request", "branch_name", "plan_file", "changed_files"]),
         ("create-pr", &["user_request", "branch_name", "changed_files"]),
+        ("follow_up", &["follow_up_prompt", "user_request", "plan_file", "branch_name", "changed_files"]),
     ];
     for (name, inputs) in given {
-        let value = |input: &str| format!("value of {input} </user_request></plan_output></changed_files>");
+        let value =
+            |input: &str| format!("value of {input} </user_request></plan_output></changed_files></follow_up_prompt>");
         let values: Vec<_> = inputs.iter().map(|input| (*input, value(input))).collect();
         let prompt = prompts.render(name, &values).unwrap();
         for input in *inputs {
             assert!(prompt.contains(&format!("value of {input}")), "{name}: {input}");
             let fences = prompt.matches(&format!("</{input}>")).count();
-            let expected = usize::from(["user_request", "plan_output", "changed_files"].contains(input));
+            let expected =
+                usize::from(["user_request", "plan_output", "changed_files", "follow_up_prompt"].contains(input));
             assert_eq!(fences, expected, "{name}: {input}");
         }
         assert!(prompt.starts_with("Role: "), "{name}");

@@ -1,10 +1,11 @@
 //! The scripted agent, on real directories.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use awo_adapters::{Script, ScriptedAgent};
-use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest, AgentSession, ProgressSink};
+use awo_engine::ports::{AgentExecutor, AgentProgress, AgentReport, AgentRequest, AgentSession, ProgressSink};
 use awo_models::{AgentName, FailureCode, OrderId, StepName, commands, steps};
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +54,36 @@ async fn each_attempt_has_its_script_and_the_last_one_repeats() {
     }
     let written = std::fs::read_to_string(directory.path().join("a/b.txt")).unwrap();
     assert_eq!(written, "1\n2 07070707\n", "nothing after the answer is done");
+}
+
+#[tokio::test]
+async fn a_role_is_played_where_its_step_has_no_script_and_what_it_does_is_told() {
+    let agent = scripted(
+        r#"{"follow_up": [
+            {"pause_milliseconds": 1}, {"write": {"a.txt": "{step}\n"}}, {"remove": ".git/x"}, {"answer": "no"}
+        ]}"#,
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    let request = AgentRequest {
+        agent_name: AgentName::known("follow_up"),
+        progress: ProgressSink::new(move |it| listener.lock().unwrap().push(it)),
+        ..request("prompt-2", 1, directory.path())
+    };
+    let report = agent.execute(request, CancellationToken::new()).await;
+    assert_eq!(report.answer.unwrap_err().code, FailureCode::AgentCrashed);
+    assert_eq!(std::fs::read_to_string(directory.path().join("a.txt")).unwrap(), "prompt-2\n");
+    let used = |tool: &str, detail: &str| AgentProgress::ToolStarted { tool: tool.into(), detail: detail.into() };
+    let ended = |tool: &str, success| AgentProgress::ToolEnded { tool: Some(tool.into()), success };
+    let expected = [
+        AgentProgress::Text("pauses for 1 ms".into()),
+        used("write", "a.txt"),
+        ended("write", true),
+        used("remove", ".git/x"),
+        ended("remove", false),
+    ];
+    assert_eq!(*told.lock().unwrap(), expected);
 }
 
 #[tokio::test]

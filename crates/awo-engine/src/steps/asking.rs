@@ -10,7 +10,8 @@ use super::artifact_name;
 use super::context::Context;
 use super::report::AttemptReport;
 use crate::budget::{Used, Watch, caps};
-use crate::ports::{AgentExecutor, AgentFile, AgentReport, AgentRequest, AgentSession, ProgressSink};
+use crate::follow_ups::resumed_session;
+use crate::ports::{AgentExecutor, AgentFile, AgentReport, AgentRequest, AgentSession};
 
 /// Time an executor gets beyond the step's limit to end its program; after that the attempt fails without it.
 const EXECUTOR_GRACE: Duration = Duration::from_mins(1);
@@ -26,9 +27,19 @@ pub(super) struct Question {
     pub(super) session: AgentSession,
 }
 
+/// The conversation that an attempt begins in: of a follow-up the order's last one, if the agent can go on in it; else a
+/// new one.
+pub(super) fn first_session(context: &Context<'_>) -> AgentSession {
+    let order = context.order;
+    match resumed_session(context.definition, context.history, context.engine.resumes(&order.spec.agent)) {
+        Some(id) => AgentSession::Resumed(id),
+        None => AgentSession::New(order.state.current_step.as_ref().and_then(|current| current.session_id.clone())),
+    }
+}
+
 /// The next question of an attempt. `prompt` is the step's whole prompt; an agent that goes on in its session has it
 /// already, and is told only what is new.
-pub(super) fn next_question(prompt: &str, report: &AttemptReport, chosen: Option<&Arc<str>>) -> Question {
+pub(super) fn next_question(prompt: &str, report: &AttemptReport, first: &AgentSession) -> Question {
     let refused = report.tries.iter().rev().find(|tried| tried.error_code == FailureCode::OutputInvalid);
     let reminder = refused.map(|tried| format!("Your last answer could not be used: {}.\n", tried.error_message));
     let went_wrong = report.tries.last().map(|tried| tried.error_code);
@@ -42,8 +53,8 @@ pub(super) fn next_question(prompt: &str, report: &AttemptReport, chosen: Option
         (_, _, reminder) => {
             let reminder = reminder.map(|reminder| format!("\n\n{reminder}")).unwrap_or_default();
             // A session id is used once: a second execution of an attempt lets the program choose.
-            let chosen = chosen.filter(|_| report.tries.is_empty()).map(Arc::clone);
-            Question { prompt: format!("{prompt}{reminder}"), session: AgentSession::New(chosen) }
+            let session = if report.tries.is_empty() { first.clone() } else { AgentSession::New(None) };
+            Question { prompt: format!("{prompt}{reminder}"), session }
         }
     }
 }
@@ -100,15 +111,15 @@ pub(super) async fn ask(
         max_cost_nanousd: caps.max_cost_nanousd,
         timeout,
         silence: limits.silence_timeout,
-        progress: watch.sink(ProgressSink::none()),
+        progress: watch.sink(context.live.activity().sink(&context.engine.clock)),
     };
     let (id, begun) = (order.agent_work_order_id, context.engine.clock.monotonic());
     context.engine.note(id, LogLevel::Info, "agent_command_started", |entry| {
         let entry = entry.with_step(definition.step.clone()).with_field("agent", &*order.spec.agent);
         entry.with_field("execution", execution).with_field("timeout_seconds", timeout.as_secs_f64())
     });
-    let executing = agent.execute(request, cancel);
-    let executed = tokio::time::timeout(timeout + EXECUTOR_GRACE, executing).await;
+    let executing = tokio::time::timeout(timeout + EXECUTOR_GRACE, agent.execute(request, cancel));
+    let executed = context.live.activity().told_while(id, &context.engine.activity_hints, executing).await;
     let mut executed = executed.unwrap_or_else(|_| {
         let message = format!("the agent did not end within {} s and its grace", timeout.as_secs());
         AgentReport::failed(Failure::new(FailureCode::AgentTimeout, message))

@@ -13,6 +13,7 @@ use crate::budget::Used;
 use crate::engine::Engine;
 use crate::live::LiveOrder;
 use crate::ports::Sandbox;
+use crate::snapshots::standing;
 
 #[derive(Debug)]
 pub(super) struct Context<'a> {
@@ -47,10 +48,8 @@ impl Context<'_> {
     }
 
     /// The last thing of a kind that a standing success has proved.
-    fn standing<T>(&self, pick: impl Fn(&awo_models::Evidence) -> Option<T>) -> Option<T> {
-        let standing = |index: &usize| !self.order.superseded(self.history, *index);
-        let results = (0..self.history.len()).rev().filter(standing).filter_map(|index| self.history.get(index));
-        results.filter(|result| result.success).find_map(|result| pick(&result.evidence))
+    pub(super) fn standing<T>(&self, pick: impl Fn(&awo_models::Evidence) -> Option<T>) -> Option<T> {
+        standing(self.order, self.history).find_map(|result| pick(&result.evidence))
     }
 
     /// What the order has changed so far, as seen from its base.
@@ -84,6 +83,9 @@ impl Context<'_> {
             PromptInput::PlanFile => text(self.plan_file()),
             PromptInput::PlanOutput => text(self.output_of(StepGoal::PlanFile)),
             PromptInput::BranchName => text(self.order.state.git_branch_name.clone()),
+            PromptInput::FollowUpPrompt => {
+                self.order.prompt_of(&self.definition.step).map(|prompt| prompt.text.to_string()).unwrap_or_default()
+            }
             PromptInput::ChangedFiles => self.total_changes(before).await?.files.join("\n"),
             other => unreachable!("input {other:?} is declared but has no value"),
         })

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use awo_models::{ChangeSummary, Failure, FailureCode, PullRequestEvidence, StepGoal, Try, WorkspaceSnapshot};
+use awo_models::{
+    BranchPush, ChangeSummary, Failure, FailureCode, PullRequestEvidence, StepGoal, Try, WorkspaceSnapshot,
+};
 use awo_state::ArtifactContent;
 
 use super::artifact_name;
-use super::asking::{Asked, ask, next_question};
+use super::asking::{Asked, ask, first_session, next_question};
 use super::context::Context;
+use super::follow_up;
 use super::report::AttemptReport;
 use crate::answers;
 use crate::branch_name::branch_name;
+use crate::follow_ups::before_follow_ups;
 use crate::ports::{FileKind, PullRequestDraft};
 use crate::pull_request::pull_request_body;
 
@@ -43,10 +47,10 @@ async fn work(
     report: &mut AttemptReport,
 ) -> Result<String, Failure> {
     let prompt = context.live.unless_stopped(prompt(context, before)).await?;
-    let chosen = context.order.state.current_step.as_ref().and_then(|current| current.session_id.as_ref());
+    let first = first_session(context);
     loop {
         let begun = context.engine.clock.monotonic();
-        let question = next_question(&prompt, report, chosen);
+        let question = next_question(&prompt, report, &first);
         let goes_on = report.tries.last().is_some_and(|tried| tried.error_code.suspends());
         let answer = match ask(context, question, report).await? {
             Asked::Answer(answer) => answer,
@@ -133,6 +137,10 @@ async fn use_answer(
             Ok((title, body)) => Ok(open_pull_request(context, &title, &body, report).await?),
             Err(reason) => Err(reason),
         },
+        StepGoal::FollowUp => match answers::follow_up(answer) {
+            Ok(said) => Ok(follow_up::settle(context, said, before, report).await?),
+            Err(reason) => Err(reason),
+        },
         other => unreachable!("goal {other:?} is declared but not pursued"),
     })
 }
@@ -192,7 +200,7 @@ fn is_markdown(path: &str) -> bool {
 }
 
 /// The workspace must be on the order's own branch before anything is committed or pushed.
-async fn on_branch(context: &Context<'_>) -> Result<WorkspaceSnapshot, Failure> {
+pub(super) async fn on_branch(context: &Context<'_>) -> Result<WorkspaceSnapshot, Failure> {
     let now = context.sandbox.snapshot().await?;
     if let Some(expected) = &context.order.state.git_branch_name
         && now.branch.as_ref() != Some(expected)
@@ -205,7 +213,7 @@ async fn on_branch(context: &Context<'_>) -> Result<WorkspaceSnapshot, Failure> 
 }
 
 /// After a commit the tree is clean: what is committed is what is there.
-async fn nothing_left(context: &Context<'_>) -> Result<(), Failure> {
+pub(super) async fn nothing_left(context: &Context<'_>) -> Result<(), Failure> {
     let now = context.sandbox.snapshot().await?;
     let committed = WorkspaceSnapshot { tree: Arc::clone(&now.head), ..now.clone() };
     let left = context.sandbox.compare(&committed, &now).await?.files;
@@ -216,6 +224,16 @@ async fn nothing_left(context: &Context<'_>) -> Result<(), Failure> {
             Err(Failure::new(FailureCode::EvidenceMissing, message))
         }
     }
+}
+
+/// Pushes the branch; the remote then has what the workspace has.
+pub(super) async fn push(context: &Context<'_>, branch: &str, now: &WorkspaceSnapshot) -> Result<BranchPush, Failure> {
+    let push = context.sandbox.push(branch).await?;
+    if push.commit != now.head {
+        let message = format!("the remote has {branch} at {}, the workspace at {}", push.commit, now.head);
+        return Err(Failure::new(FailureCode::ForgeFailed, message));
+    }
+    Ok(push)
 }
 
 async fn open_pull_request(
@@ -243,12 +261,7 @@ async fn open_pull_request(
     keep(context, "pull-request.md", format!("# {}\n\n{}", draft.title, draft.body).into_bytes(), report).await;
     keep(context, "changes.patch", patch, report).await;
 
-    let push = context.sandbox.push(&branch).await?;
-    if push.commit != now.head {
-        let message = format!("the remote has {branch} at {}, the workspace at {}", push.commit, now.head);
-        return Err(Failure::new(FailureCode::ForgeFailed, message));
-    }
-    report.evidence.push = Some(push);
+    report.evidence.push = Some(push(context, &branch, &now).await?);
     let opened = context.engine.forge.open_pull_request(&draft).await?;
     let output = match &opened {
         PullRequestEvidence::Opened { url } => url.to_string(),
@@ -262,7 +275,7 @@ async fn open_pull_request(
     Ok(output)
 }
 
-async fn keep(context: &Context<'_>, kind: &str, bytes: Vec<u8>, report: &mut AttemptReport) {
+pub(super) async fn keep(context: &Context<'_>, kind: &str, bytes: Vec<u8>, report: &mut AttemptReport) {
     let id = context.order.agent_work_order_id;
     let Some(name) = artifact_name(context.history.len(), &context.definition.step, context.attempt, kind) else {
         return;
@@ -291,8 +304,10 @@ fn prove(context: &Context<'_>, report: &AttemptReport) -> Result<(), Failure> {
     let (Some(before), Some(after)) = (&evidence.before, &evidence.after) else {
         return missing("the workspace could not be looked at");
     };
+    let since = before_follow_ups(context.order, context.history);
+    let since = since.as_ref().unwrap_or(before);
     match context.definition.goal {
-        StepGoal::Changes if before.tree == after.tree && before.head == after.head => missing("no file changed"),
+        StepGoal::Changes if since.tree == after.tree && since.head == after.head => missing("no file changed"),
         StepGoal::Branch if after.branch != evidence.branch => missing("its branch is not checked out"),
         StepGoal::Commit => match &evidence.total {
             Some(total) if total.commits > 0 => Ok(()),

@@ -124,7 +124,7 @@ async fn an_execution_that_passes_the_budget_is_stopped_while_it_works() {
 #[tokio::test]
 async fn a_cost_that_is_not_told_is_said_to_be_unknown_once() {
     let world = World::new();
-    *world.agent.capabilities.lock().unwrap() = AgentCapabilities::default();
+    world.agent.can(AgentCapabilities::default());
     spends(&world);
     let orchestrator = world.orchestrator();
     let limits = OrderLimits { max_cost_nanousd: Some(1), ..OrderLimits::default() };

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod activity;
 mod agent_files;
 mod attempts;
 mod budgets;
@@ -9,6 +10,8 @@ mod cancel;
 mod claiming;
 mod create;
 mod figures;
+mod follow_ups;
+mod follow_ups_cut;
 mod lines;
 mod long_outages;
 mod order_log;

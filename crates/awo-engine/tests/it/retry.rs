@@ -5,7 +5,7 @@ use awo_models::{AgentWorkOrderStatus, FailureCode, OrderId, StepName};
 use awo_testkit::{Play, World};
 
 /// An order whose step `implement` failed.
-async fn failed(world: &World) -> OrderId {
+pub(crate) async fn failed(world: &World) -> OrderId {
     world.agent.put("implement", Play::fails(FailureCode::AgentCrashed));
     let orchestrator = world.orchestrator();
     let id = world.create(&orchestrator).await;
@@ -13,7 +13,7 @@ async fn failed(world: &World) -> OrderId {
     id
 }
 
-async fn shown(world: &World, id: OrderId) -> Vec<String> {
+pub(crate) async fn shown(world: &World, id: OrderId) -> Vec<String> {
     let view = world.stored(id).await;
     let row = |(index, result): (usize, &std::sync::Arc<awo_models::StepExecutionResult>)| {
         let mark = if result.success { "✔" } else { "✘" };

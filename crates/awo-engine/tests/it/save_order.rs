@@ -28,7 +28,14 @@ async fn pending_order() -> OrderSnapshot {
 }
 
 fn committed(history: usize) -> Committed {
-    Committed { seq: EventSeq(2), epoch: Epoch(1), owner_events: 0, steps: history, cancel_requested: false }
+    Committed {
+        seq: EventSeq(2),
+        epoch: Epoch(1),
+        owner_events: 0,
+        steps: history,
+        cancel_requested: false,
+        prompts: 0,
+    }
 }
 
 /// A checkout in which every look finds another tree and one commit, so that all evidence is there.

@@ -1,7 +1,7 @@
 //! Whole runs, as one text of the calls in their order.
 
 use awo_engine::RunEnd;
-use awo_engine::ports::AgentSession;
+use awo_engine::ports::{AgentCapabilities, AgentSession};
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
 use awo_testkit::{Play, World};
 
@@ -83,7 +83,7 @@ async fn an_answer_of_the_wrong_form_is_asked_for_again_once() {
 #[tokio::test]
 async fn an_agent_that_cannot_resume_is_asked_again_with_the_whole_prompt() {
     let (world, _, end, _) = check_run(|world| {
-        world.agent.capabilities.lock().unwrap().resumes = false;
+        world.agent.can(AgentCapabilities { resumes: false, chooses_session: true, reports_cost: true });
         world.agent.put("classify", Play::answers("hmm"));
     })
     .await;

@@ -271,8 +271,7 @@ async fn an_agent_that_cannot_resume_begins_the_step_anew_with_the_files_that_it
     for step in ["classify", "implement"] {
         for dies in [false, true] {
             let world = timed();
-            *world.agent.capabilities.lock().unwrap() =
-                AgentCapabilities { resumes: false, chooses_session: true, reports_cost: true };
+            world.agent.can(AgentCapabilities { resumes: false, chooses_session: true, reports_cost: true });
             let id = if dies {
                 die_waiting(&world, step).await.1
             } else {

@@ -4,7 +4,7 @@ use awo_engine::{COMMANDS, OPTIONAL_STEPS};
 
 /// One field.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(crate) struct Field {
     pub(super) name: &'static str,
     pub(super) required: bool,
     pub(super) kind: Kind,
@@ -30,6 +30,13 @@ pub(super) enum Kind {
     OnlyTrue,
     /// An object with fields of its own.
     Object(&'static [Field]),
+}
+
+impl Field {
+    /// A field for text.
+    pub(crate) const fn text(name: &'static str, required: bool, doc: &'static str) -> Self {
+        Self { name, required, kind: Kind::Text, doc }
+    }
 }
 
 const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Field {

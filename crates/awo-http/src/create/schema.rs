@@ -15,11 +15,14 @@ impl ToSchema for CreateOrder {}
 
 impl PartialSchema for CreateOrder {
     fn schema() -> RefOr<Schema> {
-        let schema = object(FIELDS).description(Some(
-            "A request for an agent work order. `null` in an optional field is as good as leaving it out.",
-        ));
-        RefOr::T(Schema::Object(schema.build()))
+        let doc = "A request for an agent work order. `null` in an optional field is as good as leaving it out.";
+        body_schema(FIELDS, doc)
     }
+}
+
+/// The schema of a body with the fields of a table.
+pub(crate) fn body_schema(fields: &[Field], doc: &str) -> RefOr<Schema> {
+    RefOr::T(Schema::Object(object(fields).description(Some(doc)).build()))
 }
 
 fn object(fields: &[Field]) -> ObjectBuilder {

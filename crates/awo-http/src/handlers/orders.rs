@@ -63,7 +63,7 @@ pub(crate) async fn create_order(State(api): ApiState, base: Base, request: Requ
     order.idempotency = key.map(|key| Idempotency { key, body_digest: digest(&body).into() });
     let created = api.work_orders.create(order).await?;
 
-    let view = OrderView::new(&created.view.order, created.view.seq, created.view.persistence, base);
+    let view = OrderView::of(&created.view, base);
     let location = HeaderValue::from_str(view.path()).map_err(|defect| Problem::internal(defect.to_string()))?;
     let (status, message) = if created.existed {
         (StatusCode::OK, "Agent work order exists already: an earlier request with this Idempotency-Key created it")
@@ -123,7 +123,7 @@ pub(crate) async fn list_orders(State(api): ApiState, base: Base, uri: Uri) -> R
     parameters.finish(api.lenient)?;
     let page = api.work_orders.list(&query).await?;
 
-    let rows = page.items.iter().map(|row| OrderView::new(&row.order, row.seq, row.persistence, base));
+    let rows = page.items.iter().map(|row| OrderView::of_row(row, base));
     let mut response = answer::json(StatusCode::OK, &rows.collect::<Vec<_>>());
     let headers = response.headers_mut();
     headers.insert(TOTAL_COUNT, page.total.into());
@@ -171,11 +171,11 @@ pub(crate) async fn get_order(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let seen = api.work_orders.get(id).await?;
-    let tag = VersionTag::new(seen.seq, seen.persistence);
+    let tag = VersionTag::of(&seen);
     if tag.is_known_to(&headers) {
         return Ok(answer::not_modified(&tag));
     }
-    let view = OrderView::new(&seen.order, seen.seq, seen.persistence, base);
+    let view = OrderView::of(&seen, base);
     Ok(answer::tagged(answer::json(StatusCode::OK, &view), &tag))
 }
 
@@ -196,7 +196,7 @@ pub(crate) async fn cancel_order(
     OrderPath(id): OrderPath,
 ) -> Result<Response, Problem> {
     let seen = api.work_orders.cancel(id).await?;
-    let view = OrderView::new(&seen.order, seen.seq, seen.persistence, base);
+    let view = OrderView::of(&seen, base);
     Ok(answer::json(StatusCode::ACCEPTED, &view))
 }
 
@@ -235,7 +235,7 @@ pub(crate) async fn retry_order(
     };
     let from_step = request.from_step.map(|name| StepName::new(&name).map_err(|error| unusable(error.to_string())));
     let seen = api.work_orders.retry(id, from_step.transpose()?.as_ref()).await?;
-    let view = OrderView::new(&seen.order, seen.seq, seen.persistence, base);
+    let view = OrderView::of(&seen, base);
     Ok(answer::json(StatusCode::ACCEPTED, &view))
 }
 

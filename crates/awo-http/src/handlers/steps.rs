@@ -29,7 +29,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Get the steps of an order
 ///
 /// Every result that is stored, the moment it is stored; an empty list before the first step ends. With `wait` and
-/// either `If-None-Match` or `after` the answer is held back until there is something new, at most so long.
+/// either `If-None-Match` or `after` the answer is held back until there is a new version, at most so long. What the agent
+/// of the current step does is part of the answer, and of its `ETag`, but no new version: it ends no wait.
 #[utoipa::path(
     get,
     path = "/agent-work-orders/{id}/steps",
@@ -58,11 +59,10 @@ pub(crate) async fn list_steps(
     parameters.finish(api.lenient)?;
 
     let is_old = |seen: &OrderView| {
-        VersionTag::new(seen.seq, seen.persistence).is_known_to(&headers)
-            || after.is_some_and(|after| seen.seq <= after)
+        VersionTag::of(seen).is_known_version_to(&headers) || after.is_some_and(|after| seen.seq <= after)
     };
     let seen = newest(&api, id, wait, is_old).await?;
-    let tag = VersionTag::new(seen.seq, seen.persistence);
+    let tag = VersionTag::of(&seen);
     if tag.is_known_to(&headers) {
         return Ok(answer::not_modified(&tag));
     }

@@ -73,6 +73,11 @@ enum EventData<'a> {
         #[schema(value_type = String, format = DateTime)]
         waiting_until: Timestamp,
     },
+    /// Of `prompted`.
+    Prompted {
+        /// The step that the prompt becomes.
+        step: &'a str,
+    },
     /// Of `ended`.
     Ended {
         /// How the order ended.
@@ -119,6 +124,7 @@ impl<'a> EventData<'a> {
                 success: *success,
             },
             EventKind::Warning { code, message } => Self::Warning { error_code: code.as_str(), message },
+            EventKind::Prompted { step } => Self::Prompted { step: step.as_str() },
             EventKind::Ended { status } => Self::Ended { status: status.as_str() },
             _ => Self::Nothing {},
         }

@@ -1,12 +1,14 @@
 //! An order on the wire: the same shape in a list and alone.
 
-use awo_engine::Persistence;
+use awo_engine::{ListedOrder, Persistence, StepActivity};
 use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventSeq, StepGoal, Timestamp, Usage};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::activity::ActivityView;
 use super::limits::LimitsView;
 use super::persistence_word;
+use super::step::UsageView;
 use crate::paths::Base;
 
 /// An agent work order.
@@ -68,10 +70,12 @@ pub(crate) struct OrderView<'a> {
     selected_commands: Option<Vec<&'a str>>,
     /// The attempt in progress.
     current_step: Option<CurrentStepView<'a>>,
-    /// Steps of its workflow.
+    /// Steps of its workflow, those that prompts became or will become included.
     total_steps: usize,
     /// Steps that stand as done.
     steps_completed: usize,
+    /// Prompts that wait until it takes them up.
+    queued_prompts: usize,
     /// When a worker first took it.
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
@@ -144,6 +148,10 @@ pub(crate) struct CurrentStepView<'a> {
     step_number: Option<usize>,
     /// Session of the agent program, where awo chose it.
     session_id: Option<&'a str>,
+    /// The last things that its agent did, oldest first; at most 20. Empty where nothing is known.
+    activity: Vec<ActivityView<'a>>,
+    /// What it has consumed so far, as far as its agent says; null is unknown.
+    usage: Option<UsageView<'a>>,
 }
 
 /// Tokens that agents used. null is unknown, which is not zero.
@@ -185,7 +193,23 @@ pub(crate) struct LinksView {
 }
 
 impl<'a> OrderView<'a> {
-    pub(crate) fn new(order: &'a AgentWorkOrder, seq: EventSeq, persistence: Persistence, base: Base) -> Self {
+    /// An order as it was read.
+    pub(crate) fn of(view: &'a awo_engine::OrderView, base: Base) -> Self {
+        Self::new(&view.order, view.seq, view.persistence, view.activity.as_ref(), base)
+    }
+
+    /// An order as it was listed.
+    pub(crate) fn of_row(row: &'a ListedOrder, base: Base) -> Self {
+        Self::new(&row.order, row.seq, row.persistence, row.activity.as_ref(), base)
+    }
+
+    fn new(
+        order: &'a AgentWorkOrder,
+        seq: EventSeq,
+        persistence: Persistence,
+        activity: Option<&'a StepActivity>,
+        base: Base,
+    ) -> Self {
         let (spec, state, used) = (&*order.spec, &order.state, order.usage_so_far());
         let id = order.agent_work_order_id.to_string();
         let place = format!("{}/{id}", base.0);
@@ -215,9 +239,10 @@ impl<'a> OrderView<'a> {
                 .selected_commands
                 .as_ref()
                 .map(|all| all.iter().map(awo_models::StepName::as_str).collect()),
-            current_step: CurrentStepView::of(order),
-            total_steps: spec.workflow.len(),
+            current_step: CurrentStepView::of(order, activity),
+            total_steps: order.total_steps(),
             steps_completed: state.steps_completed,
+            queued_prompts: order.waiting_prompts(),
             started_at: state.started_at,
             completed_at: state.completed_at,
             cost_usd: used.cost_usd(),
@@ -250,7 +275,7 @@ impl<'a> OrderView<'a> {
 }
 
 impl<'a> CurrentStepView<'a> {
-    pub(super) fn of(order: &'a AgentWorkOrder) -> Option<Self> {
+    pub(super) fn of(order: &'a AgentWorkOrder, activity: Option<&'a StepActivity>) -> Option<Self> {
         let CurrentStep { step, agent_name, attempt, started_at, session_id, .. } =
             order.state.current_step.as_ref()?;
         Some(Self {
@@ -258,8 +283,10 @@ impl<'a> CurrentStepView<'a> {
             agent_name: agent_name.as_str(),
             attempt: *attempt,
             started_at: *started_at,
-            step_number: order.spec.workflow.iter().position(|d| d.step == *step).map(|place| place + 1),
+            step_number: order.place_of(step).map(|place| place + 1),
             session_id: session_id.as_deref(),
+            activity: activity.iter().flat_map(|it| &it.entries).filter_map(ActivityView::of).collect(),
+            usage: activity.and_then(|it| it.usage.as_ref()).map(UsageView::from),
         })
     }
 }
@@ -284,7 +311,7 @@ fn phase(order: &AgentWorkOrder) -> Option<&'static str> {
     match order.state.status {
         AgentWorkOrderStatus::Pending => None,
         AgentWorkOrderStatus::Completed => Some("completed"),
-        _ if order.spec.workflow.iter().skip(order.state.steps_completed).any(|d| plans(d.goal)) => Some("planning"),
+        _ if order.workflow().iter().skip(order.state.steps_completed).any(|d| plans(d.goal)) => Some("planning"),
         _ => Some("implementing"),
     }
 }

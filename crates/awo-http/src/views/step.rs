@@ -27,8 +27,10 @@ pub(crate) struct StepHistoryView<'a> {
     /// Until when it waits. A little later it goes on by itself.
     #[schema(value_type = Option<String>, format = DateTime)]
     waiting_until: Option<Timestamp>,
-    /// Steps of the workflow.
+    /// Steps of the workflow, those that prompts became or will become included.
     total_steps: usize,
+    /// Prompts that wait until the order takes them up.
+    queued_prompts: usize,
     /// `degraded` while the store does not take the order's saves; the work goes on.
     #[schema(example = "ok")]
     persistence: &'static str,
@@ -50,6 +52,8 @@ pub(crate) struct StepView<'a> {
     agent_name: &'a str,
     /// Whether the step did what it is for, by the engine's own evidence.
     success: bool,
+    /// The follow-up prompt that became this step; null for steps of the workflow.
+    prompt_text: Option<&'a str>,
     /// What the step gave; its beginning if `output_truncated`.
     output: Option<&'a str>,
     /// Why it failed, told to a person.
@@ -119,16 +123,17 @@ pub(crate) struct UsageView<'a> {
 
 impl<'a> StepHistoryView<'a> {
     pub(crate) fn new(view: &'a OrderView) -> Self {
-        let OrderView { order, history, seq, persistence, .. } = view;
+        let OrderView { order, history, seq, persistence, activity, .. } = view;
         let results = history.iter().enumerate();
         Self {
             agent_work_order_id: order.agent_work_order_id.to_string(),
-            steps: results.map(|(index, r)| StepView::new(r, order.superseded(history, index))).collect(),
+            steps: results.map(|(index, r)| StepView::new(r, order, order.superseded(history, index))).collect(),
             status: order.state.status.as_str(),
-            current_step: CurrentStepView::of(order as &'a AgentWorkOrder),
+            current_step: CurrentStepView::of(order, activity.as_ref()),
             waiting_for: order.state.waiting_for.as_deref(),
             waiting_until: order.state.waiting_until,
-            total_steps: order.spec.workflow.len(),
+            total_steps: order.total_steps(),
+            queued_prompts: order.waiting_prompts(),
             persistence: persistence_word(*persistence),
             pending_steps: persistence.pending_steps,
             version: seq.0,
@@ -137,11 +142,12 @@ impl<'a> StepHistoryView<'a> {
 }
 
 impl<'a> StepView<'a> {
-    fn new(result: &'a StepExecutionResult, superseded: bool) -> Self {
+    fn new(result: &'a StepExecutionResult, order: &'a AgentWorkOrder, superseded: bool) -> Self {
         Self {
             step: result.step.as_str(),
             agent_name: result.agent_name.as_str(),
             success: result.success,
+            prompt_text: order.prompt_of(&result.step).map(|prompt| &*prompt.text),
             output: result.output.as_deref(),
             error_message: result.error_message.as_deref(),
             duration_seconds: result.duration.as_secs_f64(),

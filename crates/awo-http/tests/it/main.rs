@@ -1,6 +1,7 @@
 //! The interface as a client sees it.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod activity;
 mod create;
 mod events;
 mod guard;
@@ -8,6 +9,7 @@ mod health;
 mod openapi;
 mod orders;
 mod pollers;
+mod prompts;
 mod serve;
 mod steps;
 mod stores;

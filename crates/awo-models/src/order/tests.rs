@@ -1,7 +1,7 @@
 use super::*;
 use crate::{AgentName, Evidence, RetryPolicy, StepGoal};
 
-fn order(attempts: u32) -> AgentWorkOrder {
+pub(crate) fn order(attempts: u32) -> AgentWorkOrder {
     let step = |name: &'static str, required| StepDefinition {
         step: StepName::known(name),
         agent_name: AgentName::known("agent"),
@@ -33,7 +33,7 @@ fn order(attempts: u32) -> AgentWorkOrder {
 }
 
 /// A history from words such as `classify plan:agent_crashed`.
-fn history(words: &str) -> StepHistory {
+pub(crate) fn history(words: &str) -> StepHistory {
     let result = |word: &str| {
         let (step, code) = word.split_once(':').map_or((word, None), |(step, code)| (step, Some(code)));
         StepExecutionResult {

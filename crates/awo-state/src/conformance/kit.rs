@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{
-    AgentName, AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventKind, EventSeq, Evidence, Idempotency,
+    AgentName, AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventKind, EventSeq, Evidence, FollowUp, Idempotency,
     Isolation, Limits, Network, OrderId, OrderPatch, OrderSpec, Round, SandboxType, StepDefinition,
-    StepExecutionResult, StepGoal, StepHistory, StepName, Timestamp, WorkflowType,
+    StepExecutionResult, StepGoal, StepHistory, StepName, Timestamp, WorkflowType, follow_up_step,
 };
 
 use crate::{Change, ClaimId, Committed, Result, StateRepository};
@@ -171,6 +171,28 @@ pub fn retried(change: Change, first_result: usize, resumes_at: usize) -> Change
         ..OrderPatch::default()
     };
     change.with(EventKind::Retried, at(6), patch)
+}
+
+/// A prompt: one that waits, or, with `reopens`, one that opens an order that has ended again.
+pub fn prompted(change: Change, number: usize, reopens: bool) -> Change {
+    let prompt = FollowUp { text: format!("and now {number}").into(), at: at(7), after_results: 0 };
+    let patch = OrderPatch {
+        status: reopens.then_some(AgentWorkOrderStatus::Pending),
+        prompt: Some(prompt),
+        ..OrderPatch::default()
+    };
+    change.with(EventKind::Prompted { step: follow_up_step(number) }, at(7), patch)
+}
+
+/// The attempt that a prompt becomes begins; those before it were taken up, too.
+pub fn taken_up(change: Change, number: usize) -> Change {
+    let current = current(follow_up_step(number).as_str(), 1);
+    let patch = OrderPatch {
+        current_step: Some(Some(current.clone())),
+        prompts_placed: Some(vec![SEVEN.len(); number]),
+        ..OrderPatch::default()
+    };
+    change.with(EventKind::StepStarted(current), at(7), patch)
 }
 
 /// An owner that writes as the engine does: one change that grows until it is acknowledged.

@@ -220,6 +220,10 @@ enum Act {
     Late(usize),
     /// Somebody else asks to cancel.
     Cancel,
+    /// Somebody else leaves a prompt.
+    Prompt,
+    /// The owner takes up all prompts that it heard of.
+    TakeUp,
 }
 
 proptest! {
@@ -229,11 +233,13 @@ proptest! {
         4 => (any::<bool>(), any::<bool>()).prop_map(|(stored, heard)| Act::Finish { stored, heard }),
         2 => (0..20_usize).prop_map(Act::Late),
         1 => Just(Act::Cancel),
+        1 => Just(Act::Prompt),
+        1 => Just(Act::TakeUp),
     ], 1..40)) {
         let (mut head, heard) = claimed();
         let (mut change, mut history) = (Change::after(heard), StepHistory::default());
         let (mut events, mut foreign, mut sent) = (Vec::new(), 0, Vec::new());
-        let mut attempt = 0;
+        let (mut attempt, mut taken, mut words) = (0, 0, 0);
         let all = acts.into_iter().chain([Act::Finish { stored: true, heard: true }]);
         for act in all {
             match act {
@@ -264,6 +270,18 @@ proptest! {
                     foreign += 1;
                     events.extend(delta.events);
                 }
+                Act::Prompt => {
+                    let prompt = kit::prompted(Change::if_unchanged(head.seq), head.prompts + 1, false);
+                    let delta = merge(&head, None, &prompt).unwrap();
+                    head = delta.head;
+                    foreign += 1;
+                    events.extend(delta.events);
+                }
+                Act::TakeUp => if head.prompts > taken {
+                    taken = head.prompts;
+                    change = kit::taken_up(change, taken);
+                    words += 1;
+                }
             }
         }
         prop_assert_eq!(head.steps, history.len());
@@ -273,6 +291,7 @@ proptest! {
             _ => None,
         }).collect();
         prop_assert_eq!(told, (0..history.len()).collect::<Vec<_>>());
-        prop_assert_eq!(events.len(), history.len() + foreign);
+        prop_assert_eq!(events.len(), history.len() + foreign + words);
+        prop_assert_eq!(head.prompts_placed, taken);
     }
 }

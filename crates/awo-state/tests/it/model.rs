@@ -47,6 +47,15 @@ enum Op {
     Retry {
         n: u64,
     },
+    /// Somebody leaves a prompt, in an order that has ended to open it again, or not to.
+    Prompt {
+        n: u64,
+        reopens: bool,
+    },
+    /// The owner takes up all prompts that it was told of.
+    TakeUp {
+        n: u64,
+    },
     Delete {
         n: u64,
     },
@@ -65,6 +74,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => n.clone().prop_map(|n| Op::HandOver { n }),
         1 => (n.clone(), any::<bool>()).prop_map(|(n, heard)| Op::End { n, heard }),
         2 => n.clone().prop_map(|n| Op::Retry { n }),
+        2 => (n.clone(), any::<bool>()).prop_map(|(n, reopens)| Op::Prompt { n, reopens }),
+        1 => n.clone().prop_map(|n| Op::TakeUp { n }),
         1 => n.prop_map(|n| Op::Delete { n }),
         2 => Just(Op::Reopen),
     ]
@@ -168,12 +179,22 @@ async fn act(both: &Both, believers: &mut [Option<Believer>; 4], op: Op) {
             let change = kit::retried(Change::if_unchanged(both.seq(id(n)).await), 0, 0);
             let _ = both.update(id(n), &change).await;
         }
+        Op::Prompt { n, reopens } => {
+            let number = both.memory.get(id(n)).await.unwrap().map_or(0, |seen| seen.order.state.prompts.len()) + 1;
+            let change = kit::prompted(Change::if_unchanged(both.seq(id(n)).await), number, reopens);
+            let _ = both.update(id(n), &change).await;
+        }
         Op::Delete { n } => {
             let seq = both.seq(id(n)).await;
             let expected = both.memory.delete(id(n), seq).await;
             let _ = alike(&expected, both.file.delete(id(n), seq).await);
         }
-        Op::ClaimAgain { n } | Op::Finish { n, .. } | Op::Late { n } | Op::HandOver { n } | Op::End { n, .. } => {
+        Op::ClaimAgain { n }
+        | Op::Finish { n, .. }
+        | Op::Late { n }
+        | Op::HandOver { n }
+        | Op::TakeUp { n }
+        | Op::End { n, .. } => {
             if let Some(believer) = &mut believers[usize::try_from(n).unwrap()] {
                 act_as(both, believer, id(n), op).await;
             }
@@ -203,6 +224,11 @@ async fn act_as(both: &Both, believer: &mut Believer, id: OrderId, op: Op) {
             }
             heard
         }
+        Op::TakeUp { .. } => {
+            let told = both.memory.get(id).await.unwrap().map_or(0, |seen| seen.order.state.prompts.len());
+            believer.change = kit::taken_up(believer.change.clone(), told);
+            true
+        }
         Op::HandOver { .. } => {
             believer.change = kit::handed_over(believer.change.clone());
             true
@@ -214,8 +240,11 @@ async fn act_as(both: &Both, believer: &mut Believer, id: OrderId, op: Op) {
         _ => return,
     };
     believer.last = Some((believer.history.clone(), believer.change.clone()));
-    if let (Ok(answer), true) = (both.save(id, &believer.history, &believer.change).await, heard) {
-        believer.change.settle(answer);
+    match both.save(id, &believer.history, &believer.change).await {
+        Ok(answer) if heard => believer.change.settle(answer),
+        // As the engine does: the prompt comes first, the end later.
+        Err(StateError::PromptWaiting) => believer.change = believer.change.clone().without_end(),
+        _ => {}
     }
 }
 

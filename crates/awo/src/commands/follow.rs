@@ -11,11 +11,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::client::Client;
 use crate::exit::{CANCELLED, Coded, FAILED, UNAVAILABLE};
 use crate::orders::ORDERS;
-use crate::render::{duration, ending, first_line, moves, step_line, visible, waiting};
+use crate::render::{activity_line, duration, ending, first_line, moves, step_line, visible, waiting};
 use crate::wire::{CurrentStep, Order, Steps};
 
 /// How long one question may wait for news.
 const WAIT_SECONDS: u64 = 25;
+
+/// The same where a line shows what the agent does: that is news which ends no wait.
+const GLANCE_SECONDS: u64 = 1;
 
 /// Times a lost server is asked again before following ends.
 const RECONNECTS: u32 = 60;
@@ -31,7 +34,7 @@ pub(crate) async fn follow(client: &Client, id: &str, silent: bool) -> anyhow::R
     loop {
         let steps: Steps = {
             let headers: Vec<(&str, &str)> = tag.iter().map(|tag| ("if-none-match", tag.as_str())).collect();
-            let wait = if tag.is_some() { format!("?wait={WAIT_SECONDS}") } else { String::new() };
+            let wait = if tag.is_some() { format!("?wait={}", line.patience()) } else { String::new() };
             match client.call(Method::GET, &format!("{ORDERS}/{id}/steps{wait}"), None, &headers).await {
                 Ok(answer) if answer.unchanged => {
                     // A server that closes does not hold its answers back.
@@ -120,10 +123,15 @@ impl RunningLine {
             return Self { bar: None, silent };
         }
         let bar = ProgressBar::new_spinner();
-        let style = ProgressStyle::with_template("  {spinner} {prefix:<18} {elapsed:>10}   {msg}");
+        let style = ProgressStyle::with_template("  {spinner} {prefix:<18} {elapsed:>10}   {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         bar.enable_steady_tick(Duration::from_millis(100));
         Self { bar: Some(bar), silent }
+    }
+
+    /// How long it can do without news, in seconds.
+    fn patience(&self) -> u64 {
+        if self.bar.is_some() { GLANCE_SECONDS } else { WAIT_SECONDS }
     }
 
     /// Prints a line above it.
@@ -145,8 +153,9 @@ impl RunningLine {
         let age = SystemClock::default().now().duration_since(current.started_at);
         bar.set_elapsed(age.try_into().unwrap_or_default());
         bar.set_prefix(current.step.clone());
-        let again = if current.attempt > 1 { format!("attempt {}", current.attempt) } else { String::new() };
-        bar.set_message(again);
+        let again = (current.attempt > 1).then(|| format!("attempt {}", current.attempt));
+        let parts: Vec<_> = again.into_iter().chain(activity_line(current)).collect();
+        bar.set_message(parts.join(" · "));
     }
 
     fn clear(&self) {

@@ -1,13 +1,13 @@
-//! `awo show`, `awo steps`, `awo cancel` and `awo retry`: one order.
+//! `awo show`, `awo steps`, `awo cancel`, `awo retry` and `awo prompt`: one order.
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::cli::{One, Retry, Steps as Arguments};
+use crate::cli::{One, Prompt, Retry, Steps as Arguments};
 use crate::commands::follow::{conclude, exit_code, follow, introduce, span};
 use crate::orders::{ORDERS, print_json, reader, resolve, writer};
-use crate::render::{counted, ending, step_line, visible, waiting};
+use crate::render::{activity_line, counted, ending, step_line, visible, waiting};
 use crate::settings::Settings;
 use crate::wire::{Order, Steps};
 
@@ -28,6 +28,12 @@ pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyh
     }
     if let Some(current) = &order.current_step {
         anstream::println!("  at work  {} since {}", current.step, current.started_at);
+        if let Some(activity) = activity_line(current) {
+            anstream::println!("           {activity}");
+        }
+    }
+    if order.queued_prompts > 0 {
+        anstream::println!("  waiting  {}", counted(order.queued_prompts as u64, "prompt"));
     }
     if let Some(waiting) = waiting(order.waiting_for.as_deref(), order.waiting_until) {
         anstream::println!("  waits    {waiting}");
@@ -60,6 +66,9 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
     for step in &steps.steps {
         anstream::println!("{}", step_line(step));
         if arguments.full {
+            for line in visible(step.prompt_text.as_deref().unwrap_or("")).lines() {
+                anstream::println!("      > {line}");
+            }
             for line in visible(step.output.as_deref().unwrap_or("")).lines() {
                 anstream::println!("      {line}");
             }
@@ -69,7 +78,8 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
         }
     }
     if let Some(current) = &steps.current_step {
-        anstream::println!("  · {:<18} since {}", current.step, current.started_at);
+        let activity = activity_line(current).map(|line| format!("   {line}")).unwrap_or_default();
+        anstream::println!("  · {:<18} since {}{activity}", current.step, current.started_at);
     }
     if let Some(waiting) = waiting(steps.waiting_for.as_deref(), steps.waiting_until) {
         anstream::println!("  · waits {waiting}");
@@ -107,5 +117,23 @@ pub(crate) async fn retry(settings: &Settings, retry: &Retry, as_json: bool) -> 
     } else {
         anstream::println!("  {id} is queued again; `awo steps {id} --watch` follows it");
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn prompt(settings: &Settings, prompt: &Prompt, as_json: bool) -> anyhow::Result<ExitCode> {
+    let client = writer(settings)?;
+    let id = resolve(&client, &prompt.id).await?;
+    let body = json!({ "prompt_text": prompt.text });
+    let answer = client.post(&format!("{ORDERS}/{id}/prompt"), &body, &[]).await?;
+    if as_json {
+        print_json(&answer.body);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let order: Order = answer.read()?;
+    let when = match order.status.as_str() {
+        "running" => "after the step that is at work",
+        _ => "as soon as there is a place",
+    };
+    anstream::println!("  {id} takes it up {when}; `awo steps {id} --watch` follows it");
     Ok(ExitCode::SUCCESS)
 }
