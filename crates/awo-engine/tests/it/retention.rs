@@ -57,6 +57,7 @@ async fn an_expired_order_goes_with_all_it_holds_and_others_stay() {
 
     assert_eq!(orchestrator.retire(false).await.unwrap(), planned);
     assert!(world.store.get(old).await.unwrap().is_none() && !world.sandboxes.has(old));
+    assert_eq!(*world.agent.forgotten.lock().unwrap(), [old], "no session of it goes on any more");
     assert_eq!(world.artifacts.size(old).await.unwrap(), 0);
     assert!(world.store.get(young).await.unwrap().is_some() && world.sandboxes.has(young));
     assert!(world.artifacts.size(young).await.unwrap() >= 70);
