@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use awo_adapters::Keeper;
 use config::{Config, ConfigError, File, FileFormat};
 use serde::Deserialize;
 use store::{FileSettings, Retention};
@@ -90,6 +91,9 @@ pub(crate) struct Settings {
     pub(crate) file: FileSettings,
     #[serde(default)]
     pub(crate) retention: Retention,
+    /// Through whom agents and git are started; found out by `main`, not set.
+    #[serde(skip)]
+    pub(crate) keeper: Option<Keeper>,
 }
 
 /// Where state lives.
