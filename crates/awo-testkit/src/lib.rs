@@ -2,7 +2,7 @@
 //!
 //! [`World`] is the usual way in: an engine whose agent, checkout, forge and prompts are fakes in memory, whose
 //! repository can be made to fail, and whose calls are written down in order. [`repository`] makes real repositories,
-//! [`programs`] and [`DirectedAgent`] real agent programs, [`Program`] the real program with a real server.
+//! [`programs`] and [`DirectedAgent`] real agent programs, [`hostile`] those that misbehave, [`Program`] the real program with a real server.
 
 #![expect(clippy::missing_panics_doc, reason = "fakes panic when a test misuses them")]
 
@@ -11,6 +11,7 @@ mod clock;
 mod directed;
 mod faults;
 mod forge;
+pub mod hostile;
 pub mod http;
 #[cfg(feature = "model-server")]
 mod model_server;

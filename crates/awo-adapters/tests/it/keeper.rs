@@ -96,15 +96,15 @@ async fn codes_are_codes_and_signals_are_signals(#[values(0, 1, 3, 129, 130, 137
 #[tokio::test]
 async fn the_program_and_its_keeper_have_the_same_environment_and_the_program_no_other_files() {
     let script = "cat /proc/$$/environ | tr '\\0' '\\n'; echo =; cat /proc/$PPID/environ | tr '\\0' '\\n'; echo =; \
-                  for fd in /proc/$$/fd/*; do basename $fd; done; echo =; cat /proc/$PPID/comm";
+                  for fd in /proc/$$/fd/*; do readlink $fd; done; echo =; cat /proc/$PPID/comm";
     let (_, lines) = Case::shell(script).run().await;
     let parts: Vec<_> = lines.split(|line| line == "=").collect();
     let mark = format!("KEEPER_TEST={}", std::process::id());
     assert_eq!(parts[0], [mark.as_str(), "PATH=/usr/bin:/bin"]);
     assert_eq!(parts[0], parts[1]);
-    // 10 and above are the shell's own.
-    let files: Vec<_> = parts[2].iter().filter(|fd| fd.len() == 1).collect();
-    assert_eq!(files, ["0", "1", "2"]);
+    // The shell may have opened files of its own meanwhile.
+    assert_eq!(parts[2][0], "/dev/null");
+    assert!(parts[2].len() >= 3 && !parts[2].iter().any(|file| file.starts_with("socket:")), "{lines:?}");
     assert_eq!(parts[3], ["awo-keeper"]);
 }
 
