@@ -14,7 +14,11 @@ mod protocol;
 #[cfg(target_os = "linux")]
 mod service;
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::process::{Child, Custody, Input, NotStarted, Start};
 
 #[cfg(target_os = "linux")]
 pub(crate) use protocol::handed;
@@ -59,6 +63,24 @@ impl Keeper {
     /// version; an absolute path. For libraries in programs that cannot.
     pub fn at(program: PathBuf) -> Self {
         Self { program }
+    }
+
+    /// Whether it is there and one of this version: an error says why not.
+    pub async fn check(&self) -> io::Result<()> {
+        let start = Start {
+            // Nothing is to run: a keeper says that it could not start this.
+            program: "/nonexistent/awo-keeper-check".into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            working_dir: "/".into(),
+            stdin: Input::Nothing,
+            stdout: Stdio::null(),
+        };
+        match Child::start(start, &Custody { keeper: Some(self.clone()), marks: Vec::new() }).await {
+            Err(NotStarted::Program(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(NotStarted::Program(error) | NotStarted::Keeper(error)) => Err(error),
+            Ok(_) => Err(io::Error::other("it started what is not there")),
+        }
     }
 
     /// Where it is.

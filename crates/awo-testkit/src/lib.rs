@@ -34,7 +34,7 @@ pub use forge::FakeForge;
 pub use model_server::{Hang, ModelRequest, ModelServer, Progress, Script, ScriptError, Step, Tokens};
 pub use prompts::PlainPrompts;
 pub use sandbox::{FakeSandboxes, Files};
-pub use server::{Program, Server, group_runs};
+pub use server::{Program, Server, group_runs, kill};
 pub use spill::FakeSpills;
 pub use timeline::Timeline;
 pub use waiting::{eventually, until};

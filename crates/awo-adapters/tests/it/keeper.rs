@@ -220,7 +220,9 @@ async fn what_cannot_start_is_named_and_so_is_a_keeper_that_is_none() {
         case.invocation.custody.keeper = Some(Keeper::at(none.into()));
         let error = case.error().await;
         assert!(matches!(&error, RunError::Keeper { keeper, .. } if keeper == Path::new(none)), "{error:?}");
+        assert!(Keeper::at(none.into()).check().await.is_err(), "{none}");
     }
+    keeper().check().await.unwrap();
 }
 
 #[test]

@@ -24,8 +24,9 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match words[..] {
         ["spawn", times] => runtime.block_on(spawn(times.parse()?, keeper)),
+        ["spawn", times, keeper] => runtime.block_on(spawn(times.parse()?, Some(Keeper::at(keeper.into())))),
         ["flood", trick, bytes] => runtime.block_on(flood(trick, bytes, keeper)),
-        _ => Err("usage: runner spawn TIMES | runner flood TRICK BYTES".into()),
+        _ => Err("usage: runner spawn TIMES [KEEPER] | runner flood TRICK BYTES".into()),
     }
 }
 
