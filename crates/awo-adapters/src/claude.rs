@@ -275,7 +275,7 @@ fn not_run(error: &RunError) -> Failure {
     let (code, cure) = match error {
         RunError::WorkingDir { .. } => (FailureCode::WorkspaceFailed, "it was removed from outside"),
         RunError::Transcript { .. } => (FailureCode::WorkspaceFailed, "check the free disk space"),
-        RunError::Keeper { .. } => (FailureCode::WorkspaceFailed, "its file was replaced or removed; start awo again"),
+        RunError::Keeper { .. } => (FailureCode::WorkspaceFailed, "`awo doctor` tries it by itself"),
         RunError::Untracked { .. } => (FailureCode::WorkspaceFailed, "check the state directory and its disk"),
         RunError::Start { .. } => (FailureCode::AgentMissing, "set CLAUDE_CLI_PATH to a program that can be run"),
     };

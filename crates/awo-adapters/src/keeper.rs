@@ -10,6 +10,7 @@
 
 #[cfg(target_os = "linux")]
 mod descendants;
+#[cfg(target_os = "linux")]
 mod protocol;
 #[cfg(target_os = "linux")]
 mod service;
@@ -21,10 +22,10 @@ use std::process::Stdio;
 use crate::process::{Child, Custody, Input, NotStarted, Start};
 
 #[cfg(target_os = "linux")]
-pub(crate) use protocol::handed;
-pub(crate) use protocol::{Command, FRAME, Report};
+pub(crate) use protocol::{Command, FRAME, Report, send_start};
 
 /// First argument of a keeper. The number changes with what is said between the two.
+#[cfg(target_os = "linux")]
 pub(crate) const MODE: &str = "awo-keeper/1";
 
 /// A program that can be started as a keeper.
@@ -60,13 +61,16 @@ impl Keeper {
     }
 
     /// Another program whose `main` calls [`run_if_asked`](Self::run_if_asked), such as `awo` or `awo-keeper`, of the same
-    /// version; an absolute path. For libraries in programs that cannot.
+    /// version; an absolute path. For libraries in programs that cannot. It is of use on Linux only.
     pub fn at(program: PathBuf) -> Self {
         Self { program }
     }
 
     /// Whether it is there and one of this version: an error says why not.
     pub async fn check(&self) -> io::Result<()> {
+        if !cfg!(target_os = "linux") {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let start = Start {
             // Nothing is to run: a keeper says that it could not start this.
             program: "/nonexistent/awo-keeper-check".into(),

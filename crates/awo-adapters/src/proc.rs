@@ -81,7 +81,9 @@ pub(crate) fn kill_tree(top: Pid, still: impl Fn() -> bool) -> bool {
         tree.extend(children(parent).into_iter().filter_map(|child| Handle::of(child, is_below(child))));
         next += 1;
     }
-    tree.iter().for_each(|process| process.send(Signal::KILL));
+    for process in &tree {
+        process.send(Signal::KILL);
+    }
     true
 }
 

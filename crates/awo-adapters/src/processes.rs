@@ -53,6 +53,7 @@ impl Processes {
             // Nothing runs for one that is not there; it can be read all the same.
             Err(_) => data_dir.as_os_str().to_owned(),
         };
+        let keeper = keeper.filter(|_| cfg!(target_os = "linux"));
         let records = (!cfg!(target_os = "linux")).then(|| Records::new(data_dir.join("processes")));
         Self { instance, keeper, records, told: AtomicBool::new(false) }
     }

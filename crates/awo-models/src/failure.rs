@@ -25,7 +25,7 @@ pub enum FailureCode {
     AgentDenied,
     /// The agent used up its turns.
     AgentTurnLimit,
-    /// The agent used up its money.
+    /// The agent used up its money, or wrote more than it may.
     AgentBudget,
     /// The agent ended without a final result.
     AgentNoResult,
@@ -102,7 +102,9 @@ impl FailureCode {
             Self::AgentRefused => "rephrase the request; the model declined it",
             Self::AgentDenied => "allow the agent its tools: --skip-permissions (read docs/security.md first)",
             Self::AgentTurnLimit => "raise limits.max_turns, or ask for less at once",
-            Self::AgentBudget => "raise limits.max_cost_usd, or ask for less at once",
+            Self::AgentBudget => {
+                "raise the limit that the message names (limits.max_cost_usd), or ask for less at once"
+            }
             Self::AgentNoResult => "read the transcript; the agent stopped without saying how it went",
             Self::AgentCrashed => "read the transcript and the agent's error output",
             Self::AgentTimeout => "raise limits.step_timeout_seconds, or ask for less at once",

@@ -14,5 +14,5 @@ case $0 in
     *-strangers) env -i PATH=/usr/bin:/bin setsid sh -c "setsid sh -c '$stay' & exit 0" ;;
 esac
 # Long enough to be killed at, too.
-sleep 0.1
+sleep 0.4
 exec "$play" "$@"

@@ -133,12 +133,11 @@ fn kill_server(server: &mut Server, place: &std::path::Path) -> Result<Vec<Strin
 /// Kills the server and all keepers, before any of them can do anything about it; what ran on.
 fn kill_all_but_agents(server: &mut Server, place: &std::path::Path) -> Result<Vec<String>> {
     send(server.process(), Signal::STOP);
-    let keepers = |place| -> Result<Vec<u32>> {
-        let lines = processes::of(place, None)?;
-        Ok(lines.iter().filter(|line| line.contains(KEEPER)).filter_map(|line| number(line)).collect())
-    };
-    let found = keepers(place)?;
-    found.iter().for_each(|keeper| send(*keeper, Signal::KILL));
+    let lines = processes::of(place, None)?;
+    let found: Vec<u32> = lines.iter().filter(|line| line.contains(KEEPER)).filter_map(|line| number(line)).collect();
+    for keeper in &found {
+        send(*keeper, Signal::KILL);
+    }
     let until = Instant::now() + PATIENCE;
     while found.iter().any(|keeper| is_alive(*keeper)) && Instant::now() < until {
         thread::sleep(Duration::from_millis(1));

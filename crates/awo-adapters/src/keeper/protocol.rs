@@ -1,5 +1,12 @@
 //! What a keeper is told and what it tells, on the socket that both hold.
 
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
 /// What a keeper is told, as one byte. The end of the stream means: nobody is there any more, end all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -75,16 +82,8 @@ impl Report {
     }
 }
 
-/// Sends [`Command::Start`], and with it what the program shall read.
-#[cfg(target_os = "linux")]
-pub(crate) fn handed(
-    channel: &std::os::unix::net::UnixStream,
-    input: Option<std::os::fd::BorrowedFd<'_>>,
-) -> std::io::Result<()> {
-    use std::mem::MaybeUninit;
-
-    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-
+/// Says [`Command::Start`], and hands over what the program shall read.
+pub(crate) fn send_start(channel: &UnixStream, input: Option<BorrowedFd<'_>>) -> io::Result<()> {
     let given = input.as_slice();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -92,7 +91,7 @@ pub(crate) fn handed(
         ancillary.push(SendAncillaryMessage::ScmRights(given));
     }
     let byte = [Command::Start.byte()];
-    sendmsg(channel, &[std::io::IoSlice::new(&byte)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    sendmsg(channel, &[IoSlice::new(&byte)], &mut ancillary, SendFlags::NOSIGNAL)?;
     Ok(())
 }
 

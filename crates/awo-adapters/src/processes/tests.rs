@@ -159,7 +159,9 @@ mod records {
         fs::write(place.path().join(format!("records/{}-7.pid", order(1))), "1").unwrap(); // cut short
         let collectors = children.map(collected);
         assert_eq!(records.end(None).await.unwrap(), 2);
-        collectors.map(|collector| collector.join().unwrap());
+        for collector in collectors {
+            collector.join().unwrap();
+        }
         assert!(note.exists(), "not ours to remove");
         assert_eq!(fs::read_dir(place.path().join("records")).unwrap().count(), 1, "the records are gone");
     }

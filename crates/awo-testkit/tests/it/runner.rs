@@ -70,11 +70,11 @@ async fn play(trick: &str, mut limits: RunLimits, cancel_after: usize) -> Played
 
 impl Played {
     fn texts(&self) -> Vec<&str> {
-        let text = |line| match line {
-            &Line::Text(ref text) => text.as_str(),
+        let text = |index: usize| match &self.lines[index] {
+            Line::Text(text) => text.as_str(),
             Line::TooLong { .. } => "(too long)",
         };
-        self.lines.iter().map(text).collect()
+        (0..self.lines.len()).map(text).collect()
     }
 
     /// The processes that it said it left.

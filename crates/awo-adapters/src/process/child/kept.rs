@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::{Child, Control, Ending, Exit, GONE_WITHIN, Input, NotStarted, Start};
 use crate::Keeper;
-use crate::keeper::{Command, FRAME, MODE, Report, handed};
+use crate::keeper::{Command, FRAME, MODE, Report, send_start};
 use crate::processes::sweep;
 
 /// How long a keeper may take to say that it has started its program. It does so at once; this is for a machine that is
@@ -41,7 +41,7 @@ pub(super) async fn start(start: Start, keeper: &Keeper, marks: &[(OsString, OsS
         .stderr(Stdio::piped())
         .spawn()
         .map_err(NotStarted::Keeper)?;
-    let line = handed(&ours, input.as_ref().map(|input| input.as_fd()))
+    let line = send_start(&ours, input.as_ref().map(|input| input.as_fd()))
         .and_then(|()| ours.set_nonblocking(true))
         .and_then(|()| UnixStream::from_std(ours))
         .map_err(NotStarted::Keeper)?;
@@ -60,6 +60,7 @@ pub(super) async fn start(start: Start, keeper: &Keeper, marks: &[(OsString, OsS
             control: Control::Kept(Line { commands, keeper: kept.pid() }),
             ending: Ending::Kept(Box::new(kept)),
         }),
+        Some(Report::NotStarted(0)) => Err(NotStarted::Keeper(io::Error::other("it was not told what to start"))),
         Some(Report::NotStarted(errno)) => Err(NotStarted::Program(io::Error::from_raw_os_error(errno))),
         _ => Err(silent()),
     }

@@ -37,7 +37,13 @@ fn main() -> ExitCode {
 
 fn play(trick: &str, voice: &Voice) -> io::Result<ExitCode> {
     voice.begin();
+    for stray in strays::left_by(trick) {
+        strays::leave(stray)?;
+    }
     match trick {
+        "leaves-session" | "leaves-orphans" | "leaves-strangers" | "leaves-supervisor" | "forks" => {
+            voice.answer("done");
+        }
         "hangs" => wait(),
         "deaf" => {
             deaf()?;
@@ -95,35 +101,12 @@ fn play(trick: &str, voice: &Voice) -> io::Result<ExitCode> {
             voice.say(&all.join(" "));
             voice.answer(&all.join(" "));
         }
-        "leaves-session" => {
-            strays::leave(&["stray", "session"], &[])?;
-            voice.answer("done");
-        }
-        "leaves-orphans" => {
-            strays::leave(&["stray", "twice", "session", "deaf"], &[])?;
-            strays::leave(&["stray", "twice", "deaf"], &[])?;
-            voice.answer("done");
-        }
-        "leaves-strangers" => {
-            strays::leave(&["stray", "bare", "session", "deaf"], &[])?;
-            voice.answer("done");
-        }
-        "leaves-supervisor" => {
-            strays::leave(&["stray", "twice", "session", "supervisor"], &[])?;
-            voice.answer("done");
-        }
-        "forks" => {
-            strays::leave(&["stray", "session", "tree-6"], &[])?;
-            voice.answer("done");
-        }
         "kills-keeper" => {
-            strays::leave(&["stray", "twice", "session", "deaf"], &[])?;
             kill(Signal::KILL)?;
             wait();
         }
         "stops-keeper" => {
             deaf()?;
-            strays::leave(&["stray", "twice", "session", "deaf"], &[])?;
             kill(Signal::STOP)?;
             voice.say("stopped");
             wait();

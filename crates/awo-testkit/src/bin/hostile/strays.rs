@@ -5,16 +5,29 @@ use std::process::Stdio;
 
 use super::{again, deaf, wait};
 
+/// The strays that a trick leaves, each with its qualities.
+pub(crate) fn left_by(trick: &str) -> &'static [&'static [&'static str]] {
+    match trick {
+        "leaves-session" => &[&["session"]],
+        "leaves-orphans" => &[&["twice", "session", "deaf"], &["twice", "deaf"]],
+        "leaves-strangers" => &[&["bare", "session", "deaf"]],
+        "leaves-supervisor" => &[&["twice", "session", "supervisor"]],
+        "forks" => &[&["session", "tree-6"]],
+        "kills-keeper" | "stops-keeper" => &[&["twice", "session", "deaf"]],
+        _ => &[],
+    }
+}
+
 /// Starts a stray and waits until it says `left <number>` on its stderr, which is then said on stdout: so the trick goes
 /// on only when the stray has got away. The stray itself holds our stdout.
-pub(crate) fn leave(arguments: &[&str], more: &[&str]) -> io::Result<()> {
+pub(crate) fn leave(qualities: &[&str]) -> io::Result<()> {
     let mut command = again()?;
-    let mut child = command.args(arguments).args(more).stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut child = command.arg("stray").args(qualities).stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let Some(stderr) = child.stderr.take() else { return Ok(()) };
     let mut line = String::new();
     BufReader::new(stderr).read_line(&mut line)?;
     println!("{}", line.trim());
-    if arguments.contains(&"twice") || arguments.contains(&"bare") {
+    if qualities.contains(&"twice") || qualities.contains(&"bare") {
         child.wait()?;
     }
     Ok(())
