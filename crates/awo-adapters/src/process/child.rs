@@ -49,6 +49,7 @@ pub(crate) enum NotStarted {
     /// The operating system did not start it.
     Program(io::Error),
     /// Its keeper could not be started, or is none.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there are no keepers"))]
     Keeper(io::Error),
 }
 
