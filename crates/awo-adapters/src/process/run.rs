@@ -35,7 +35,7 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 /// When `cancel` fires or a limit is reached, the program is interrupted, then its group terminated, then all of it is
 /// killed, with a grace between each. Dropping the future has it all killed.
 pub async fn run(
-    invocation: Invocation,
+    mut invocation: Invocation,
     limits: &RunLimits,
     transcript: Option<&Path>,
     cancel: &CancellationToken,
@@ -45,8 +45,9 @@ pub async fn run(
     let copy = Transcript::create(transcript)
         .await
         .map_err(|source| RunError::Transcript { path: transcript.unwrap_or(Path::new("")).to_owned(), source })?;
-    let (secrets, input) = (invocation.secrets.clone(), invocation.stdin.clone());
-    let Child { pid, stdin, stdout, stderr, control, mut ending } = start(invocation).await?;
+    let (secrets, input) = (std::mem::take(&mut invocation.secrets), std::mem::take(&mut invocation.stdin));
+    let stdin = if input.is_empty() { Input::Nothing } else { Input::Pipe };
+    let Child { pid, stdin, stdout, stderr, control, mut ending } = start(invocation, stdin).await?;
     // Locals are dropped in reverse: all is killed, then its record goes, then the child is reaped.
     let _record;
     let mut control = control;
@@ -69,8 +70,8 @@ pub async fn run(
     Ok(RunEnd { exit, cause, stderr_tail: errors.into_text(), dropped_bytes })
 }
 
-async fn start(invocation: Invocation) -> Result<Child, RunError> {
-    let Invocation { program, args, env, working_dir, stdin, custody, .. } = invocation;
+async fn start(invocation: Invocation, stdin: Input) -> Result<Child, RunError> {
+    let Invocation { program, args, env, working_dir, custody, .. } = invocation;
     if !working_dir.is_dir() {
         return Err(RunError::WorkingDir { path: working_dir });
     }
@@ -79,7 +80,7 @@ async fn start(invocation: Invocation) -> Result<Child, RunError> {
         args,
         env: env.into_iter().collect(),
         working_dir,
-        stdin: if stdin.is_empty() { Input::Nothing } else { Input::Pipe },
+        stdin,
         stdout: Stdio::piped(),
     };
     Child::start(start, &custody).await.map_err(|error| match error {
