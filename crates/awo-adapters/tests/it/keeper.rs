@@ -182,6 +182,13 @@ async fn a_program_that_stops_its_keeper_gains_nothing() {
 }
 
 #[tokio::test]
+async fn a_program_that_stops_its_keeper_and_ends_is_told_of_all_the_same() {
+    let (end, lines) = Case::shell(&format!("{DAEMON}; kill -STOP $PPID; exit 7")).run().await;
+    assert_eq!((end.exit, end.cause), (Exit::Exited(7), EndCause::Own));
+    assert!(!runs(&lines[0]));
+}
+
+#[tokio::test]
 async fn a_keeper_does_not_heed_what_a_terminal_or_a_service_manager_sends_to_all() {
     let script =
         "for signal in HUP INT QUIT TERM; do kill -$signal $PPID; done; sleep 0.1; kill -0 $PPID && echo there";

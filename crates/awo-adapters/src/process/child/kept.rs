@@ -23,6 +23,8 @@ use crate::processes::sweep;
 /// How long a keeper may take to say that it has started its program. It does so at once; this is for a machine that is
 /// out of breath.
 const STARTED_WITHIN: Duration = Duration::from_secs(30);
+/// How often a silent keeper is let go on, as its program may have stopped it.
+const WAKE_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) async fn start(start: Start, keeper: &Keeper, marks: &[(OsString, OsString)]) -> Result<Child, NotStarted> {
     let (ours, its) = Channel::pair().map_err(NotStarted::Keeper)?;
@@ -49,9 +51,7 @@ pub(super) async fn start(start: Start, keeper: &Keeper, marks: &[(OsString, OsS
     let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
     let (reports, commands) = line.into_split();
     let mut kept = Kept { process, reports, frame: Vec::new(), exit: None, marks: marks.to_vec() };
-    let said = timeout(STARTED_WITHIN, kept.next()).await;
-    let silent = || NotStarted::Keeper(io::Error::other("it does not say that it has started the program"));
-    match said.map_err(|_| silent())? {
+    match timeout(STARTED_WITHIN, kept.next()).await.ok().flatten() {
         Some(Report::Started(pid)) => Ok(Child {
             pid: pid.try_into().unwrap_or_default(),
             stdin,
@@ -62,7 +62,11 @@ pub(super) async fn start(start: Start, keeper: &Keeper, marks: &[(OsString, OsS
         }),
         Some(Report::NotStarted(0)) => Err(NotStarted::Keeper(io::Error::other("it was not told what to start"))),
         Some(Report::NotStarted(errno)) => Err(NotStarted::Program(io::Error::from_raw_os_error(errno))),
-        _ => Err(silent()),
+        _ => {
+            // It may have started the program all the same.
+            let _ = kept.end_marked().await;
+            Err(NotStarted::Keeper(io::Error::other("it does not say that it has started the program")))
+        }
     }
 }
 
@@ -92,12 +96,17 @@ impl Line {
         let _ = self.commands.try_write(&[command.byte()]);
     }
 
-    /// Has all of it ended. A keeper that its program stopped would not hear; its number is taken until it is awaited.
+    /// Has all of it ended.
     pub(super) fn kill(&self) {
         self.tell(Command::Kill);
-        if let Some(keeper) = self.keeper {
-            let _ = kill_process(keeper, Signal::CONT);
-        }
+        wake(self.keeper);
+    }
+}
+
+/// Lets a keeper go on that its program stopped: it would not hear. Its number is taken until it is awaited.
+fn wake(keeper: Option<Pid>) {
+    if let Some(keeper) = keeper {
+        let _ = kill_process(keeper, Signal::CONT);
     }
 }
 
@@ -118,8 +127,11 @@ impl Kept {
         while self.frame.len() < FRAME {
             let mut piece = [0; FRAME];
             let wanted = FRAME - self.frame.len();
-            let count = self.reports.read(&mut piece[..wanted]).await.ok().filter(|count| *count > 0)?;
-            self.frame.extend_from_slice(&piece[..count]);
+            match timeout(WAKE_EVERY, self.reports.read(&mut piece[..wanted])).await {
+                Ok(Ok(count @ 1..)) => self.frame.extend_from_slice(&piece[..count]),
+                Ok(_) => return None,
+                Err(_) => wake(self.pid()),
+            }
         }
         let frame = std::mem::take(&mut self.frame).try_into().ok()?;
         Report::parse(frame)
@@ -173,14 +185,18 @@ impl Kept {
 
     /// Does the work of a keeper that somebody killed: whatever has its marks is ended.
     async fn lost(&mut self) {
+        match self.end_marked().await {
+            Ok(ended) => warn!(ended, "keeper_lost: somebody killed it; what has its marks was ended"),
+            Err(error) => warn!(%error, "keeper_lost: somebody killed it, and what it kept may still run"),
+        }
+    }
+
+    /// Kills the keeper, and whatever has its marks.
+    async fn end_marked(&mut self) -> io::Result<usize> {
         let _ = self.process.start_kill();
         let _ = timeout(GONE_WITHIN, self.process.wait()).await;
         let marks = std::mem::take(&mut self.marks);
         let swept = tokio::task::spawn_blocking(move || sweep::end_all(&marks)).await;
-        match swept {
-            Ok(Ok(ended)) => warn!(ended, "keeper_lost: somebody killed it; what has its marks was ended"),
-            Ok(Err(error)) => warn!(%error, "keeper_lost: somebody killed it, and what it kept may still run"),
-            Err(error) => warn!(%error, "keeper_lost: somebody killed it, and what it kept may still run"),
-        }
+        swept.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 }
