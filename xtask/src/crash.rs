@@ -4,8 +4,9 @@
 //! Without a flag the real server is killed at random moments while real orders run. A trial is a data directory, one to
 //! three orders, and up to three lives of the server that end by SIGKILL, with a checkout damaged between two of them;
 //! the last life must complete all orders. The seed
-//! decides orders and moments; what the machine does meanwhile it cannot. `--full` fills the disk below the real server. The other rigs
-//! run the real engine on real files in a small program of the test kit: see `life.rs`.
+//! decides orders and moments; what the machine does meanwhile it cannot. `--full` fills the disk below the real server,
+//! `--strays` has agents leave processes behind. The other rigs run the real engine on real files in a small program of the
+//! test kit: see `life.rs`.
 
 mod calls;
 mod clock;
@@ -21,6 +22,7 @@ mod power;
 mod processes;
 mod remote;
 mod server;
+mod strays;
 mod trial;
 
 use std::hash::BuildHasher as _;
@@ -74,6 +76,9 @@ struct Rig {
     /// Turn the clock while orders run. Needs libfaketime.
     #[arg(long)]
     clock: bool,
+    /// Kill the server, or it and all keepers, while agents leave processes in sessions of their own.
+    #[arg(long)]
+    strays: bool,
     /// A little of each, as `cargo xtask ci` does.
     #[arg(long)]
     short: bool,
@@ -83,12 +88,15 @@ struct Rig {
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
     only_linux()?;
     let seed = arguments.seed.unwrap_or_else(chance);
-    let Rig { calls, power, full, clock, short } = arguments.rig;
+    let Rig { calls, power, full, clock, strays, short } = arguments.rig;
     if short {
         return run_short(repository, seed);
     }
     if full {
         return full::run(&setting(repository, arguments.release)?, arguments.trials, seed);
+    }
+    if strays {
+        return strays::run(&stray_setting(repository, arguments.release)?, arguments.trials, seed);
     }
     if !(calls || power || clock) {
         return kills(repository, arguments.trials, seed, arguments.release);
@@ -112,6 +120,7 @@ pub(crate) fn stage(repository: &Repository) -> Result<()> {
 /// A little of each rig.
 fn run_short(repository: &Repository, seed: u64) -> Result<()> {
     kills(repository, 8, seed, false)?;
+    strays::run(&stray_setting(repository, false)?, 8, seed)?;
     full::run(&setting(repository, false)?, 5, seed)?;
     let life = life::build(repository, false)?;
     calls::run(&life, Some(30), seed)?;
@@ -161,10 +170,17 @@ fn kills(repository: &Repository, trials: u64, first: u64, release: bool) -> Res
 
 /// The programs that the real server is tried with.
 fn setting(repository: &Repository, release: bool) -> Result<Setting> {
-    Ok(Setting {
-        program: build(repository, release)?,
-        agent: repository.root().join("crates/awo-testkit/programs/stream-json-agent.sh"),
-    })
+    with_agent(repository, release, "stream-json-agent.sh")
+}
+
+/// The same with an agent that leaves processes behind.
+fn stray_setting(repository: &Repository, release: bool) -> Result<Setting> {
+    with_agent(repository, release, "stray-agent.sh")
+}
+
+fn with_agent(repository: &Repository, release: bool, agent: &str) -> Result<Setting> {
+    let programs = repository.root().join("crates/awo-testkit/programs");
+    Ok(Setting { program: build(repository, release)?, agent: programs.join(agent) })
 }
 
 fn build(repository: &Repository, release: bool) -> Result<PathBuf> {

@@ -188,6 +188,7 @@ impl ClaudeExecutor {
             working_dir: request.working_dir.clone(),
             stdin: request.prompt.clone().into_bytes(),
             secrets: home.secrets().clone(),
+            custody: self.tracker.custody(request.order),
         }
     }
 
@@ -274,6 +275,7 @@ fn not_run(error: &RunError) -> Failure {
     let (code, cure) = match error {
         RunError::WorkingDir { .. } => (FailureCode::WorkspaceFailed, "it was removed from outside"),
         RunError::Transcript { .. } => (FailureCode::WorkspaceFailed, "check the free disk space"),
+        RunError::Keeper { .. } => (FailureCode::WorkspaceFailed, "`awo doctor` tries it by itself"),
         RunError::Untracked { .. } => (FailureCode::WorkspaceFailed, "check the state directory and its disk"),
         RunError::Start { .. } => (FailureCode::AgentMissing, "set CLAUDE_CLI_PATH to a program that can be run"),
     };

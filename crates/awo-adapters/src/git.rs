@@ -1,7 +1,7 @@
 //! The git program: how it is started, with which environment, and how its failures are told.
 //!
 //! *Invariant*: arguments are arrays, never a shell's text; the environment is complete and starts empty; every run has
-//! a deadline, bounded output and a process group of its own that does not outlive it.
+//! a deadline and bounded output, and leaves nothing behind that runs.
 
 mod command;
 mod environment;

@@ -4,13 +4,19 @@
 //! next is the engine's to say.
 //! *Boundary*: no routes, no state backends, and no configuration: the binary reads the environment and passes values.
 
+#[cfg(not(unix))]
+compile_error!("awo runs on Linux, and on macOS without isolation: other systems have no process groups or file modes");
+
 mod address;
 mod claude;
 mod durable;
 mod git;
+mod keeper;
 mod local_forge;
+#[cfg(target_os = "linux")]
+mod proc;
 mod process;
-mod process_records;
+mod processes;
 mod prompts;
 mod redact;
 mod scripted;
@@ -20,11 +26,13 @@ mod workspace;
 pub use address::{AddressError, AddressPolicy, Redirect, Redirects, RepositoryAddress, Scheme};
 pub use claude::{ClaudeConfig, ClaudeExecutor, claude_environment};
 pub use git::{GitError, GitVersion, git_version};
+pub use keeper::Keeper;
 pub use local_forge::LocalForge;
 pub use process::{
-    EndCause, Exit, Invocation, Line, NoTracking, ProcessTracker, RunEnd, RunError, RunLimits, find_program, run,
+    Custody, EndCause, Exit, Invocation, Line, NoTracking, ProcessTracker, RunEnd, RunError, RunLimits, find_program,
+    run,
 };
-pub use process_records::{ProcessGuard, ProcessRecords};
+pub use processes::Processes;
 pub use prompts::{PromptFiles, PromptLoadError};
 pub use redact::Secrets;
 pub use scripted::{Action, Script, ScriptError, ScriptedAgent};

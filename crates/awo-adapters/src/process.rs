@@ -1,9 +1,10 @@
 //! Owns child processes: how they are described, bounded, stopped and told of.
 //!
-//! *Invariant*: one process group per run; when [`run()`] returns or its future is dropped, the group has been killed.
-//! *Not promised*: a process that moved to a session of its own is not reached. Only the walls of a sandbox hold it.
+//! *Invariant*: when [`run()`] returns, nothing is left of what the program started, in whatever session. When its future
+//! is dropped, or this process is gone, that is so within a second.
+//! *Not promised*: without a [`Keeper`] only the program's own process group is reached, and only by a process that lives.
 
-mod group;
+mod child;
 mod lines;
 mod output;
 mod program;
@@ -20,8 +21,9 @@ use std::time::Duration;
 
 use awo_models::OrderId;
 
-use crate::Secrets;
+use crate::{Keeper, Secrets};
 
+pub(crate) use child::{Child, Input, NotStarted, Start};
 pub use lines::Line;
 pub use program::find_program;
 pub(crate) use program::search_path;
@@ -34,7 +36,7 @@ pub struct Invocation {
     pub program: PathBuf,
     /// Its arguments, without the program itself. Never secrets: other users can read them.
     pub args: Vec<OsString>,
-    /// Its whole environment: nothing else is inherited.
+    /// Its whole environment, but for the marks of its custody: nothing else is inherited.
     pub env: BTreeMap<OsString, OsString>,
     /// Where it runs.
     pub working_dir: PathBuf,
@@ -42,6 +44,17 @@ pub struct Invocation {
     pub stdin: Vec<u8>,
     /// What may show neither in its transcript nor in its lines and errors.
     pub secrets: Secrets,
+    /// Who sees to its end.
+    pub custody: Custody,
+}
+
+/// Who sees to the end of a process and of all that it starts: see [`ProcessTracker::custody`].
+#[derive(Debug, Clone, Default)]
+pub struct Custody {
+    /// Its parent, which outlives this process. Without one it leads a process group of its own.
+    pub keeper: Option<Keeper>,
+    /// Variables that are added to its environment. Whatever bears all of them is ended when its keeper was lost.
+    pub marks: Vec<(OsString, OsString)>,
 }
 
 impl Debug for Invocation {
@@ -54,6 +67,7 @@ impl Debug for Invocation {
             .field("working_dir", &self.working_dir)
             .field("stdin_bytes", &self.stdin.len())
             .field("secrets", &self.secrets)
+            .field("custody", &self.custody)
             .finish()
     }
 }
@@ -71,8 +85,10 @@ pub struct RunLimits {
     pub terminate_grace: Duration,
     /// Longest line that is delivered whole, in bytes.
     pub max_line: usize,
-    /// Longest transcript, in bytes. Lines are delivered to the end, whatever their number: each is bounded by itself.
+    /// Longest transcript, in bytes. Lines are delivered beyond it: each is bounded by itself.
     pub max_transcript: u64,
+    /// Bytes on stdout and stderr together after which it is stopped.
+    pub max_output: u64,
 }
 
 impl Default for RunLimits {
@@ -84,6 +100,7 @@ impl Default for RunLimits {
             terminate_grace: Duration::from_secs(5),
             max_line: 1 << 20,
             max_transcript: 64 << 20,
+            max_output: 4 << 30,
         }
     }
 }
@@ -121,6 +138,8 @@ pub enum EndCause {
     WallTimeout,
     /// We did, because it was silent for too long.
     SilenceTimeout,
+    /// We did, because it wrote too much.
+    OutputLimit,
 }
 
 /// A run that could not begin.
@@ -136,6 +155,17 @@ pub enum RunError {
     /// The operating system did not start it.
     #[error("cannot start {program}")]
     Start {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Its keeper was not started, or is none.
+    #[error("cannot start {keeper} as the keeper of {program}")]
+    Keeper {
+        /// The keeper.
+        keeper: PathBuf,
         /// The program.
         program: PathBuf,
         /// Why.
@@ -162,24 +192,33 @@ pub enum RunError {
     },
 }
 
-/// Remembers outside this process which process groups run, so that the next life of the program can end them.
+/// Keeps in mind beyond the life of this process what runs, so that nothing outlives its order.
 ///
 /// ```
 /// use awo_adapters::{NoTracking, ProcessTracker};
 /// use awo_models::OrderId;
-/// let record = NoTracking.track(OrderId::new(0, [0; 10]), std::process::id());
+/// let order = OrderId::new(0, [0; 10]);
+/// assert!(NoTracking.custody(order).keeper.is_none());
+/// let record = NoTracking.track(order, std::process::id());
 /// assert!(record.is_ok()); // and the record goes when it is dropped
 /// ```
 pub trait ProcessTracker: Debug + Send + Sync {
+    /// What a process of an order is started with.
+    fn custody(&self, order: OrderId) -> Custody;
+
     /// Records a process, the leader of its group. The record goes away when the answer is dropped.
     fn track(&self, order: OrderId, pid: u32) -> io::Result<Box<dyn Send>>;
 }
 
-/// Records nothing, for tests and for programs that run nothing.
+/// Keeps and records nothing, for tests and for programs that run nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoTracking;
 
 impl ProcessTracker for NoTracking {
+    fn custody(&self, _order: OrderId) -> Custody {
+        Custody::default()
+    }
+
     fn track(&self, _order: OrderId, _pid: u32) -> io::Result<Box<dyn Send>> {
         Ok(Box::new(()))
     }

@@ -26,7 +26,7 @@ use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest, Standing};
 use awo_models::{Failure, FailureCode, OrderId, WorkspaceSnapshot};
 
 use crate::git::{Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
-use crate::{AddressPolicy, ProcessRecords, Redirects, RepositoryAddress};
+use crate::{AddressPolicy, Processes, Redirects, RepositoryAddress};
 use layout::Layout;
 use sandbox::GitSandbox;
 
@@ -42,8 +42,8 @@ pub struct WorkspaceSettings {
     pub policy: AddressPolicy,
     /// Where awo's own git goes instead.
     pub redirects: Redirects,
-    /// Where running processes are recorded.
-    pub records: Arc<ProcessRecords>,
+    /// Who sees to the end of what is started.
+    pub processes: Arc<Processes>,
     /// The git program: a name looked up in `search_path`, or a path.
     pub git: PathBuf,
     /// `PATH` of every git process; only its absolute directories count.
@@ -73,13 +73,13 @@ pub struct Author {
 
 impl WorkspaceSettings {
     /// Settings with the defaults: https and ssh only, no operator's variables.
-    pub fn new(root: PathBuf, mirrors: PathBuf, records: Arc<ProcessRecords>, author: Author) -> Self {
+    pub fn new(root: PathBuf, mirrors: PathBuf, processes: Arc<Processes>, author: Author) -> Self {
         Self {
             root,
             mirrors,
             policy: AddressPolicy::default(),
             redirects: Redirects::default(),
-            records,
+            processes,
             git: PathBuf::from("git"),
             search_path: "/usr/local/bin:/usr/bin:/bin".into(),
             host_environment: Vec::new(),
@@ -187,7 +187,7 @@ impl SandboxProvider for GitSandboxes {
     }
 
     async fn end_processes(&self, order: OrderId) -> Result<usize, Failure> {
-        self.settings.records.end_all(order).await.map_err(|error| {
+        self.settings.processes.end_all(order).await.map_err(|error| {
             Failure::new(
                 FailureCode::WorkspaceFailed,
                 format!("cannot end what an earlier run of {order} left running: {error}; end it by hand"),
@@ -212,7 +212,7 @@ struct Tools {
 
 impl Tools {
     fn new(settings: &Arc<WorkspaceSettings>, layout: &Layout, order: OrderId) -> Self {
-        let records = Some((Arc::clone(&settings.records), order));
+        let owner = Some((Arc::clone(&settings.processes), order));
         let nowhere = PathBuf::from("/nonexistent");
         let mut host = host_environment(&settings.search_path, &nowhere, &settings.host_environment);
         let mut inside = workspace_environment(&settings.search_path, &layout.home);
@@ -229,7 +229,7 @@ impl Tools {
             settings: settings_of,
             directory: directory.clone(),
             deadline,
-            records: records.clone(),
+            owner: owner.clone(),
         };
         Self {
             host: git(host, HOST_SETTINGS, &settings.mirrors, settings.network_deadline),

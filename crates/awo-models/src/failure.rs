@@ -25,7 +25,7 @@ pub enum FailureCode {
     AgentDenied,
     /// The agent used up its turns.
     AgentTurnLimit,
-    /// The agent used up its money.
+    /// The agent used up its money, or wrote more than it may.
     AgentBudget,
     /// The agent ended without a final result.
     AgentNoResult,

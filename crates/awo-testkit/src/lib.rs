@@ -2,7 +2,7 @@
 //!
 //! [`World`] is the usual way in: an engine whose agent, checkout, forge and prompts are fakes in memory, whose
 //! repository can be made to fail, and whose calls are written down in order. [`repository`] makes real repositories,
-//! [`programs`] and [`DirectedAgent`] real agent programs, [`Program`] the real program with a real server.
+//! [`programs`] and [`DirectedAgent`] real agent programs, [`hostile`] those that misbehave, [`Program`] the real program with a real server.
 
 #![expect(clippy::missing_panics_doc, reason = "fakes panic when a test misuses them")]
 
@@ -11,6 +11,7 @@ mod clock;
 mod directed;
 mod faults;
 mod forge;
+pub mod hostile;
 pub mod http;
 #[cfg(feature = "model-server")]
 mod model_server;
@@ -33,7 +34,7 @@ pub use forge::FakeForge;
 pub use model_server::{Hang, ModelRequest, ModelServer, Progress, Script, ScriptError, Step, Tokens};
 pub use prompts::PlainPrompts;
 pub use sandbox::{FakeSandboxes, Files};
-pub use server::{Program, Server, group_runs};
+pub use server::{Program, Server, group_runs, kill};
 pub use spill::FakeSpills;
 pub use timeline::Timeline;
 pub use waiting::{eventually, until};

@@ -161,10 +161,24 @@ impl Server {
         self.ended();
     }
 
+    /// Stops it where it is, so that it does nothing more.
+    pub fn freeze(&self) {
+        kill_process(number(self.child.id()), Signal::STOP).expect("it can be told");
+    }
+
+    /// The keepers that it has now.
+    pub fn keepers(&self) -> Vec<u32> {
+        let is_keeper = |pid: &u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).nth(1).is_some_and(|first| first.starts_with(b"awo-keeper/"))
+        };
+        let ours = processes().into_iter().filter(|process| process.parent == self.child.id());
+        ours.map(|process| process.pid).filter(is_keeper).collect()
+    }
+
     /// Asks it to end, once.
     pub fn terminate(&self) {
-        let process = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process number");
-        kill_process(process, Signal::TERM).expect("it can be told");
+        kill_process(number(self.child.id()), Signal::TERM).expect("it can be told");
     }
 
     /// Waits until it has ended.
@@ -185,23 +199,36 @@ impl Drop for Server {
     }
 }
 
+/// Kills a process, as nothing can be prepared for, and waits until it does not run any more.
+pub fn kill(process: u32) {
+    kill_process(number(process), Signal::KILL).expect("it can be killed");
+    until("it ends", || !processes().iter().any(|p| p.pid == process && !matches!(p.state, 'Z' | 'X')));
+}
+
+fn number(process: u32) -> Pid {
+    i32::try_from(process).ok().and_then(Pid::from_raw).expect("a process number")
+}
+
 /// Whether processes of a group run. Those that only wait to be collected do not count.
 pub fn group_runs(group: u32) -> bool {
     processes().iter().any(|process| process.group == group && !matches!(process.state, 'Z' | 'X'))
 }
 
 struct Process {
+    pid: u32,
     state: char,
+    parent: u32,
     group: u32,
 }
 
 /// All processes, as `/proc` tells them; the name of a command stands in parentheses and may hold anything.
 fn processes() -> Vec<Process> {
-    let entries = std::fs::read_dir("/proc").expect("process groups are looked for in /proc");
+    let entries = std::fs::read_dir("/proc").expect("processes are looked for in /proc");
     let parse = |text: String| {
+        let pid = text.split(' ').next()?.parse().ok()?;
         let mut fields = text[text.rfind(')')? + 1..].split_whitespace();
         let state = fields.next()?.chars().next()?;
-        Some(Process { state, group: fields.nth(1)?.parse().ok()? })
+        Some(Process { pid, state, parent: fields.next()?.parse().ok()?, group: fields.next()?.parse().ok()? })
     };
     let stats = entries.flatten().filter_map(|entry| std::fs::read(entry.path().join("stat")).ok());
     stats.filter_map(|stat| parse(String::from_utf8_lossy(&stat).into_owned())).collect()

@@ -11,22 +11,27 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
-use awo_adapters::{Author, GitSandboxes, LocalForge, ProcessRecords, PromptFiles, WorkspaceSettings};
+use awo_adapters::{Author, GitSandboxes, Keeper, LocalForge, Processes, PromptFiles, WorkspaceSettings};
 use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest};
 use awo_engine::{NewOrder, OrchestratorBuilder};
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode};
 use awo_state::{InMemory, InMemoryArtifacts};
 use tokio_util::sync::CancellationToken;
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
+    // First of all: this program is also what git and agents are started through, so that they end with it.
+    let keeper = Keeper::run_if_asked();
+    tokio::runtime::Runtime::new()?.block_on(embed(keeper))
+}
+
+async fn embed(keeper: Option<Keeper>) -> Result<()> {
     let place = tempfile::tempdir()?;
     let remote = sample_repository(place.path())?;
 
-    let records = Arc::new(ProcessRecords::new(place.path().join("processes")));
+    let processes = Arc::new(Processes::of(place.path(), keeper));
     let author = Author { name: "Embedder".into(), email: "embedder@localhost".into() };
     let mut checkouts =
-        WorkspaceSettings::new(place.path().join("workspaces"), place.path().join("mirrors"), records, author);
+        WorkspaceSettings::new(place.path().join("workspaces"), place.path().join("mirrors"), processes, author);
     checkouts.policy.allow_local = true; // addresses may be paths of this machine
     let orchestrator = OrchestratorBuilder::new(
         Arc::new(InMemory::default()),

@@ -13,13 +13,16 @@ mod state;
 
 use std::process::ExitCode;
 
+use awo_adapters::Keeper;
+
 use crate::cli::{Arguments, Command};
 use crate::{settings, telemetry};
 
 /// Runs a command; its exit code.
-pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow::Result<ExitCode> {
     let common = arguments.common;
-    let settings = settings::load(&common, |name| std::env::var_os(name))?;
+    let mut settings = settings::load(&common, |name| std::env::var_os(name))?;
+    settings.keeper = keeper;
     let usual = match arguments.command {
         Command::Serve(_) => "info",
         // They run orders, and what goes wrong with these is told by nobody else.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use awo_adapters::Keeper;
 use config::{Config, ConfigError, File, FileFormat};
 use serde::Deserialize;
 use steps::{Steps, Waiting};
@@ -99,6 +100,9 @@ pub(crate) struct Settings {
     pub(crate) steps: Steps,
     #[serde(default)]
     pub(crate) waiting: Waiting,
+    /// Through whom agents and git are started; found out by `main`, not set.
+    #[serde(skip)]
+    pub(crate) keeper: Option<Keeper>,
 }
 
 /// Where state lives.

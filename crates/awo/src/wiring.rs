@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use awo_adapters::{
-    Author, ClaudeConfig, ClaudeExecutor, GitSandboxes, LocalForge, ProcessRecords, PromptFiles, Redirect, Redirects,
+    Author, ClaudeConfig, ClaudeExecutor, GitSandboxes, LocalForge, Processes, PromptFiles, Redirect, Redirects,
     ScriptedAgent, SpillFiles, WorkspaceSettings, claude_environment,
 };
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
@@ -49,7 +49,7 @@ pub(crate) struct Store {
 pub(crate) async fn open_store(settings: &Settings, holder: &str) -> anyhow::Result<Store> {
     let lock = open_files(settings, holder)?;
     // Alone with the directory: what an earlier life left running ends before its files go.
-    match process_records(settings).end_left_over().await {
+    match processes(settings).end_left_over().await {
         Ok(0) => {}
         Ok(ended) => info!(ended, "left_over_processes_ended"),
         Err(error) => warn!(%error, "left_over_processes_not_ended"),
@@ -72,8 +72,9 @@ pub(crate) fn open_files(settings: &Settings, holder: &str) -> anyhow::Result<Fi
     })
 }
 
-fn process_records(settings: &Settings) -> ProcessRecords {
-    ProcessRecords::new(settings.data_dir.join("processes"))
+/// The processes of the data directory.
+fn processes(settings: &Settings) -> Processes {
+    Processes::of(&settings.data_dir, settings.keeper.clone())
 }
 
 /// Removes what executions of an earlier life left: homes with copies of logins, unfinished transcripts.
@@ -124,11 +125,11 @@ pub(crate) fn holder(settings: &Settings) -> anyhow::Result<Option<Holder>> {
 pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateRepository>) -> anyhow::Result<Orchestrator> {
     let prompts = PromptFiles::new(settings.commands_dir.clone())
         .map_err(|error| coded(BAD_INPUT, format!("{:#}", anyhow::Error::new(error))))?;
-    let records = Arc::new(process_records(settings));
+    let processes = Arc::new(processes(settings));
     let author = Author { name: settings.git.author_name.clone(), email: settings.git.author_email.clone() };
     // Beside the journals, wherever the checkouts are: they may lie in a temporary directory.
     let mirrors = settings.data_dir.join("mirrors");
-    let mut workspaces = WorkspaceSettings::new(settings.workspaces_dir(), mirrors, Arc::clone(&records), author);
+    let mut workspaces = WorkspaceSettings::new(settings.workspaces_dir(), mirrors, Arc::clone(&processes), author);
     // Only loopback is served, so whoever asks can read this machine's files anyway.
     workspaces.policy.allow_local = true;
     let redirects = settings.git.redirect.iter().map(|r| Redirect { from: r.from.clone(), to: r.to.clone() });
@@ -154,7 +155,7 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
         Backend::Memory => builder.with_log(Arc::new(InMemoryOrderLog::default())),
     };
     let orchestrator = builder
-        .with_agent("claude", Arc::new(ClaudeExecutor::new(claude(settings), records)))
+        .with_agent("claude", Arc::new(ClaudeExecutor::new(claude(settings), processes)))
         .with_agent("scripted", Arc::new(ScriptedAgent::demo()))
         .with_settings(engine_settings(settings)?)
         .build();

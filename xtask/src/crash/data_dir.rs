@@ -5,8 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What stands in a data directory.
-const DIRECTORIES: [&str; 8] =
-    ["orders", "artifacts", "logs", "catalog", "workspaces", "mirrors", "processes", "agents"];
+const DIRECTORIES: [&str; 7] = ["orders", "artifacts", "logs", "catalog", "workspaces", "mirrors", "agents"];
 /// What stands in the catalog.
 const CATALOG: [&str; 4] = ["repositories.json", "keys.json", "audit.jsonl", "audit.1.jsonl"];
 
@@ -119,7 +118,7 @@ mod tests {
         ] {
             assert!(!left(&file.replace("ID", ID), false), "{file}");
         }
-        for directory in ["workspaces", "mirrors", "processes", "artifacts/ef/ID", "orders/ab", "logs/ab", "catalog"] {
+        for directory in ["workspaces", "mirrors", "artifacts/ef/ID", "orders/ab", "logs/ab", "catalog"] {
             assert!(!left(&directory.replace("ID", ID), true), "{directory}");
         }
     }
@@ -155,6 +154,7 @@ mod tests {
             "mirrors/ID.git",
             "agents/homes/ID",
             "tmp",
+            "processes",
             "orders/tmp",
             "artifacts/ab/ID",
         ] {

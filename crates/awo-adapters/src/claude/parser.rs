@@ -97,6 +97,10 @@ impl ClaudeParser {
                 let time = limits.silence.unwrap_or_default().as_secs_f64();
                 return fail(FailureCode::AgentSilent, format!("claude was stopped after {time} s of silence"));
             }
+            EndCause::OutputLimit => {
+                let bytes = limits.max_output;
+                return fail(FailureCode::AgentBudget, format!("claude was stopped after {bytes} bytes of output"));
+            }
         }
         let Some(last) = &self.last else {
             return Err(self.without_result(end));

@@ -7,12 +7,11 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_models::OrderId;
-use tokio::process::Command;
-
 use super::error::{self, GitError};
 use super::run::{self, Limit};
-use crate::{ProcessRecords, find_program};
+use crate::process::{Input, Start};
+use crate::{Processes, find_program};
+use awo_models::OrderId;
 
 /// Output of commands that print little.
 const SMALL: usize = 64 * 1024;
@@ -35,8 +34,8 @@ pub(crate) struct Git {
     pub(crate) directory: PathBuf,
     /// How long one run may take.
     pub(crate) deadline: Duration,
-    /// Where its processes are recorded.
-    pub(crate) records: Option<(Arc<ProcessRecords>, OrderId)>,
+    /// Who its processes belong to.
+    pub(crate) owner: Option<(Arc<Processes>, OrderId)>,
 }
 
 impl Git {
@@ -112,26 +111,23 @@ impl GitCommand<'_> {
         self
     }
 
-    /// Runs it to its end. Dropping the future kills its process group.
+    /// Runs it to its end. Dropping the future has it killed.
     pub(crate) async fn run(self) -> Result<GitOutput, GitError> {
         if !self.git.program.is_absolute() {
             // The operating system would look for it again, from the checkout.
             return Err(GitError::Missing { program: self.git.program.clone() });
         }
-        let mut command = Command::new(&self.git.program);
-        for setting in self.git.settings {
-            command.args(["-c", setting]);
-        }
-        command
-            .arg(self.name)
-            .args(&self.arguments)
-            .env_clear()
-            .envs(self.git.environment.iter().map(|(name, value)| (name, value)))
-            .envs(self.variables)
-            .current_dir(&self.git.directory)
-            .stdin(self.input.map_or_else(Stdio::null, Stdio::from))
-            .stdout(self.output.map_or_else(Stdio::piped, Stdio::from));
-        let output = run::run(command, self.name, self.git, self.limit).await?;
+        let settings = self.git.settings.iter().flat_map(|setting| ["-c", setting]).map(OsString::from);
+        let variables = self.variables.into_iter().map(|(name, value)| (name.into(), value));
+        let start = Start {
+            program: self.git.program.clone(),
+            args: settings.chain([self.name.into()]).chain(self.arguments).collect(),
+            env: self.git.environment.iter().cloned().chain(variables).collect(),
+            working_dir: self.git.directory.clone(),
+            stdin: self.input.map_or(Input::Nothing, Input::File),
+            stdout: self.output.map_or_else(Stdio::piped, Stdio::from),
+        };
+        let output = run::run(start, self.name, self.git, self.limit).await?;
         if self.accepted.contains(&output.code) { Ok(output) } else { Err(GitError::failed(self.name, &output)) }
     }
 }

@@ -36,7 +36,7 @@ pub async fn git_version(program: &Path, search_path: &OsStr) -> Result<GitVersi
         settings: &[],
         directory: PathBuf::from("/"),
         deadline: Duration::from_secs(10),
-        records: None,
+        owner: None,
     };
     let output = git.command("version").run().await?;
     let said = output.text();

@@ -1,42 +1,41 @@
-//! Owns the life of one child process, from its start until nothing of its group is left.
+//! Owns the life of one agent program, from its start until nothing of it is left.
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::pin::pin;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, Command};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::group::{Group, ended};
+use super::child::{Child, Control, Ending, Input, NotStarted, Start};
 use super::lines::Line;
 use super::output::{Output, Tail};
 use super::stop::{Rung, Stop};
 use super::transcript::Transcript;
-use super::{EndCause, Exit, Invocation, RunEnd, RunError, RunLimits};
+use super::{EndCause, Invocation, RunEnd, RunError, RunLimits};
 
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;
-/// How long output is still read after the child ended, when somebody else holds its pipes open.
+/// How long output is still read after the program ended, when somebody else holds its pipes open.
 const DRAIN: Duration = Duration::from_millis(500);
-/// How long the kernel is given to end a killed child, before we go on without knowing its exit.
-const KILL_GRACE: Duration = Duration::from_secs(5);
+/// How long the kernel is given to end a killed program, before its pipes are let go.
+const KILL_GRACE: Duration = Duration::from_secs(2);
 
-/// Runs a program to its end, in a process group of its own, and hands on its stdout line by line.
+/// Runs a program to its end, and all that it started, and hands on its stdout line by line.
 ///
-/// `spawned` is told the process as soon as it runs; what it answers is kept until the group has been killed.
+/// `spawned` is told the process as soon as it runs; what it answers is kept until all of it has been killed.
 /// Output, as far as [`RunLimits::max_transcript`], also goes to `transcript`. The invocation's secrets are replaced by
 /// their names before anything is done with it.
 ///
 /// # Cancellation
-/// When `cancel` fires or a time is over, the program is interrupted, then its group terminated, then killed, with a
-/// grace between each. Dropping the future kills the group at once.
+/// When `cancel` fires or a limit is reached, the program is interrupted, then its group terminated, then all of it is
+/// killed, with a grace between each. Dropping the future has it all killed.
 pub async fn run(
-    invocation: Invocation,
+    mut invocation: Invocation,
     limits: &RunLimits,
     transcript: Option<&Path>,
     cancel: &CancellationToken,
@@ -46,124 +45,154 @@ pub async fn run(
     let copy = Transcript::create(transcript)
         .await
         .map_err(|source| RunError::Transcript { path: transcript.unwrap_or(Path::new("")).to_owned(), source })?;
-    // Locals are dropped in reverse: the group is killed, then its record goes, then the child is reaped.
-    let mut child = start(&invocation)?;
+    let (secrets, input) = (std::mem::take(&mut invocation.secrets), std::mem::take(&mut invocation.stdin));
+    let stdin = if input.is_empty() { Input::Nothing } else { Input::Pipe };
+    let Child { pid, stdin, stdout, stderr, control, mut ending } = start(invocation, stdin).await?;
+    // Locals are dropped in reverse: all is killed, then its record goes, then the child is reaped.
     let _record;
-    let pid = child.id().unwrap_or_default();
-    let mut group = Group::of(pid).ok_or_else(|| RunError::Start {
-        program: invocation.program,
-        source: io::Error::other("it has no process number"),
-    })?;
+    let mut control = control;
     _record = spawned(pid).map_err(|source| RunError::Untracked { pid, source })?;
 
-    let mut output = Output::new(copy, limits, invocation.secrets.clone(), on_line);
-    let mut errors = Tail::new(invocation.secrets);
-    let cause = attend(&mut child, &mut group, invocation.stdin, limits, cancel, &mut output, &mut errors).await;
-    let dropped_bytes = output.finish().await;
-    let exit = match timeout(KILL_GRACE, child.wait()).await {
-        Ok(Ok(status)) => exit_of(status),
-        // It was killed, and will end when the kernel lets go of it.
-        Ok(Err(_)) | Err(_) => Exit::Signalled(rustix::process::Signal::KILL.as_raw()),
+    let mut streams = Streams {
+        stdout,
+        stderr,
+        read: 0,
+        last_sign: Instant::now(),
+        output: Output::new(copy, limits, secrets.clone(), on_line),
+        errors: Tail::new(secrets),
     };
-    group.gone().await;
+    let feed = feed(stdin, input);
+    let cause = attend(&mut streams, &mut control, &mut ending, feed, limits, cancel).await;
+    // Whoever holds the pipes still does not hold us.
+    let Streams { output, errors, .. } = streams;
+    let dropped_bytes = output.finish().await;
+    let exit = ending.gone(&control).await;
     Ok(RunEnd { exit, cause, stderr_tail: errors.into_text(), dropped_bytes })
 }
 
-fn start(invocation: &Invocation) -> Result<Child, RunError> {
-    if !invocation.working_dir.is_dir() {
-        return Err(RunError::WorkingDir { path: invocation.working_dir.clone() });
+async fn start(invocation: Invocation, stdin: Input) -> Result<Child, RunError> {
+    let Invocation { program, args, env, working_dir, custody, .. } = invocation;
+    if !working_dir.is_dir() {
+        return Err(RunError::WorkingDir { path: working_dir });
     }
-    Command::new(&invocation.program)
-        .args(&invocation.args)
-        .env_clear()
-        .envs(&invocation.env)
-        .current_dir(&invocation.working_dir)
-        .stdin(if invocation.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|source| RunError::Start { program: invocation.program.clone(), source })
+    let start = Start {
+        program: program.clone(),
+        args,
+        env: env.into_iter().collect(),
+        working_dir,
+        stdin,
+        stdout: Stdio::piped(),
+    };
+    Child::start(start, &custody).await.map_err(|error| match error {
+        NotStarted::Program(source) => RunError::Start { program, source },
+        NotStarted::Keeper(source) => {
+            let keeper = custody.keeper.map(|keeper| keeper.program().to_owned()).unwrap_or_default();
+            RunError::Keeper { keeper, program, source }
+        }
+    })
 }
 
-/// Feeds and reads the child until it has ended and its group has been killed, and stops it when it must.
+/// What a program writes, and what becomes of it.
+struct Streams<'a> {
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    /// Bytes that were read of both.
+    read: u64,
+    /// When the last of them were.
+    last_sign: Instant,
+    output: Output<'a>,
+    errors: Tail,
+}
+
+impl Streams<'_> {
+    fn are_open(&self) -> bool {
+        self.stdout.is_some() || self.stderr.is_some()
+    }
+
+    fn note(&mut self, count: usize) {
+        self.read += count as u64;
+        self.last_sign = Instant::now();
+    }
+}
+
+/// Feeds and reads the program until it has ended and all of it has been killed, and stops it when it must.
 async fn attend(
-    child: &mut Child,
-    group: &mut Group,
-    input: Vec<u8>,
+    streams: &mut Streams<'_>,
+    control: &mut Control,
+    ending: &mut Ending,
+    feed: impl Future<Output = ()>,
     limits: &RunLimits,
     cancel: &CancellationToken,
-    output: &mut Output<'_>,
-    errors: &mut Tail,
 ) -> EndCause {
-    let mut stdout = child.stdout.take();
-    let mut stderr = child.stderr.take();
-    let mut feed = pin!(feed(child.stdin.take(), input));
-    let mut leader = pin!(ended(child));
+    let mut feed = pin!(feed);
+    let mut end = pin!(ending.ended());
     let mut stdout_piece = vec![0; PIECE];
     let mut stderr_piece = vec![0; PIECE];
 
     let started = Instant::now();
-    let mut last_sign = started;
     let mut stop: Option<Stop> = None;
     let (mut feeding, mut running) = (true, true);
     let mut drain_until = None;
-    while running || stdout.is_some() || stderr.is_some() {
+    while running || streams.are_open() {
+        if running && stop.is_none() && streams.read > limits.max_output {
+            control.interrupt();
+            stop = Some(Stop::begin(EndCause::OutputLimit, Instant::now(), limits));
+        }
         let wake = match (&drain_until, &stop) {
             (Some(until), _) => *until,
             (None, Some(stop)) => stop.until,
-            (None, None) => Stop::due(started, last_sign, limits).0,
+            (None, None) => Stop::due(started, streams.last_sign, limits).0,
         };
         tokio::select! {
-            _ = &mut leader, if running => {
+            () = &mut end, if running => {
                 running = false;
                 drain_until = Some(Instant::now() + DRAIN);
-                // What is left of the group would outlive its leader, and may hold the pipes.
-                group.kill();
+                // What is left would outlive the program, and may hold the pipes.
+                control.kill();
             }
             () = cancel.cancelled(), if running && stop.is_none() => {
-                group.interrupt();
+                control.interrupt();
                 stop = Some(Stop::begin(EndCause::Cancelled, Instant::now(), limits));
             }
             () = sleep_until(wake) => match &mut stop {
                 _ if drain_until.is_some() => break,
                 None => {
-                    group.interrupt();
-                    let cause = Stop::due(started, last_sign, limits).1;
+                    control.interrupt();
+                    let cause = Stop::due(started, streams.last_sign, limits).1;
                     stop = Some(Stop::begin(cause, Instant::now(), limits));
                 }
                 Some(stop) => match stop.climb(Instant::now(), limits) {
-                    Rung::Interrupt => group.interrupt(),
-                    Rung::Terminate => group.terminate(),
+                    Rung::Interrupt => control.interrupt(),
+                    Rung::Terminate => control.terminate(),
                     Rung::Kill => {
-                        group.kill();
+                        control.kill();
                         drain_until = Some(Instant::now() + KILL_GRACE);
                     }
                 },
             },
             () = &mut feed, if feeding => feeding = false,
-            read = read(&mut stdout, &mut stdout_piece), if stdout.is_some() => match read {
-                0 => stdout = None,
+            read = read(&mut streams.stdout, &mut stdout_piece), if streams.stdout.is_some() => match read {
+                0 => streams.stdout = None,
                 count => {
-                    last_sign = Instant::now();
-                    output.push(&stdout_piece[..count]).await;
+                    streams.note(count);
+                    // Nothing more is read meanwhile: a program that writes faster waits.
+                    streams.output.push(&stdout_piece[..count]).await;
                 }
             },
-            read = read(&mut stderr, &mut stderr_piece), if stderr.is_some() => match read {
-                0 => stderr = None,
+            read = read(&mut streams.stderr, &mut stderr_piece), if streams.stderr.is_some() => match read {
+                0 => streams.stderr = None,
                 count => {
-                    last_sign = Instant::now();
-                    errors.push(&stderr_piece[..count]);
+                    streams.note(count);
+                    streams.errors.push(&stderr_piece[..count]);
                 }
             },
         }
     }
-    group.kill();
+    control.kill();
     stop.map_or(EndCause::Own, |stop| stop.cause)
 }
 
-/// Writes all input, as fast as the child takes it. A child that takes none of it is free not to.
+/// Writes all input, as fast as the program takes it. One that takes none of it is free not to.
 async fn feed(pipe: Option<ChildStdin>, input: Vec<u8>) {
     if let Some(mut pipe) = pipe {
         let _ = pipe.write_all(&input).await;
@@ -175,12 +204,5 @@ async fn read<R: tokio::io::AsyncRead + Unpin>(pipe: &mut Option<R>, piece: &mut
     match pipe {
         Some(pipe) => pipe.read(piece).await.unwrap_or(0),
         None => 0,
-    }
-}
-
-fn exit_of(status: ExitStatus) -> Exit {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Exit::Exited(code),
-        (None, signal) => Exit::Signalled(signal.unwrap_or_default()),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use awo_adapters::{ClaudeConfig, ClaudeExecutor, NoTracking, ProcessTracker, PromptFiles};
+use awo_adapters::{ClaudeConfig, ClaudeExecutor, Custody, NoTracking, ProcessTracker, PromptFiles};
 use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest, AgentSession, ProgressSink, PromptSource};
 use awo_models::{AgentName, FailureCode, OrderId, StepName};
 use awo_testkit::programs;
@@ -280,6 +280,10 @@ impl CancelsWhenSpawned {
 }
 
 impl ProcessTracker for CancelsWhenSpawned {
+    fn custody(&self, _order: OrderId) -> Custody {
+        Custody::default()
+    }
+
     fn track(&self, _order: OrderId, _pid: u32) -> std::io::Result<Box<dyn Send>> {
         *self.tracked.lock().unwrap() += 1;
         self.cancel.cancel();

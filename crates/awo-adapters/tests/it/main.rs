@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod claude;
+#[cfg(target_os = "linux")]
+mod keeper;
 mod process;
 mod prompts;
 mod real_agents;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use awo_adapters::{EndCause, Exit, Invocation, Line, RunEnd, RunError, RunLimits, Secrets, run};
+use awo_adapters::{Custody, EndCause, Exit, Invocation, Line, RunEnd, RunError, RunLimits, Secrets, run};
 use awo_testkit::programs;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,7 @@ impl Case {
                 working_dir: std::env::temp_dir(),
                 stdin: Vec::new(),
                 secrets: Secrets::default(),
+                custody: Custody::default(),
             },
             limits: RunLimits {
                 wall: LONG,
@@ -147,13 +148,13 @@ async fn cancel_ends_a_whole_group_that_ignores_requests() {
 }
 
 #[tokio::test]
-async fn a_stopped_program_is_ended_too() {
+async fn a_stopped_program_is_let_go_on_so_that_it_hears_the_request() {
     // Its child says so when it has stopped.
     let says = "(until grep -q '^State:.T' /proc/$$/status; do :; done; echo $$) & kill -STOP $$";
     let mut case = Case::shell(says);
     case.cancel_on_line = true;
     let (end, lines) = case.run().await;
-    assert_eq!((end.cause, end.exit), (EndCause::Cancelled, Exit::Signalled(9)));
+    assert_eq!((end.cause, end.exit), (EndCause::Cancelled, Exit::Signalled(2)));
     assert!(!runs(pids(&lines[0])[0]));
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use awo_adapters::{AddressPolicy, Author, GitSandboxes, ProcessRecords, Redirect, Redirects, WorkspaceSettings};
+use awo_adapters::{AddressPolicy, Author, GitSandboxes, Processes, Redirect, Redirects, WorkspaceSettings};
 use awo_engine::ports::{FileKind, Sandbox, SandboxProvider as _, SandboxRequest};
 use awo_models::{Failure, FailureCode, Isolation, OrderId, SandboxType};
 use awo_testkit::repository::FixtureRepository;
@@ -26,11 +26,11 @@ impl Setting {
 
     pub(crate) fn with(remote: FixtureRepository, change: impl FnOnce(&mut WorkspaceSettings)) -> Self {
         let place = tempfile::tempdir().unwrap();
-        let records = Arc::new(ProcessRecords::new(place.path().join("processes")));
+        let processes = Arc::new(Processes::of(place.path(), None));
         let author = Author { name: "awo".into(), email: "awo@example.org".into() };
         // A space, as people have them in the names of their directories.
         let (root, mirrors) = (place.path().join("work spaces"), place.path().join("mirr ors"));
-        let mut settings = WorkspaceSettings::new(root, mirrors, records, author);
+        let mut settings = WorkspaceSettings::new(root, mirrors, processes, author);
         settings.policy.allow_local = true;
         change(&mut settings);
         Self { provider: GitSandboxes::new(settings), place, remote }

@@ -20,11 +20,11 @@ pub use progress::{AgentProgress, ProgressSink};
 /// # Contract
 /// - *Ends in time*: returns within `timeout` and the grace the program is given to stop, whatever the program does.
 /// - *Truth*: `answer` is `Ok` only if the program ended by itself, without error, with a final answer.
-/// - *Leaves nothing*: when it returns, no process of the program's group runs any more.
+/// - *Leaves nothing*: when it returns, nothing that the program started runs any more, as far as it can be reached.
 ///
 /// # Cancellation
 /// When `cancel` fires the program is asked to stop, then made to; the answer is then a failure with code `cancelled`.
-/// Dropping the future kills the program's process group too, without the grace.
+/// Dropping the future has all of it killed too, without the grace.
 ///
 /// ```
 /// use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest};

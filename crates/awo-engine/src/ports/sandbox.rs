@@ -91,7 +91,7 @@ pub trait SandboxProvider: Debug + Send + Sync {
     /// Bytes that the checkout of an order takes, and what was kept of it; 0 if there is nothing.
     async fn size(&self, order: OrderId) -> Result<u64, Failure>;
 
-    /// Ends whatever an earlier life of this program left running for the order; how many process groups that were.
+    /// Ends whatever an earlier life of this program left running for the order; how many processes that were.
     async fn end_processes(&self, order: OrderId) -> Result<usize, Failure>;
 
     /// Removes the checkout and all that was kept of it. No error if there is none.

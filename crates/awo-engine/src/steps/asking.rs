@@ -148,7 +148,8 @@ pub(super) async fn ask(
             Ok(Asked::Answer(answer))
         }
         Err(failure) if lost && context.live.stopped().is_none() => {
-            report.tries.push(Try::new(failure.code, failure.message, took));
+            let message = format!("its session could not go on: {}", failure.message);
+            report.tries.push(Try::new(failure.code, message, took));
             report.goes_on_in = None;
             Ok(Asked::SessionLost)
         }

@@ -23,6 +23,7 @@ struct Finding {
 pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let findings = [
         git().await,
+        keeper(settings).await,
         claude(settings).await,
         permissions(settings),
         directory("data", &settings.data_dir, "--data-dir"),
@@ -57,6 +58,26 @@ async fn git() -> Finding {
     });
     let cure = if good { String::new() } else { "install git 2.30 or newer".into() };
     Finding { thing: "git", found: version.unwrap_or_else(|| "not found".into()), good, cure }
+}
+
+/// What sees to it that nothing outlives its step, or this program.
+async fn keeper(settings: &Settings) -> Finding {
+    let thing = "keeper";
+    let Some(keeper) = &settings.keeper else {
+        let found = "this system has none: what an agent starts in a session of its own can outlive it".into();
+        return Finding { thing, found, good: true, cure: String::new() };
+    };
+    match keeper.check().await {
+        Ok(()) => {
+            let found = "whatever an agent starts ends with its step, or with awo".into();
+            Finding { thing, found, good: true, cure: String::new() }
+        }
+        Err(error) => {
+            let found = format!("cannot be started: {error}");
+            let cure = format!("awo must be able to run {} again", keeper.program().display());
+            Finding { thing, found, good: false, cure }
+        }
+    }
 }
 
 async fn claude(settings: &Settings) -> Finding {

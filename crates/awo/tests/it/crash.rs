@@ -15,7 +15,7 @@ fn a_killed_server_loses_no_step_and_the_next_one_goes_on(#[values(1, 2, 3, 4, 5
     let orphan = setting.at_work(role, 1).process;
     assert_eq!(steps(&server, &id).len(), done);
     server.kill();
-    assert!(group_runs(orphan), "the agent of the killed server runs on, with its child");
+    group_ends(orphan); // nobody tells it to but its keeper
     let read = setting.run(&["steps", &id, "--json"]).expect(0).json();
     assert_eq!(read["steps"].as_array().unwrap().len(), done, "what was saved can be read without a server");
 
@@ -45,6 +45,30 @@ fn a_killed_server_loses_no_step_and_the_next_one_goes_on(#[values(1, 2, 3, 4, 5
     setting.nothing_is_left();
     let branch = order["git_branch_name"].as_str().unwrap();
     assert_eq!(setting.remote.log(branch).len(), 2, "one commit, made once");
+}
+
+/// Nobody is left who could end the agent, until the next server is there.
+#[test]
+fn a_server_that_is_killed_with_its_keepers_leaves_an_agent_that_the_next_one_ends() {
+    let setting = Setting::new();
+    setting.agent.hold("planner");
+    setting.agent.deafen("planner");
+    let mut server = setting.program.serve();
+    let id = setting.create(&server);
+    let orphan = setting.at_work("planner", 1).process;
+    server.freeze();
+    let keepers = server.keepers();
+    assert!(!keepers.is_empty());
+    keepers.into_iter().for_each(awo_testkit::kill);
+    server.kill();
+    assert!(group_runs(orphan), "the agent of the killed server runs on, with its child");
+
+    let server = setting.program.serve();
+    setting.at_work("planner", 2);
+    assert!(!group_runs(orphan), "two agents are in one checkout");
+    setting.agent.release("planner");
+    completed(&server, &id);
+    setting.nothing_is_left();
 }
 
 /// The work was done and nobody was told: it is done again on top, and delivered once.

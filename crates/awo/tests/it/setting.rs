@@ -81,7 +81,7 @@ impl Setting {
     #[track_caller]
     pub(crate) fn nothing_is_left(&self) {
         until("the checkout is gone", || self.workspaces().is_empty());
-        for place in ["mirrors", "processes", "agents/homes", "agents/files"] {
+        for place in ["mirrors", "agents/homes", "agents/files"] {
             let entries = std::fs::read_dir(self.program.data_dir().join(place)).into_iter().flatten();
             let left: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
             assert!(left.is_empty(), "{left:?} is left");

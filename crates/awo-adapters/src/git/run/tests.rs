@@ -1,9 +1,9 @@
 use std::fs;
 
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tempfile::TempDir;
 
 use super::*;
-use crate::process_records::has_members;
 
 /// Name of the script that the shell, in git's stead, is given.
 const SCRIPT: &str = "script";
@@ -19,14 +19,19 @@ fn program(script: &str) -> (TempDir, Git) {
         settings: &[],
         directory: place.path().to_owned(),
         deadline: Duration::from_mins(1),
-        records: None,
+        owner: None,
     };
     (place, git)
 }
 
+fn group(place: &TempDir) -> Pid {
+    let pid = fs::read_to_string(place.path().join("pid")).unwrap();
+    Pid::from_raw(pid.trim().parse().unwrap()).unwrap()
+}
+
 async fn group_ends(place: &TempDir) {
-    let group: i32 = fs::read_to_string(place.path().join("pid")).unwrap().trim().parse().unwrap();
-    while has_members(group) {
+    let group = group(place);
+    while test_kill_process_group(group).is_ok() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -55,8 +60,7 @@ async fn a_survivor_outside_the_group_does_not_hold_the_answer_back() {
     let (place, git) =
         program("setsid sh -c 'echo $$ > pid; exec sleep 600' & while ! test -s pid; do :; done; echo done");
     assert_eq!(git.command(SCRIPT).run().await.unwrap().text(), "done");
-    let survivor = fs::read_to_string(place.path().join("pid")).unwrap();
-    kill_group(survivor.trim().parse().unwrap());
+    kill_process_group(group(&place), Signal::KILL).unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,5 @@
+//! Programs that misbehave, faced with what has to bear them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod runner;
