@@ -25,7 +25,10 @@ pub(crate) async fn claim(
             id: claim_id,
             worker: Arc::clone(&engine.settings.worker),
             now: engine.clock.now(),
-            session_id: engine.new_session_id(&seen.order.spec.agent),
+            session_id: seen
+                .order
+                .next_step(&seen.history)
+                .and_then(|definition| engine.new_session_id(seen.order.spec.agent_of(definition))),
         };
         let claim = plan_claim(&seen, claimant, cannot_run);
         match store_claim(engine, id, &claim).await {

@@ -18,8 +18,10 @@
 //! | which steps there are | `workflows.rs` |
 //! | what may be asked for | `new_order.rs` |
 //! | what is kept of orders that have ended | `retention.rs` |
+//! | what was last seen of the agents | `agent_health.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
 
+mod agent_health;
 mod answers;
 mod branch_name;
 mod chronicle;
@@ -47,6 +49,7 @@ mod work_orders;
 mod workflows;
 mod workspace;
 
+pub use agent_health::AgentStatus;
 pub use awo_state::{
     ArtifactContent, ArtifactStore, BoxError, Change, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog,
     OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,

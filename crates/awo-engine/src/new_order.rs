@@ -118,7 +118,12 @@ impl NewOrder {
             problem("limits.step_timeout_seconds", "must be more than 0 and at most 86400".into());
         }
         let agent = choose_agent(self.agent.as_deref(), engine).map_err(|reason| problem("agent", reason)).ok();
-        let workflow = self.workflow().map_err(|e| problem(e.field, e.message)).unwrap_or_default();
+        let mut workflow = self.workflow().map_err(|e| problem(e.field, e.message)).unwrap_or_default();
+        if self.agent.is_none()
+            && let Err(reason) = assign_agents(&mut workflow, engine)
+        {
+            problem("agent", reason);
+        }
 
         let (Some(agent), true) = (agent, errors.is_empty()) else {
             return Err(errors);
@@ -191,6 +196,20 @@ fn choose_agent(asked: Option<&str>, engine: &Engine) -> Result<String, String> 
         Some(name) => Err(format!("{name:?} is not an agent of this server; there are {}", names())),
         None => Err(format!("is missing, and this server has no default; there are {}", names())),
     }
+}
+
+/// Gives steps the agents that they have here.
+fn assign_agents(workflow: &mut [StepDefinition], engine: &Engine) -> Result<(), String> {
+    for definition in workflow {
+        let Some(name) = engine.settings.step_agents.get(definition.step.as_str()) else {
+            continue;
+        };
+        if !engine.agents.contains_key(name) {
+            return Err(format!("is {name:?} for step `{}`, which is not an agent of this server", definition.step));
+        }
+        definition.agent = Some(name.as_str().into());
+    }
+    Ok(())
 }
 
 /// A cautious subset of what git allows; the checkout checks again.

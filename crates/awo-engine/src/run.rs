@@ -175,7 +175,7 @@ fn begin(engine: &Engine, recorder: &Recorder<'_>, definition: &StepDefinition) 
         agent_name: definition.agent_name.clone(),
         attempt: AgentWorkOrder::next_attempt(recorder.history(), &definition.step),
         started_at: engine.clock.now(),
-        session_id: engine.new_session_id(&recorder.order().spec.agent),
+        session_id: engine.new_session_id(recorder.order().spec.agent_of(definition)),
         before: last_snapshot(recorder.order(), recorder.history()),
     }
 }

@@ -22,9 +22,12 @@ pub(super) async fn ask(
     report: &mut AttemptReport,
 ) -> Result<Arc<str>, Failure> {
     let (order, definition) = (context.order, context.definition);
-    let agent = context.engine.agents.get(&*order.spec.agent).ok_or_else(|| {
-        Failure::new(FailureCode::AgentMissing, format!("this worker has no agent `{}`", order.spec.agent))
-    })?;
+    let name = order.spec.agent_of(definition);
+    let agent = context
+        .engine
+        .agents
+        .get(&**name)
+        .ok_or_else(|| Failure::new(FailureCode::AgentMissing, format!("this worker has no agent `{name}`")))?;
     let timeout = definition.timeout.unwrap_or(order.spec.limits.step_timeout);
     // A session id is used once: the second execution of an attempt lets the program choose.
     let chosen = order.state.current_step.as_ref().filter(|_| answer_number == 1).and_then(|c| c.session_id.clone());
@@ -35,7 +38,8 @@ pub(super) async fn ask(
         attempt: context.attempt,
         prompt,
         working_dir: context.sandbox.working_dir().to_owned(),
-        model: order.spec.model.clone(),
+        // Models have the names of their own agents.
+        model: order.spec.model.clone().filter(|_| *name == order.spec.agent),
         session: AgentSession::New(chosen),
         max_turns: order.spec.limits.max_turns,
         max_cost_nanousd: order.spec.limits.max_cost_nanousd,
@@ -45,7 +49,7 @@ pub(super) async fn ask(
     };
     let (id, begun) = (order.agent_work_order_id, context.engine.clock.monotonic());
     context.engine.note(id, LogLevel::Info, "agent_command_started", |entry| {
-        let entry = entry.with_step(definition.step.clone()).with_field("agent", &*order.spec.agent);
+        let entry = entry.with_step(definition.step.clone()).with_field("agent", &**name);
         entry.with_field("execution", answer_number).with_field("timeout_seconds", timeout.as_secs_f64())
     });
     let executing = agent.execute(request, context.live.token().child_token());

@@ -7,6 +7,7 @@ fn order(attempts: u32) -> AgentWorkOrder {
         agent_name: AgentName::known("agent"),
         prompt: "prompt".into(),
         inputs: Vec::new(),
+        agent: None,
         goal: StepGoal::Report,
         required,
         timeout: None,
