@@ -5,7 +5,9 @@
 //! *Boundary*: no routes, no state backends, and no configuration: the binary reads the environment and passes values.
 
 mod address;
+mod agent;
 mod claude;
+mod codex;
 mod durable;
 mod git;
 mod local_forge;
@@ -18,7 +20,12 @@ mod spill_files;
 mod workspace;
 
 pub use address::{AddressError, AddressPolicy, Redirect, Redirects, RepositoryAddress, Scheme};
-pub use claude::{ClaudeConfig, ClaudeExecutor, claude_environment};
+pub use agent::{
+    AgentCall, AgentDriver, AgentInvocation, AgentOutcome, AgentParser, DriverFacts, Earlier, Keep, LoginFile,
+    ProgramAgent, ProgramConfig, ProgramEnd, Proof, SessionFiles, agent_environment,
+};
+pub use claude::Claude;
+pub use codex::Codex;
 pub use git::{GitError, GitVersion, git_version};
 pub use local_forge::LocalForge;
 pub use process::{

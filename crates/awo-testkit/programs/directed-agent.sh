@@ -8,6 +8,7 @@
 #   fail-ROLE         the call writes the text of the file to stderr and ends with code 3
 #   lengthen-ROLE     the answer has as many lines more as the file says
 set -eu
+if [ "${1-}" = --version ]; then echo '0.0.0-test (stream-json-agent)'; exit 0; fi
 
 here=$(dirname "$0")
 play=$(dirname "$(readlink "$0")")/stream-json-agent.sh

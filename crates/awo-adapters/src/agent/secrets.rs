@@ -1,4 +1,4 @@
-//! Owns the knowledge where `claude`'s secrets are: in its environment and in its login.
+//! Owns the knowledge where a program's secrets are: in its environment and in its login.
 
 use std::ffi::OsString;
 
@@ -35,13 +35,18 @@ fn add(secrets: &mut Secrets, secret: Option<&str>, value: &Value) {
     match (value, secret) {
         (Value::Object(fields), _) => {
             for (name, value) in fields {
-                add(secrets, secret.or(names_a_secret(name).then_some(name)), value);
+                add(secrets, secret.or(names_a_login(name).then_some(name)), value);
             }
         }
         (Value::Array(values), _) => values.iter().for_each(|value| add(secrets, secret, value)),
         (Value::String(text), Some(name)) if text.len() >= SHORTEST_OF_LOGIN => secrets.add(name, text),
         _ => {}
     }
+}
+
+fn names_a_login(name: &str) -> bool {
+    // So some programs call their two tokens.
+    names_a_secret(name) || ["access", "refresh"].contains(&name)
 }
 
 fn names_a_secret(name: &str) -> bool {
@@ -99,13 +104,14 @@ mod tests {
                 "accessToken": "sk-ant-oat-canary-1", "refreshToken": "sk-ant-ort-canary-2",
                 "scopes": ["user:sessions:claude_code"], "subscriptionType": "max",
                 "tokens": [{"of": "somebody-else-entirely", "kind": "short"}],
-            }}),
+            }, "provider": {"access": "canary-access-0001", "refresh": "canary-refresh-0001", "accessible": "for-everybody-here"}}),
         );
         assert_eq!(
             secrets.redact(
-                "sk-ant-oat-canary-1 sk-ant-ort-canary-2 user:sessions:claude_code max somebody-else-entirely short"
+                "sk-ant-oat-canary-1 sk-ant-ort-canary-2 user:sessions:claude_code max somebody-else-entirely short \
+                 canary-access-0001 canary-refresh-0001 for-everybody-here"
             ),
-            "[accessToken] [refreshToken] user:sessions:claude_code max [tokens] short"
+            "[accessToken] [refreshToken] user:sessions:claude_code max [tokens] short [access] [refresh] for-everybody-here"
         );
     }
 }
