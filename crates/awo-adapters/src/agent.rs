@@ -8,6 +8,8 @@ mod config;
 mod driver;
 mod environment;
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod home;
 mod probe;
 #[cfg(test)]
@@ -36,7 +38,9 @@ pub use driver::{
     ProgramEnd, Proof, SessionFiles,
 };
 pub use environment::agent_environment;
-pub(crate) use words::{answered, clip, code_of_status, detail, fail, name, object, status_in, text, without_result};
+pub(crate) use words::{
+    answered, clip, code_of_status, detail, errors, fail, name, object, status_in, text, told, without_result,
+};
 
 use crate::Secrets;
 use crate::process::{Invocation, ProcessTracker, RunError, RunLimits, find_program, search_path};
@@ -167,7 +171,8 @@ impl ProgramAgent {
             return Err(gone("the program cannot go on in a session".to_owned()));
         }
         match sessions.restore(home).await {
-            Ok(0) => Err(gone("nothing was kept of it".to_owned())),
+            // What keeps nothing here keeps its sessions elsewhere.
+            Ok(0) if !self.driver.facts().sessions.is_empty() => Err(gone("nothing was kept of it".to_owned())),
             Ok(_) => Ok(sessions.total(id).await),
             Err(error) => Err(gone(error.to_string())),
         }

@@ -8,9 +8,12 @@ mod address;
 mod agent;
 mod claude;
 mod codex;
+mod command;
 mod durable;
+mod gemini;
 mod git;
 mod local_forge;
+mod opencode;
 mod process;
 mod process_records;
 mod prompts;
@@ -26,8 +29,11 @@ pub use agent::{
 };
 pub use claude::Claude;
 pub use codex::Codex;
+pub use command::{CommandDescription, CommandDriver, LinesFormat, TemplateError};
+pub use gemini::Gemini;
 pub use git::{GitError, GitVersion, git_version};
 pub use local_forge::LocalForge;
+pub use opencode::OpenCode;
 pub use process::{
     EndCause, Exit, Invocation, Line, NoTracking, ProcessTracker, RunEnd, RunError, RunLimits, find_program, run,
 };

@@ -10,7 +10,8 @@ use crate::Secrets;
 /// Shorter strings of a login are kinds and names, not keys.
 const SHORTEST_OF_LOGIN: usize = 16;
 
-/// The secrets of an environment: keys and tokens, and the logins in addresses of proxies and servers.
+/// The secrets of an environment: keys and tokens, the logins in addresses of proxies and servers, and what is in
+/// configurations.
 pub(super) fn of_environment(env: &[(OsString, OsString)]) -> Secrets {
     let mut secrets = Secrets::default();
     for (name, value) in env {
@@ -21,6 +22,12 @@ pub(super) fn of_environment(env: &[(OsString, OsString)]) -> Secrets {
             secrets.add(name, value);
         } else if value.contains("://") || name.to_ascii_lowercase().ends_with("_proxy") {
             secrets.add_login_of_url(name, value);
+        }
+        // A whole configuration may be in a variable, with keys in it.
+        if value.trim_start().starts_with('{')
+            && let Ok(configuration) = serde_json::from_str(value)
+        {
+            add_login(&mut secrets, &configuration);
         }
     }
     secrets
@@ -88,7 +95,9 @@ mod tests {
             ("ANTHROPIC_BASE_URL".into(), "https://you:open-sesame@models.example".into()),
             ("SHORT_TOKEN".into(), "the".into()),
             ("LANG".into(), "C.UTF-8-long".into()),
+            ("CONFIG_CONTENT".into(), r#"{"options":{"apiKey":"canary-of-a-provider","url":"http://plain"}}"#.into()),
         ]);
+        assert_eq!(secrets.redact("canary-of-a-provider at http://plain"), "[apiKey] at http://plain");
         assert_eq!(
             secrets.redact("the key sk-canary-1 in C.UTF-8-long on localhost, pass-word, open-sesame"),
             "the key [ANTHROPIC_API_KEY] in C.UTF-8-long on localhost, [HTTPS_PROXY], [ANTHROPIC_BASE_URL]"

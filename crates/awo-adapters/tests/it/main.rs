@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod claude;
+mod drivers;
 mod process;
 mod prompts;
 mod real_agents;
