@@ -80,7 +80,7 @@ pub(crate) struct Agents {
     #[arg(
         long,
         value_name = "NAME",
-        help = "Agent of orders that name none: claude, codex, scripted, or one of the settings file [env: AWO_AGENT]"
+        help = "Agent of orders that name none: claude, codex, gemini, opencode, scripted, or one of the settings file [env: AWO_AGENT]"
     )]
     pub(crate) agent: Option<String>,
     /// Let the agent use its tools without asking. Without walls around it, it can do what your account can do.

@@ -20,7 +20,7 @@ use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-const VARIABLES: [(&str, &str); 36] = [
+const VARIABLES: [(&str, &str); 40] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_STATE", "state"),
@@ -47,6 +47,10 @@ const VARIABLES: [(&str, &str); 36] = [
     ("AWO_CLAUDE_MODEL", "agents.claude.model"),
     ("AWO_CODEX_PATH", "agents.codex.path"),
     ("AWO_CODEX_MODEL", "agents.codex.model"),
+    ("AWO_GEMINI_PATH", "agents.gemini.path"),
+    ("AWO_GEMINI_MODEL", "agents.gemini.model"),
+    ("AWO_OPENCODE_PATH", "agents.opencode.path"),
+    ("AWO_OPENCODE_MODEL", "agents.opencode.model"),
     ("CLAUDE_CLI_PATH", "agents.claude.path"),
     ("CLAUDE_CLI_MODEL", "agents.claude.model"),
     ("CLAUDE_CLI_MAX_TURNS", "agents.claude.max_turns"),
@@ -209,7 +213,7 @@ impl Settings {
 
     /// Names of all agents.
     pub(crate) fn agent_names(&self) -> BTreeSet<&str> {
-        let kinds = Kind::ALL.iter().map(|kind| kind.name());
+        let kinds = Kind::BUILT_IN.iter().map(|kind| kind.name());
         self.agents.keys().map(String::as_str).chain(kinds).chain([SCRIPTED]).collect()
     }
 
@@ -461,6 +465,32 @@ mod tests {
             ("[agents.claude]\nmax_turns = 0", &[], "at least one turn"),
             ("[agents.claude]\nturns = 1", &[], "turns"),
             ("", &[("CLAUDE_CLI_MAX_TURNS", "many")], "CLAUDE_CLI_MAX_TURNS"),
+            ("[agents.mine]\nkind = 'command'\nprompt = 'stdin'", &[], "name the program"),
+            ("[agents.mine]\nkind = 'command'\npath = 'x'", &[], "agents.mine.prompt is missing"),
+            ("[agents.mine]\nkind = 'command'\npath = 'x'\nprompt = 'file'", &[], "the prompt goes nowhere"),
+            (
+                "[agents.mine]\nkind = 'command'\npath = 'x'\nprompt = 'stdin'\nargs = ['{prompt}']",
+                &[],
+                "{prompt} in the arguments means nothing",
+            ),
+            (
+                "[agents.mine]\nkind = 'command'\npath = 'x'\nprompt = 'stdin'\nlines = { kind = 'type' }",
+                &[],
+                "result_kind",
+            ),
+            (
+                "[agents.mine]\nkind = 'command'\npath = 'x'\nprompt = 'stdin'\n\
+                 lines = { kind = 'type', result_kind = 'end' }",
+                &[],
+                "finds no answer",
+            ),
+            (
+                "[agents.mine]\nkind = 'command'\npath = 'x'\nprompt = 'stdin'\n\
+                 session_files = [{ below = '../x', ending = '.db' }]",
+                &[],
+                "below the home",
+            ),
+            ("[agents.codex]\nkeys = ['X']", &[], "agents.codex.keys is for kind"),
             ("[step_agents]\ndeploy = 'claude'", &[], "there is no such step"),
             ("[step_agents]\nplan = 'cursor'", &[], "add a table [agents.cursor]"),
         ] {

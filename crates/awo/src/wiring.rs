@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use awo_adapters::{
-    AgentDriver, Author, Claude, Codex, GitSandboxes, LocalForge, ProcessRecords, ProcessTracker, ProgramAgent,
-    ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, WorkspaceSettings, agent_environment,
+    AgentDriver, Author, Claude, Codex, Gemini, GitSandboxes, LocalForge, OpenCode, ProcessRecords, ProcessTracker,
+    ProgramAgent, ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, WorkspaceSettings,
+    agent_environment,
 };
 use awo_engine::ports::AgentExecutor;
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
@@ -183,9 +184,13 @@ fn program_agent(settings: &Settings, name: &str, tracker: Arc<dyn ProcessTracke
 }
 
 fn driver(settings: &Settings, name: &str) -> anyhow::Result<Arc<dyn AgentDriver>> {
-    Ok(match kind_of(name, settings.agents.get(name)).map_err(|reason| coded(BAD_INPUT, reason))? {
+    let refused = |reason| coded(BAD_INPUT, reason);
+    Ok(match kind_of(name, settings.agents.get(name)).map_err(refused)? {
         Kind::Claude => Arc::new(Claude),
         Kind::Codex => Arc::new(Codex),
+        Kind::Gemini => Arc::new(Gemini),
+        Kind::OpenCode => Arc::new(OpenCode),
+        Kind::Command => Arc::new(settings.agent(name).command(name).map_err(refused)?),
     })
 }
 
@@ -198,12 +203,17 @@ pub(crate) fn program_config(settings: &Settings, name: &str, driver: &dyn Agent
     config.program_setting = match name {
         "claude" => "CLAUDE_CLI_PATH".to_owned(),
         "codex" => "AWO_CODEX_PATH".to_owned(),
+        "gemini" => "AWO_GEMINI_PATH".to_owned(),
+        "opencode" => "AWO_OPENCODE_PATH".to_owned(),
         _ => format!("agents.{name}.path"),
     };
     config.model = agent.model;
     config.max_turns = agent.max_turns;
     config.skip_permissions = agent.skip_permissions;
-    config.more_arguments = agent.args.into_iter().map(Into::into).collect();
+    // Those of a described program are its driver's.
+    if agent.kind != Some(Kind::Command) {
+        config.more_arguments = agent.args.into_iter().map(Into::into).collect();
+    }
     config.passed_env = agent_environment(driver, &agent.env, |name| std::env::var_os(name));
     config.credentials_from = std::env::var_os("HOME").map(Into::into);
     config.silence = settings.silence_timeout();
