@@ -14,7 +14,7 @@ use crate::agent::{
 };
 use parser::OpenCodeParser;
 
-/// OpenCode, without its screen. It names its sessions itself, and knows no limits.
+/// `opencode`, without its screen. It names its sessions itself, and knows no limits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenCode;
 

@@ -95,7 +95,9 @@ mod tests {
 
     fn passed(max_turns: u64, max_cost: u64, story: &[AgentProgress]) -> Option<Cap> {
         let mut caps = Caps { max_turns: Some(max_turns), max_cost: Some(max_cost), ..Caps::default() };
-        story.iter().for_each(|progress| caps.count(progress));
+        for progress in story {
+            caps.count(progress);
+        }
         caps.passed()
     }
 

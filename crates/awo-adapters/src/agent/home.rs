@@ -115,7 +115,7 @@ fn copy_login(from: &Path, to: &Path, login: &LoginFile, secrets: &mut Secrets) 
             write_below(to, &login.path, &bytes)
         }
         Keep::Fields(fields) => {
-            let mut kept = read.ok().and_then(|read| as_object(read)).unwrap_or_default();
+            let mut kept = read.ok().and_then(as_object).unwrap_or_default();
             kept.retain(|name, _| fields.contains(name));
             let kept = Value::Object(kept);
             secrets::add_login(secrets, &kept);

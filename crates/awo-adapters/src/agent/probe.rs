@@ -1,6 +1,5 @@
 //! Owns the look at an agent program that is not at work: whether it is there, which version, and whether it is logged in.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -90,6 +89,8 @@ async fn version(agent: &ProgramAgent, program: &Path) -> Result<String, String>
         }
     };
     let nobody_cancels = CancellationToken::new();
+    // A look is over in seconds, and is not worth a record.
+    let untracked = |_pid| Ok(Box::new(()) as Box<dyn Send>);
     let end = run(invocation, &limits, None, &nobody_cancels, &untracked, &mut on_line).await;
     let end = end.map_err(|error| super::chain(&error))?;
     home.remove().await;
@@ -106,9 +107,4 @@ async fn version(agent: &ProgramAgent, program: &Path) -> Result<String, String>
         }
         _ => Err(format!("it did not end within {} s", VERSION_TIME.as_secs())),
     }
-}
-
-/// A look is over in seconds, and is not worth a record.
-fn untracked(_pid: u32) -> io::Result<Box<dyn Send>> {
-    Ok(Box::new(()))
 }

@@ -56,7 +56,8 @@ impl Case {
     /// How the program is started: its arguments, what is added to its environment, and the files of its home.
     pub(crate) fn command_line(&self, driver: &dyn AgentDriver) -> String {
         let invocation = driver.invocation(&self.call()).expect("a call that can be made");
-        let mut told: String = invocation.args.iter().map(|argument| format!("{} ", argument.display())).collect();
+        let words: Vec<_> = invocation.args.iter().map(|argument| argument.display().to_string()).collect();
+        let mut told = words.join(" ");
         told.push('\n');
         for (name, value) in &invocation.env {
             writeln!(told, "  {}={}", name.display(), value.display()).unwrap();

@@ -1,5 +1,6 @@
 //! Owns the phrases and small readings that all drivers share.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use awo_models::{Failure, FailureCode};
@@ -51,7 +52,7 @@ pub(crate) fn errors(end: &ProgramEnd) -> String {
 pub(crate) fn without_result(name: &str, end: &ProgramEnd, unread_lines: u64) -> Failure {
     let mut story = format!("{name} gave no result and {}{}", told(end.exit), errors(end));
     if unread_lines > 0 {
-        story.push_str(&format!("; {unread_lines} lines of its output could not be read"));
+        let _ = write!(story, "; {unread_lines} lines of its output could not be read");
     }
     let code = if end.exit == Exit::Exited(0) { FailureCode::AgentNoResult } else { FailureCode::AgentCrashed };
     Failure::new(code, story)

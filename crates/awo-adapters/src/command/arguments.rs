@@ -67,7 +67,7 @@ impl Template {
         // Whether the last argument is an option that may belong to the next one.
         let mut option = false;
         for argument in &self.0 {
-            match fill_argument(argument, &value)? {
+            match fill_argument(argument, value)? {
                 Some(argument) => filled.push(argument),
                 None if option => drop(filled.pop()),
                 None => {}
@@ -89,7 +89,8 @@ fn fill_argument(argument: &[Piece], value: impl Fn(&str) -> Option<OsString>) -
                     return Ok(None);
                 };
                 if filled.is_empty() && value.as_encoded_bytes().starts_with(b"-") {
-                    let message = format!("{place} {value:?} begins with a dash, and would be taken for an option");
+                    let value = value.display();
+                    let message = format!("{place} `{value}` begins with a dash, and would be taken for an option");
                     return Err(Failure::new(FailureCode::Internal, message));
                 }
                 filled.push(value);

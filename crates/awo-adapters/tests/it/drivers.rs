@@ -1,5 +1,6 @@
 //! Every driver against programs that speak its format and behave badly: the same table for all.
 
+use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -240,7 +241,7 @@ async fn a_secret_is_told_nowhere(#[values(claude(), codex(), gemini(), opencode
     let told = Arc::new(Mutex::new(String::new()));
     let heard = Arc::clone(&told);
     bench.progress = ProgressSink::new(move |progress| {
-        heard.lock().unwrap().push_str(&format!("{progress:?}\n"));
+        writeln!(heard.lock().unwrap(), "{progress:?}").unwrap();
     });
     let key = bench.dialect.key;
     let report = bench.run(&format!("begin; tool; echo \"${key}\" >&2; result \"${key}\"")).await;

@@ -18,8 +18,9 @@ fn described(setting: &Setting) -> PathBuf {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let file = place.join("awo.toml");
     let settings = format!(
-        "[step_agents]\nimplement = \"mine\"\n[agents.mine]\nkind = \"command\"\npath = {program:?}\nprompt = \"file\"\n\
-         args = [\"--message-file\", \"{{prompt_file}}\", \"-m\", \"{{model}}\"]\n"
+        "[step_agents]\nimplement = \"mine\"\n[agents.mine]\nkind = \"command\"\npath = \"{}\"\nprompt = \"file\"\n\
+         args = [\"--message-file\", \"{{prompt_file}}\", \"-m\", \"{{model}}\"]\n",
+        program.display()
     );
     std::fs::write(&file, settings).unwrap();
     file

@@ -1,5 +1,7 @@
 //! The real `codex`, run as orders run it.
 
+use std::sync::Arc;
+
 use awo_adapters::Codex;
 use awo_engine::ports::{AgentExecutor as _, AgentSession, Login};
 use awo_models::FailureCode;
@@ -56,7 +58,7 @@ async fn a_session_goes_on_and_is_counted_once() {
     let Some(scene) = scene(script) else { return };
     let first = scene.execute("My colour is blue.").await;
     let session = first.session_id.clone().unwrap();
-    let second = scene.execute_in(AgentSession::Resumed(session.clone()), "What did I say?").await;
+    let second = scene.execute_in(AgentSession::Resumed(Arc::clone(&session)), "What did I say?").await;
     assert_eq!(second.answer.as_deref().unwrap(), "You said blue.", "{}", Scene::left(&second));
     assert_eq!(second.session_id, Some(session));
     let last = scene.model.requests().pop().unwrap();
