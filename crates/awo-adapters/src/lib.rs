@@ -8,11 +8,16 @@
 compile_error!("awo runs on Linux, and on macOS without isolation: other systems have no process groups or file modes");
 
 mod address;
+mod agent;
 mod claude;
+mod codex;
+mod command;
 mod durable;
+mod gemini;
 mod git;
 mod keeper;
 mod local_forge;
+mod opencode;
 #[cfg(target_os = "linux")]
 mod proc;
 mod process;
@@ -24,10 +29,18 @@ mod spill_files;
 mod workspace;
 
 pub use address::{AddressError, AddressPolicy, Redirect, Redirects, RepositoryAddress, Scheme};
-pub use claude::{ClaudeConfig, ClaudeExecutor, claude_environment};
+pub use agent::{
+    AgentCall, AgentDriver, AgentInvocation, AgentOutcome, AgentParser, DriverFacts, Earlier, Keep, LoginFile,
+    ProgramAgent, ProgramConfig, ProgramEnd, Proof, SessionFiles, agent_environment,
+};
+pub use claude::Claude;
+pub use codex::Codex;
+pub use command::{CommandDescription, CommandDriver, LinesFormat, TemplateError};
+pub use gemini::Gemini;
 pub use git::{GitError, GitVersion, git_version};
 pub use keeper::Keeper;
 pub use local_forge::LocalForge;
+pub use opencode::OpenCode;
 pub use process::{
     Custody, EndCause, Exit, Invocation, Line, NoTracking, ProcessTracker, RunEnd, RunError, RunLimits, find_program,
     run,

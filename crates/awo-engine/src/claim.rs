@@ -91,7 +91,7 @@ pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: O
             agent_name: agent_of(&order, &definition.step),
             attempt: AgentWorkOrder::next_attempt(&history, &definition.step),
             started_at: now,
-            session_id: resumed_session(definition, &history, resumes).or(session_id),
+            session_id: resumed_session(&order, definition, &history, resumes).or(session_id),
             before: last_snapshot(&order, &history),
         };
         let patch = start_patch(&order, &history, &current);

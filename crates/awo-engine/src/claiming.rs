@@ -9,7 +9,15 @@ use tracing::warn;
 use crate::claim::{Claim, Claimant, plan_claim};
 use crate::engine::Engine;
 use crate::figures;
+use crate::progress::next_move;
 use crate::recorder::describe;
+
+/// The agent program that comes next in an order.
+fn next_agent(seen: &OrderSnapshot) -> Arc<str> {
+    let next = next_move(&seen.order, &seen.history);
+    let agent = next.step().map(|definition| seen.order.spec.agent_of(definition));
+    Arc::clone(agent.unwrap_or(&seen.order.spec.agent))
+}
 
 /// Claims the order, however long the store takes; not stored, not run. `None` if there is nothing to claim any more.
 pub(crate) async fn claim(
@@ -25,8 +33,8 @@ pub(crate) async fn claim(
             id: claim_id,
             worker: Arc::clone(&engine.settings.worker),
             now: engine.clock.now(),
-            session_id: engine.new_session_id(&seen.order.spec.agent),
-            resumes: engine.resumes(&seen.order.spec.agent),
+            session_id: engine.new_session_id(&next_agent(&seen)),
+            resumes: engine.resumes(&next_agent(&seen)),
         };
         let claim = plan_claim(&seen, claimant, cannot_run);
         match store_claim(engine, id, &claim).await {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::activity::ActivityHints;
+use crate::agent_health::SeenAgents;
 use crate::chronicle::Chronicle;
 use crate::hints::Hints;
 use crate::live::LiveOrders;
@@ -23,6 +24,7 @@ pub(crate) struct Engine {
     pub(crate) repository: Arc<dyn StateRepository>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
     pub(crate) agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
+    pub(crate) seen_agents: SeenAgents,
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) forge: Arc<dyn Forge>,
     pub(crate) prompts: Arc<dyn PromptSource>,
@@ -96,6 +98,8 @@ pub struct Settings {
     pub worker: Arc<str>,
     /// Agent of orders that name none.
     pub default_agent: Option<String>,
+    /// Agents of single steps, by their names, in orders that name no agent. Stored with the order.
+    pub step_agents: BTreeMap<String, String>,
     /// Orders that run at once.
     pub max_running: usize,
     /// Orders that may wait; beyond it, creating is refused.
@@ -136,6 +140,7 @@ impl Default for Settings {
         Self {
             worker: "awo".into(),
             default_agent: None,
+            step_agents: BTreeMap::new(),
             max_running: 8,
             max_queued: 1_000,
             step_timeout: Duration::from_hours(1),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use awo_models::{
-    AgentWorkOrder, CurrentStep, OrderPatch, StepDefinition, StepGoal, StepHistory, WorkspaceSnapshot, follow_up_number,
+    AgentWorkOrder, CurrentStep, OrderPatch, StepDefinition, StepExecutionResult, StepGoal, StepHistory,
+    WorkspaceSnapshot, follow_up_number,
 };
 
 use crate::snapshots::standing;
@@ -17,10 +18,21 @@ pub(crate) fn start_patch(order: &AgentWorkOrder, history: &StepHistory, current
     }
 }
 
-/// The session that a step goes on in: the last one of the order, for a follow-up whose agent can.
-pub(crate) fn resumed_session(definition: &StepDefinition, history: &StepHistory, resumes: bool) -> Option<Arc<str>> {
-    let goes_on = resumes && definition.goal == StepGoal::FollowUp;
-    history.iter().rev().filter(|_| goes_on).find_map(|result| result.session_id.clone())
+/// The session that a step goes on in: the last one that its agent had in the order, for a follow-up whose agent can.
+pub(crate) fn resumed_session(
+    order: &AgentWorkOrder,
+    definition: &StepDefinition,
+    history: &StepHistory,
+    resumes: bool,
+) -> Option<Arc<str>> {
+    if !resumes || definition.goal != StepGoal::FollowUp {
+        return None;
+    }
+    let agent = order.spec.agent_of(definition);
+    let is_its = |result: &StepExecutionResult| {
+        order.definition(&result.step).is_some_and(|definition| order.spec.agent_of(&definition) == agent)
+    };
+    history.iter().rev().filter(|result| is_its(result)).find_map(|result| result.session_id.clone())
 }
 
 /// The workspace before the follow-ups that came right before a step, if any did: what they did was done towards it.

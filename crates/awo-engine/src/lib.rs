@@ -22,9 +22,11 @@
 //! | which steps there are | `workflows.rs` |
 //! | what may be asked for | `new_order.rs` |
 //! | what is kept of orders that have ended | `retention.rs` |
+//! | what was last seen of the agents | `agent_health.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
 
 mod activity;
+mod agent_health;
 mod answers;
 mod branch_name;
 mod budget;
@@ -60,6 +62,7 @@ mod workflows;
 mod workspace;
 
 pub use activity::{ActivityEntry, ActivityHint, StepActivity};
+pub use agent_health::AgentStatus;
 pub use awo_state::{
     ArtifactContent, ArtifactStore, BoxError, Change, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog,
     OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,

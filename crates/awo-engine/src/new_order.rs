@@ -155,6 +155,11 @@ impl NewOrder {
             definition.retry =
                 RetryPolicy { max_attempts: self.max_attempts.unwrap_or(usual).max(1), ..settings.retry.clone() };
         }
+        if self.agent.is_none()
+            && let Err(reason) = assign_agents(&mut workflow, engine)
+        {
+            problem("agent", reason);
+        }
 
         let (Some(agent), true) = (agent, errors.is_empty()) else {
             return Err(errors);
@@ -229,6 +234,20 @@ fn choose_agent(asked: Option<&str>, engine: &Engine) -> Result<String, String> 
         Some(name) => Err(format!("{name:?} is not an agent of this server; there are {}", names())),
         None => Err(format!("is missing, and this server has no default; there are {}", names())),
     }
+}
+
+/// Gives steps the agents that they have here.
+fn assign_agents(workflow: &mut [StepDefinition], engine: &Engine) -> Result<(), String> {
+    for definition in workflow {
+        let Some(name) = engine.settings.step_agents.get(definition.step.as_str()) else {
+            continue;
+        };
+        if !engine.agents.contains_key(name) {
+            return Err(format!("is {name:?} for step `{}`, which is not an agent of this server", definition.step));
+        }
+        definition.agent = Some(name.as_str().into());
+    }
+    Ok(())
 }
 
 /// A cautious subset of what git allows; the checkout checks again.

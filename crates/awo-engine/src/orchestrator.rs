@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::activity::ActivityHints;
+use crate::agent_health::SeenAgents;
 use crate::chronicle::Chronicle;
 use crate::claiming::fail_order;
 use crate::engine::{Engine, Settings};
@@ -136,6 +137,7 @@ impl OrchestratorBuilder {
             repository: self.repository,
             artifacts: self.artifacts,
             agents: self.agents,
+            seen_agents: SeenAgents::default(),
             sandboxes: self.sandboxes,
             forge: self.forge,
             prompts: self.prompts,

@@ -284,8 +284,9 @@ fn begin(engine: &Engine, recorder: &Recorder<'_>, definition: &StepDefinition) 
 
 /// The session that an attempt is part of, as far as that is known before it begins.
 fn session_id(engine: &Engine, recorder: &Recorder<'_>, definition: &StepDefinition) -> Option<Arc<str>> {
-    let agent = &recorder.order().spec.agent;
-    let resumed = resumed_session(definition, recorder.history(), engine.resumes(agent));
+    let order = recorder.order();
+    let agent = order.spec.agent_of(definition);
+    let resumed = resumed_session(order, definition, recorder.history(), engine.resumes(agent));
     resumed.or_else(|| engine.new_session_id(agent))
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tracing::info;
 
 use crate::activity::{ActivityHint, StepActivity};
+use crate::agent_health::{self, AgentStatus};
 use crate::claim::end_patch;
 use crate::engine::Engine;
 use crate::error::{EngineError, FieldError};
@@ -333,6 +334,11 @@ impl WorkOrders {
             accepting: !self.engine.draining.is_cancelled(),
             agents: self.engine.agents.keys().cloned().collect(),
         }
+    }
+
+    /// The agents, and what was last seen of them. Answers at once; what is old is looked at again in the background.
+    pub fn agents(&self) -> Vec<AgentStatus> {
+        agent_health::last_seen(&self.engine)
     }
 }
 

@@ -131,6 +131,7 @@ fn step(
         agent_name: AgentName::known(agent),
         prompt: prompt.to_owned(),
         inputs: inputs.to_vec(),
+        agent: None,
         goal,
         required: true,
         timeout: None,

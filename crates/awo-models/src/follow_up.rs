@@ -45,6 +45,7 @@ fn definition(number: usize) -> StepDefinition {
     StepDefinition {
         step: follow_up_step(number),
         agent_name: AgentName::known(agents::FOLLOW_UP),
+        agent: None,
         prompt: agents::FOLLOW_UP.to_owned(),
         inputs: vec![
             PromptInput::FollowUpPrompt,

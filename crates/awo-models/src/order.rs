@@ -67,6 +67,13 @@ pub struct OrderSpec {
     pub idempotency: Option<Idempotency>,
 }
 
+impl OrderSpec {
+    /// The agent program that does a step.
+    pub fn agent_of<'a>(&'a self, definition: &'a StepDefinition) -> &'a Arc<str> {
+        definition.agent.as_ref().unwrap_or(&self.agent)
+    }
+}
+
 /// A caller's key against doubled requests, with the digest of the request it came with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Idempotency {

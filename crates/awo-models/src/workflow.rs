@@ -1,5 +1,6 @@
 //! Workflows are data: an ordered list of step definitions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,9 @@ pub struct StepDefinition {
     pub prompt: String,
     /// What the prompt is given, in order: `$1`, `$2`, … and by name.
     pub inputs: Vec<PromptInput>,
+    /// The agent program that does it; `None` means the order's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Arc<str>>,
     /// What it must bring about. Decides the engine's own part and the evidence.
     pub goal: StepGoal,
     /// Whether its failure fails the order.

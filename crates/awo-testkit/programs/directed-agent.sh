@@ -9,6 +9,7 @@
 #   limit-ROLE        the service tells the call to wait, until the second of the epoch in the file, if there is one
 #   lengthen-ROLE     the answer has as many lines more as the file says
 set -eu
+if [ "${1-}" = --version ]; then echo '0.0.0-test (stream-json-agent)'; exit 0; fi
 
 here=$(dirname "$0")
 play=$(dirname "$(readlink "$0")")/stream-json-agent.sh

@@ -2,6 +2,7 @@
 # Plays `claude --print --output-format stream-json`: reads a prompt on stdin, does the work of the role that the
 # prompt's first line names (`Role: planner`), and speaks the protocol. It works in the current directory.
 set -eu
+if [ "${1-}" = --version ]; then echo '0.0.0-test (stream-json-agent)'; exit 0; fi
 
 session=
 while [ $# -gt 0 ]; do

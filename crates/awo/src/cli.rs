@@ -83,7 +83,11 @@ pub(crate) enum Command {
 /// Which agent does the work, and how it may.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Agents {
-    #[arg(long, value_name = "NAME", help = "Agent of orders that name none: claude or scripted [env: AWO_AGENT]")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "Agent of orders that name none: claude, codex, gemini, opencode, scripted, or one of the settings file [env: AWO_AGENT]"
+    )]
     pub(crate) agent: Option<String>,
     /// Let the agent use its tools without asking. Without walls around it, it can do what your account can do.
     #[arg(long)]

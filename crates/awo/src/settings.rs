@@ -1,8 +1,10 @@
 //! Settings: flags, then `AWO_*` variables, then the names of the original, then the file, then defaults.
 
+mod agents;
 mod steps;
 mod store;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,11 +17,13 @@ use serde::Deserialize;
 use steps::{Steps, Waiting};
 use store::{FileSettings, Retention};
 
+pub(crate) use agents::{Agent, Kind, SCRIPTED, kind_of};
+
 use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-const VARIABLES: [(&str, &str); 37] = [
+const VARIABLES: [(&str, &str); 43] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_STATE", "state"),
@@ -45,12 +49,18 @@ const VARIABLES: [(&str, &str); 37] = [
     ("AWO_RETENTION_MAX_AGE_DAYS", "retention.max_age_days"),
     ("AWO_RETENTION_MAX_ORDERS", "retention.max_orders"),
     ("AWO_RETENTION_MAX_BYTES", "retention.max_bytes"),
-    ("AWO_CLAUDE_PATH", "claude.path"),
-    ("AWO_CLAUDE_MODEL", "claude.model"),
-    ("CLAUDE_CLI_PATH", "claude.path"),
-    ("CLAUDE_CLI_MODEL", "claude.model"),
-    ("CLAUDE_CLI_MAX_TURNS", "claude.max_turns"),
-    ("CLAUDE_CLI_SKIP_PERMISSIONS", "claude.skip_permissions"),
+    ("AWO_CLAUDE_PATH", "agents.claude.path"),
+    ("AWO_CLAUDE_MODEL", "agents.claude.model"),
+    ("AWO_CODEX_PATH", "agents.codex.path"),
+    ("AWO_CODEX_MODEL", "agents.codex.model"),
+    ("AWO_GEMINI_PATH", "agents.gemini.path"),
+    ("AWO_GEMINI_MODEL", "agents.gemini.model"),
+    ("AWO_OPENCODE_PATH", "agents.opencode.path"),
+    ("AWO_OPENCODE_MODEL", "agents.opencode.model"),
+    ("CLAUDE_CLI_PATH", "agents.claude.path"),
+    ("CLAUDE_CLI_MODEL", "agents.claude.model"),
+    ("CLAUDE_CLI_MAX_TURNS", "agents.claude.max_turns"),
+    ("CLAUDE_CLI_SKIP_PERMISSIONS", "agents.claude.skip_permissions"),
     ("AGENT_WORK_ORDER_TIMEOUT", "step_timeout_seconds"),
     ("AGENT_WORK_ORDER_COMMANDS_DIR", "commands_dir"),
     ("AGENT_WORK_ORDER_TEMP_DIR", "workspaces_dir"),
@@ -88,8 +98,15 @@ pub(crate) struct Settings {
     pub(crate) keep_workspaces: bool,
     #[serde(default)]
     pub(crate) lenient: bool,
+    /// How agents are run, by their names.
     #[serde(default)]
-    pub(crate) claude: Claude,
+    pub(crate) agents: BTreeMap<String, Agent>,
+    /// Agents of single steps, by the names of the steps.
+    #[serde(default)]
+    pub(crate) step_agents: BTreeMap<String, String>,
+    /// Whether all agents skip their questions: a flag, and no setting.
+    #[serde(skip)]
+    pub(crate) all_skip_permissions: bool,
     #[serde(default)]
     pub(crate) git: Git,
     #[serde(default)]
@@ -127,15 +144,6 @@ impl TryFrom<String> for Backend {
             _ => Err(format!("{word:?} is not a state backend; there are file and memory")),
         }
     }
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Claude {
-    pub(crate) path: Option<PathBuf>,
-    pub(crate) model: Option<String>,
-    pub(crate) max_turns: Option<u32>,
-    pub(crate) skip_permissions: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -212,8 +220,32 @@ impl Settings {
         if let Some(dir) = &flags.commands_dir {
             self.commands_dir = Some(dir.clone());
         }
-        self.claude.skip_permissions |= flags.skip_permissions;
+        self.all_skip_permissions |= flags.skip_permissions;
         self
+    }
+
+    /// Names of all agents.
+    pub(crate) fn agent_names(&self) -> BTreeSet<&str> {
+        let kinds = Kind::BUILT_IN.iter().map(|kind| kind.name());
+        self.agents.keys().map(String::as_str).chain(kinds).chain([SCRIPTED]).collect()
+    }
+
+    /// Names of the agents that orders use which name none.
+    pub(crate) fn used_agents(&self) -> BTreeSet<&str> {
+        self.step_agents.values().chain([&self.agent]).map(String::as_str).collect()
+    }
+
+    /// How an agent is run, as far as that is set.
+    pub(crate) fn agent(&self, name: &str) -> Agent {
+        let mut agent = self.agents.get(name).cloned().unwrap_or_default();
+        agent.skip_permissions |= self.all_skip_permissions;
+        agent
+    }
+
+    /// What is in the way of an agent's work while it may not skip its questions.
+    pub(crate) fn hindrance(&self, name: &str) -> Option<&'static str> {
+        let kind = kind_of(name, self.agents.get(name)).ok()?;
+        kind.hindrance().filter(|_| !self.agent(name).skip_permissions)
     }
 }
 
@@ -268,6 +300,7 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?;
+    agents::check(&settings.agents, &settings.step_agents).map_err(|reason| coded(BAD_INPUT, reason))?;
     // Children run elsewhere: what they are given must not depend on where awo was started.
     settings.data_dir = std::path::absolute(&settings.data_dir)
         .map_err(|error| coded(BAD_INPUT, format!("cannot use data_dir: {error}")))?;
@@ -366,17 +399,19 @@ mod tests {
             ("STATE_STORAGE_TYPE", "memory"),
         ];
         let settings = load_with("", &variables, &[]).unwrap();
-        assert_eq!(settings.claude.path.as_deref(), Some(Path::new("/bin/agent")));
-        assert_eq!((settings.claude.max_turns, settings.claude.skip_permissions), (Some(7), true));
+        let claude = settings.agent("claude");
+        assert_eq!(claude.path.as_deref(), Some(Path::new("/bin/agent")));
+        assert_eq!((claude.max_turns, claude.skip_permissions), (Some(7), true));
         assert_eq!((settings.step_timeout(), settings.state), (Duration::from_mins(1), Backend::Memory));
     }
 
     #[test]
     fn agents_can_be_given_room_on_another_disk() {
         let beside = load_with("data_dir = '/data'", &[], &[]).unwrap();
-        assert_eq!(crate::wiring::claude(&beside).home_dir, Path::new("/data/agents/homes"));
+        let claude = |settings: &Settings| crate::wiring::program_config(settings, "claude", &awo_adapters::Claude);
+        assert_eq!(claude(&beside).home_dir, Path::new("/data/agents/homes"));
         let elsewhere = load_with("data_dir = '/data'", &[("AWO_AGENTS_DIR", "/roomy")], &[]).unwrap();
-        let (claude, own) = (crate::wiring::claude(&elsewhere), elsewhere.agents_dir());
+        let (claude, own) = (claude(&elsewhere), elsewhere.agents_dir());
         assert!(own.starts_with("/roomy"));
         assert_eq!((claude.home_dir, claude.files_dir), (own.join("homes"), own.join("files")));
     }
@@ -417,6 +452,25 @@ mod tests {
     }
 
     #[test]
+    fn each_agent_and_each_step_can_be_set() {
+        let file = "[agents.claude]\nmodel = 'opus'\nskip_permissions = true\n\
+            [agents.codex]\nargs = ['-c', 'x=1']\nenv = ['AZURE_KEY']\n\
+            [agents.quick]\nkind = 'claude'\nmodel = 'haiku'\n\
+            [step_agents]\nclassify = 'quick'\nimplement = 'codex'";
+        let settings =
+            load_with(file, &[("AWO_CODEX_PATH", "/opt/codex"), ("CLAUDE_CLI_MAX_TURNS", "7")], &[]).unwrap();
+        let (claude, codex, quick) = (settings.agent("claude"), settings.agent("codex"), settings.agent("quick"));
+        assert_eq!((claude.model.as_deref(), claude.max_turns), (Some("opus"), Some(7)), "file and variable together");
+        assert_eq!((codex.path.as_deref(), codex.args.len()), (Some(Path::new("/opt/codex")), 2));
+        assert_eq!((kind_of("quick", Some(&quick)), quick.model.as_deref()), (Ok(Kind::Claude), Some("haiku")));
+        assert_eq!(settings.used_agents().into_iter().collect::<Vec<_>>(), ["claude", "codex", "quick"]);
+        assert!(settings.hindrance("quick").is_some() && settings.hindrance("claude").is_none());
+        assert!(settings.hindrance("codex").is_none() && settings.hindrance("scripted").is_none());
+        let flags = Agents { skip_permissions: true, ..Agents::default() };
+        assert!(settings.with_agents(&flags).hindrance("quick").is_none(), "the flag is for all of them");
+    }
+
+    #[test]
     fn bad_settings_are_named() {
         for (file, variables, words) in [
             ("datadir = 'x'", &[][..], "datadir"),
@@ -442,6 +496,42 @@ mod tests {
             ("[steps.attempts]\nimplement = 0", &[], "steps.attempts.implement is 0"),
             ("[waiting]\nlongest = 3", &[], "longest"),
             ("[", &[], "cannot use the settings"),
+            ("[agents.mine]\nmodel = 'x'", &[], "agents.mine has no kind"),
+            ("[agents.mine]\nkind = 'cursor'", &[], "there are claude, codex"),
+            ("[agents.codex]\nkind = 'claude'", &[], "choose another name"),
+            ("[agents.'../x']\nkind = 'claude'", &[], "a letter first"),
+            ("[agents.scripted]\nmodel = 'x'", &[], "has no settings"),
+            ("[agents.claude]\nmax_turns = 0", &[], "at least one turn"),
+            ("[agents.claude]\nturns = 1", &[], "turns"),
+            ("", &[("CLAUDE_CLI_MAX_TURNS", "many")], "CLAUDE_CLI_MAX_TURNS"),
+            ("[agents.mine]\nkind = 'command'\nprompt = 'stdin'", &[], "name the program"),
+            ("[agents.mine]\nkind = 'command'\npath = 'x'", &[], "agents.mine.prompt is missing"),
+            ("[agents.mine]\nkind = 'command'\npath = 'x'\nprompt = 'file'", &[], "the prompt goes nowhere"),
+            (
+                "[agents.mine]\nkind = 'command'\npath = 'x'\nprompt = 'stdin'\nargs = ['{prompt}']",
+                &[],
+                "{prompt} in the arguments means nothing",
+            ),
+            (
+                "[agents.mine]\nkind = 'command'\npath = 'x'\nprompt = 'stdin'\nlines = { kind = 'type' }",
+                &[],
+                "result_kind",
+            ),
+            (
+                "[agents.mine]\nkind = 'command'\npath = 'x'\nprompt = 'stdin'\n\
+                 lines = { kind = 'type', result_kind = 'end' }",
+                &[],
+                "finds no answer",
+            ),
+            (
+                "[agents.mine]\nkind = 'command'\npath = 'x'\nprompt = 'stdin'\n\
+                 session_files = [{ below = '../x', ending = '.db' }]",
+                &[],
+                "below the home",
+            ),
+            ("[agents.codex]\nkeys = ['X']", &[], "agents.codex.keys is for kind"),
+            ("[step_agents]\ndeploy = 'claude'", &[], "there is no such step"),
+            ("[step_agents]\nplan = 'cursor'", &[], "add a table [agents.cursor]"),
         ] {
             let error = load_with(file, variables, &[]).unwrap_err();
             assert!(error.contains(words), "{file} {variables:?}: {error}");

@@ -1,13 +1,14 @@
 //! Puts the parts together: the one place where backends, agents and adapters are named.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use awo_adapters::{
-    Author, ClaudeConfig, ClaudeExecutor, GitSandboxes, LocalForge, Processes, PromptFiles, Redirect, Redirects,
-    ScriptedAgent, SpillFiles, WorkspaceSettings, claude_environment,
+    AgentDriver, Author, Claude, Codex, Gemini, GitSandboxes, LocalForge, OpenCode, ProcessTracker, Processes,
+    ProgramAgent, ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, WorkspaceSettings,
+    agent_environment,
 };
+use awo_engine::ports::AgentExecutor;
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
 use awo_state::{
     FileArtifacts, FileCatalog, FileOrderLog, FileRepository, Holder, InMemory, InMemoryOrderLog, OpenError,
@@ -15,7 +16,7 @@ use awo_state::{
 use tracing::{info, warn};
 
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
-use crate::settings::{Backend, Settings};
+use crate::settings::{Backend, Kind, SCRIPTED, Settings, kind_of};
 
 /// Variables that git on the host is given: the operator's credentials and ways to the network.
 const GIT_VARIABLES: [&str; 16] = [
@@ -79,9 +80,9 @@ fn processes(settings: &Settings) -> Processes {
 
 /// Removes what executions of an earlier life left: homes with copies of logins, unfinished transcripts.
 fn clear_agents(settings: &Settings) {
-    // Only what is made there: the directory may be one that holds more.
-    let claude = claude(settings);
-    for dir in [claude.files_dir, claude.home_dir] {
+    // Only what is made there, and not the sessions: the directory may be one that holds more.
+    let any = program_config(settings, "claude", &Claude);
+    for dir in [any.files_dir, any.home_dir] {
         match std::fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 warn!(dir = %dir.display(), %error, "agent_files_not_removed");
@@ -154,17 +155,75 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
         // Nothing outlives this process anyway.
         Backend::Memory => builder.with_log(Arc::new(InMemoryOrderLog::default())),
     };
-    let orchestrator = builder
-        .with_agent("claude", Arc::new(ClaudeExecutor::new(claude(settings), processes)))
-        .with_agent("scripted", Arc::new(ScriptedAgent::demo()))
-        .with_settings(engine_settings(settings)?)
-        .build();
-    let agents = orchestrator.work_orders().health().agents;
-    if !agents.contains(&settings.agent) {
-        let message = format!("{:?} is not an agent; there are {}", settings.agent, agents.join(", "));
+    let agents = agents(settings, &processes)?;
+    if !agents.iter().any(|(name, _)| *name == settings.agent) {
+        let names: Vec<_> = agents.iter().map(|(name, _)| name.as_str()).collect();
+        let message = format!("{:?} is not an agent; there are {}", settings.agent, names.join(", "));
         return Err(coded(BAD_INPUT, message));
     }
-    Ok(orchestrator)
+    let builder = agents.into_iter().fold(builder, |builder, (name, agent)| builder.with_agent(&name, agent));
+    Ok(builder.with_settings(engine_settings(settings)?).build())
+}
+
+/// All agents, by name.
+fn agents(settings: &Settings, processes: &Arc<Processes>) -> anyhow::Result<Vec<(String, Arc<dyn AgentExecutor>)>> {
+    let executor = |name: &str| -> anyhow::Result<Arc<dyn AgentExecutor>> {
+        if name == SCRIPTED {
+            return Ok(Arc::new(ScriptedAgent::demo()));
+        }
+        let tracker: Arc<dyn ProcessTracker> = Arc::<Processes>::clone(processes);
+        Ok(Arc::new(program_agent(settings, name, tracker)?))
+    };
+    settings.agent_names().into_iter().map(|name| Ok((name.to_owned(), executor(name)?))).collect()
+}
+
+/// An agent that is a program.
+fn program_agent(settings: &Settings, name: &str, tracker: Arc<dyn ProcessTracker>) -> anyhow::Result<ProgramAgent> {
+    let driver = driver(settings, name)?;
+    let config = program_config(settings, name, &*driver);
+    Ok(ProgramAgent::new(driver, config, tracker))
+}
+
+fn driver(settings: &Settings, name: &str) -> anyhow::Result<Arc<dyn AgentDriver>> {
+    let refused = |reason| coded(BAD_INPUT, reason);
+    Ok(match kind_of(name, settings.agents.get(name)).map_err(refused)? {
+        Kind::Claude => Arc::new(Claude),
+        Kind::Codex => Arc::new(Codex),
+        Kind::Gemini => Arc::new(Gemini),
+        Kind::OpenCode => Arc::new(OpenCode),
+        Kind::Command => Arc::new(settings.agent(name).command(name).map_err(refused)?),
+    })
+}
+
+/// How a program is run.
+pub(crate) fn program_config(settings: &Settings, name: &str, driver: &dyn AgentDriver) -> ProgramConfig {
+    let agent = settings.agent(name);
+    let facts = driver.facts();
+    let mut config = ProgramConfig::new(name, &settings.agents_dir());
+    config.program = agent.path.unwrap_or_else(|| facts.name.into());
+    config.program_setting = match name {
+        "claude" => "CLAUDE_CLI_PATH".to_owned(),
+        "codex" => "AWO_CODEX_PATH".to_owned(),
+        "gemini" => "AWO_GEMINI_PATH".to_owned(),
+        "opencode" => "AWO_OPENCODE_PATH".to_owned(),
+        _ => format!("agents.{name}.path"),
+    };
+    config.model = agent.model;
+    config.max_turns = agent.max_turns;
+    config.skip_permissions = agent.skip_permissions;
+    // Those of a described program are its driver's.
+    if agent.kind != Some(Kind::Command) {
+        config.more_arguments = agent.args.into_iter().map(Into::into).collect();
+    }
+    config.passed_env = agent_environment(driver, &agent.env, |name| std::env::var_os(name));
+    config.credentials_from = std::env::var_os("HOME").map(Into::into);
+    config.silence = settings.silence_timeout();
+    config
+}
+
+/// All agents, for a look at them.
+pub(crate) fn agents_to_look_at(settings: &Settings) -> anyhow::Result<Vec<(String, Arc<dyn AgentExecutor>)>> {
+    agents(settings, &Arc::new(processes(settings)))
 }
 
 /// The artifacts of the data directory.
@@ -181,6 +240,7 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
     Ok(awo_engine::Settings {
         worker: format!("awo-{}", std::process::id()).into(),
         default_agent: Some(settings.agent.clone()),
+        step_agents: settings.step_agents.clone(),
         max_running: settings.max_running,
         max_queued: settings.max_queued,
         step_timeout: settings.step_timeout(),
@@ -193,26 +253,10 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
     })
 }
 
-/// How `claude` is run.
-pub(crate) fn claude(settings: &Settings) -> ClaudeConfig {
-    let mut config = ClaudeConfig::new(&settings.agents_dir());
-    if let Some(path) = &settings.claude.path {
-        config.program.clone_from(path);
-    }
-    config.model.clone_from(&settings.claude.model);
-    config.max_turns = settings.claude.max_turns;
-    config.skip_permissions = settings.claude.skip_permissions;
-    config.passed_env = claude_environment(|name| std::env::var_os(name));
-    config.credentials_from = std::env::var_os("HOME").map(Into::into);
-    config.silence = settings.silence_timeout();
-    config
-}
-
-/// Where `claude` is, if it is there.
-pub(crate) fn find_claude(settings: &Settings) -> Option<PathBuf> {
-    let program = settings.claude.path.as_deref().unwrap_or(Path::new("claude"));
-    let search: Option<OsString> = std::env::var_os("PATH");
-    awo_adapters::find_program(program, search.as_deref())
+/// Where the program of an agent is, if it is one and is there. Starts nothing.
+pub(crate) fn find_agent(settings: &Settings, name: &str) -> Option<PathBuf> {
+    let config = program_config(settings, name, &*driver(settings, name).ok()?);
+    awo_adapters::find_program(&config.program, std::env::var_os("PATH").as_deref())
 }
 
 /// The routes of the API over an orchestrator, for requests from this process: they name `localhost:1`.

@@ -2,8 +2,7 @@
 
 use awo_models::{Failure, FailureCode, Timestamp};
 
-/// Longest piece of the program's own words in a message, in characters.
-const LONGEST: usize = 2000;
+use crate::agent::{clip, code_of_status};
 
 /// What the program says about a failed call of the model's service.
 #[derive(Debug)]
@@ -26,8 +25,6 @@ pub(super) fn failure_of(subtype: &str, error: &ApiError<'_>, said: &str) -> Fai
     failure
 }
 
-/// A request that the service finds wrong (400), and a model that it does not know (404), are `agent_crashed`: the
-/// program ended with an error code, and its words, which are in the message, say what to change.
 fn code_of(subtype: &str, error: &ApiError<'_>, said: &str) -> FailureCode {
     match subtype {
         "error_max_turns" => return FailureCode::AgentTurnLimit,
@@ -36,20 +33,13 @@ fn code_of(subtype: &str, error: &ApiError<'_>, said: &str) -> FailureCode {
         "success" => {}
         _ => return FailureCode::AgentCrashed,
     }
-    match (error.status, error.kind) {
-        (Some(401 | 403), _) | (_, Some("authentication_failed" | "billing_error")) => FailureCode::AgentAuth,
-        (Some(429), _) | (_, Some("rate_limit")) => FailureCode::AgentRateLimited,
-        (Some(500..), _) | (None, Some("server_error")) => FailureCode::AgentOverloaded,
+    match (error.status.map(code_of_status), error.kind) {
+        (Some(code), _) if code != FailureCode::AgentCrashed => code,
+        (_, Some("authentication_failed" | "billing_error")) => FailureCode::AgentAuth,
+        (_, Some("rate_limit")) => FailureCode::AgentRateLimited,
+        (None, Some("server_error")) => FailureCode::AgentOverloaded,
         _ if said.starts_with("Not logged in") => FailureCode::AgentAuth,
         _ => FailureCode::AgentCrashed,
-    }
-}
-
-/// The beginning of a text, if it is long.
-pub(super) fn clip(text: &str) -> &str {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => &text[..end],
-        None => text,
     }
 }
 
@@ -74,10 +64,5 @@ mod tests {
             let error = ApiError { status, kind, resets_at: None };
             assert_eq!(failure_of("success", &error, "no").code, FailureCode::AgentAuth);
         }
-    }
-
-    #[test]
-    fn long_words_are_cut_between_characters() {
-        assert_eq!(clip(&"ä".repeat(3000)).chars().count(), LONGEST);
     }
 }

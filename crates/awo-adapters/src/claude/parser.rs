@@ -1,32 +1,36 @@
 //! Owns the meaning of `claude`'s lines: a pure fold over them, settled by how the program ended.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
+use awo_engine::ports::AgentProgress;
 use awo_models::{Failure, FailureCode, Timestamp, Usage};
 use serde_json::Value;
 
-use super::failure::{ApiError, clip, failure_of};
+use super::failure::{ApiError, failure_of};
 use super::usage::UsageCount;
-use crate::process::{EndCause, Exit, RunEnd, RunLimits};
-
-/// What an execution came to.
-#[derive(Debug)]
-pub(super) struct ClaudeOutcome {
-    pub(super) answer: Result<Arc<str>, Failure>,
-    pub(super) session_id: Option<Arc<str>>,
-    pub(super) usage: Option<Usage>,
-}
+use crate::agent::{
+    AgentOutcome, AgentParser, ProgramEnd, answered, clip, detail, fail, name, object, text, without_result,
+};
 
 /// Reads lines as they come. Lines that are not objects, or of a type that is not known, are counted and passed over.
 #[derive(Debug, Default)]
-pub(super) struct ClaudeParser {
+pub(crate) struct ClaudeParser {
     session_id: Option<Arc<str>>,
     api_error: Option<String>,
     resets_at: Option<Timestamp>,
     last: Option<ResultLine>,
+    /// It has begun to work again after its last result.
+    works_again: bool,
     usage: UsageCount,
+    replies: Replies,
     skipped: u64,
+}
+
+/// Counts the model's replies, each of which may come in several lines.
+#[derive(Debug, Default)]
+struct Replies {
+    last: Option<Arc<str>>,
+    count: u64,
 }
 
 /// What counts of a result line.
@@ -40,21 +44,27 @@ struct ResultLine {
     denied: Vec<String>,
 }
 
-impl ClaudeParser {
-    pub(super) fn feed(&mut self, line: &str) {
+impl AgentParser for ClaudeParser {
+    fn feed(&mut self, line: &str, tell: &mut dyn FnMut(AgentProgress)) {
         if line.trim().is_empty() {
             return;
         }
-        let Ok(Value::Object(line)) = serde_json::from_str(line) else {
+        let Some(line) = object(line) else {
             return self.skip();
         };
-        let line = Value::Object(line);
         match (text(&line, "type"), text(&line, "subtype")) {
             (Some("system"), Some("init")) => {
+                self.works_again = true;
                 self.confirm(&line);
                 self.usage.init(&line);
             }
-            (Some("assistant"), _) => self.api_error = text(&line, "error").map(str::to_owned),
+            (Some("system"), Some("api_retry")) => tell(AgentProgress::Retry { reason: reason_of_retry(&line) }),
+            (Some("assistant"), _) => {
+                self.works_again = true;
+                self.api_error = text(&line, "error").map(str::to_owned);
+                self.tell_reply(&line, tell);
+            }
+            (Some("user"), _) => tell_tool_results(&line, tell),
             (Some("rate_limit_event"), _) => self.resets_at = resets_at(&line),
             (Some("result"), subtype) => {
                 let result = ResultLine::new(&line, subtype.unwrap_or_default());
@@ -62,48 +72,40 @@ impl ClaudeParser {
                     self.confirm(&line);
                 }
                 self.usage.result(&line);
+                tell(AgentProgress::Used(self.usage.so_far()));
                 // Several may come; the last one before the end counts.
                 self.last = Some(result);
+                self.works_again = false;
             }
             (Some(_), _) => {}
             (None, _) => self.skip(),
         }
     }
 
-    /// Notes a line that cannot be read.
-    pub(super) fn skip(&mut self) {
+    fn skip(&mut self) {
         self.skipped += 1;
+    }
+
+    fn has_answered(&self) -> bool {
+        self.last.is_some() && !self.works_again
     }
 
     /// The outcome. *Completed* needs all of: ended by itself, exit code 0, a final result, no error flag in it, no
     /// denials, and an answer. Each of these alone has been seen to claim success for work that was not done.
-    pub(super) fn finish(self, end: &RunEnd, limits: &RunLimits) -> ClaudeOutcome {
-        ClaudeOutcome {
-            answer: self.answer(end, limits).map(Into::into),
+    fn finish(self: Box<Self>, end: &ProgramEnd) -> AgentOutcome {
+        AgentOutcome {
+            answer: self.answer(end),
             session_id: self.session_id,
             usage: self.usage.into_usage(),
+            session_total: None,
         }
     }
+}
 
-    fn answer(&self, end: &RunEnd, limits: &RunLimits) -> Result<String, Failure> {
-        match end.cause {
-            EndCause::Own => {}
-            EndCause::Cancelled => return fail(FailureCode::Cancelled, "the agent was stopped as asked"),
-            EndCause::WallTimeout => {
-                let time = limits.wall.as_secs_f64();
-                return fail(FailureCode::AgentTimeout, format!("claude was stopped after {time} s of work"));
-            }
-            EndCause::SilenceTimeout => {
-                let time = limits.silence.unwrap_or_default().as_secs_f64();
-                return fail(FailureCode::AgentSilent, format!("claude was stopped after {time} s of silence"));
-            }
-            EndCause::OutputLimit => {
-                let bytes = limits.max_output;
-                return fail(FailureCode::AgentBudget, format!("claude was stopped after {bytes} bytes of output"));
-            }
-        }
+impl ClaudeParser {
+    fn answer(&self, end: &ProgramEnd) -> Result<Arc<str>, Failure> {
         let Some(last) = &self.last else {
-            return Err(self.without_result(end));
+            return Err(without_result("claude", end, self.skipped));
         };
         // With or without an error flag: an earlier refusal is gone on from, the last one is not.
         if last.subtype == "success" && last.stop_reason.as_deref() == Some("refusal") {
@@ -115,34 +117,67 @@ impl ClaudeParser {
             let said = last.text.as_deref().unwrap_or("no reason given");
             return Err(failure_of(&last.subtype, &error, said));
         }
-        if end.exit != Exit::Exited(0) {
-            let how = told(end.exit);
-            return fail(FailureCode::AgentCrashed, format!("claude reported success but {how}{}", errors(end)));
-        }
-        if !last.denied.is_empty() {
+        if end.is_clean() && !last.denied.is_empty() {
             let tools = last.denied.join(", ");
             return fail(FailureCode::AgentDenied, format!("claude was denied tools that it needed: {tools}"));
         }
-        match &last.text {
-            Some(text) if !text.trim().is_empty() => Ok(text.clone()),
-            _ => fail(FailureCode::AgentNoResult, "claude ended without error, but its answer is empty"),
-        }
-    }
-
-    fn without_result(&self, end: &RunEnd) -> Failure {
-        let mut story = format!("claude gave no result and {}{}", told(end.exit), errors(end));
-        if self.skipped > 0 {
-            let _ = write!(story, "; {} lines of its output could not be read", self.skipped);
-        }
-        let code = if end.exit == Exit::Exited(0) { FailureCode::AgentNoResult } else { FailureCode::AgentCrashed };
-        Failure::new(code, story)
+        answered("claude", end, last.text.as_deref())
     }
 
     /// Takes the session that the program itself named, once.
     fn confirm(&mut self, line: &Value) {
         if self.session_id.is_none() {
-            self.session_id = text(line, "session_id").filter(|id| !id.is_empty()).map(Into::into);
+            self.session_id = name(line, "session_id");
         }
+    }
+
+    fn tell_reply(&mut self, line: &Value, tell: &mut dyn FnMut(AgentProgress)) {
+        let Some(message) = line.get("message") else {
+            return;
+        };
+        if let Some(turns) = self.replies.count(name(message, "id")) {
+            tell(AgentProgress::Used(Usage { turns: Some(turns), ..Usage::default() }));
+        }
+        for block in blocks(message) {
+            match text(block, "type") {
+                Some("text") => tell(AgentProgress::Text(text(block, "text").unwrap_or_default().into())),
+                Some("tool_use") => tell(AgentProgress::ToolStarted {
+                    tool: text(block, "name").unwrap_or("a tool").into(),
+                    detail: detail(block.get("input")),
+                }),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Replies {
+    /// The number of replies, if this line begins another one.
+    fn count(&mut self, id: Option<Arc<str>>) -> Option<u64> {
+        let id = id.filter(|id| self.last.as_ref() != Some(id))?;
+        self.last = Some(id);
+        self.count += 1;
+        Some(self.count)
+    }
+}
+
+fn tell_tool_results(line: &Value, tell: &mut dyn FnMut(AgentProgress)) {
+    let results = line.get("message").into_iter().flat_map(blocks);
+    for result in results.filter(|block| text(block, "type") == Some("tool_result")) {
+        let success = result.get("is_error") != Some(&Value::Bool(true));
+        tell(AgentProgress::ToolEnded { tool: None, success });
+    }
+}
+
+fn blocks(message: &Value) -> impl Iterator<Item = &Value> {
+    message.get("content").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn reason_of_retry(line: &Value) -> Arc<str> {
+    let kind = text(line, "error").unwrap_or("the model's service did not answer");
+    match line.get("error_status").and_then(Value::as_u64) {
+        Some(status) => format!("{kind} ({status})").into(),
+        None => kind.into(),
     }
 }
 
@@ -169,29 +204,6 @@ impl ResultLine {
             denied,
         }
     }
-}
-
-fn fail<T>(code: FailureCode, message: impl Into<Arc<str>>) -> Result<T, Failure> {
-    Err(Failure::new(code, message))
-}
-
-fn told(exit: Exit) -> String {
-    match exit {
-        Exit::Exited(code) => format!("ended with exit code {code}"),
-        Exit::Signalled(signal) => format!("was ended by signal {signal}"),
-    }
-}
-
-/// What it wrote to stderr, as the end of a sentence.
-fn errors(end: &RunEnd) -> String {
-    match end.stderr_tail.trim() {
-        "" => String::new(),
-        errors => format!(": {}", clip(errors)),
-    }
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name)?.as_str()
 }
 
 /// When a limit ends that was reached. Limits are told of before they are, too.

@@ -47,6 +47,10 @@ impl UsageCount {
         self.usage = now;
     }
 
+    pub(super) fn so_far(&self) -> Usage {
+        self.usage.clone()
+    }
+
     pub(super) fn into_usage(self) -> Option<Usage> {
         self.told.then_some(self.usage)
     }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use awo_adapters::{ClaudeConfig, ClaudeExecutor, Custody, NoTracking, ProcessTracker, PromptFiles};
+use awo_adapters::{
+    Claude, Custody, NoTracking, ProcessTracker, ProgramAgent, ProgramConfig, PromptFiles,
+};
 use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest, AgentSession, ProgressSink, PromptSource};
 use awo_models::{AgentName, FailureCode, OrderId, StepName};
 use awo_testkit::programs;
@@ -17,7 +19,8 @@ pub(crate) const SESSION: &str = "11111111-2222-4333-8444-555555555555";
 
 pub(crate) struct Bench {
     directory: tempfile::TempDir,
-    pub(crate) config: ClaudeConfig,
+    pub(crate) config: ProgramConfig,
+    pub(crate) session: AgentSession,
     pub(crate) max_cost_nanousd: Option<u64>,
     tracker: Arc<dyn ProcessTracker>,
     pub(crate) cancel: CancellationToken,
@@ -27,7 +30,8 @@ impl Bench {
     pub(crate) fn new(program: impl Into<PathBuf>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("checkout")).unwrap();
-        let mut config = ClaudeConfig::new(&directory.path().join("state"));
+        let mut config = ProgramConfig::new("claude", &directory.path().join("state"));
+        config.program_setting = "CLAUDE_CLI_PATH".into();
         config.program = program.into();
         config.passed_env = vec![
             ("PATH".into(), "/usr/bin:/bin".into()),
@@ -36,15 +40,19 @@ impl Bench {
         config.limits.interrupt_grace = Duration::from_millis(100);
         config.limits.terminate_grace = Duration::from_millis(100);
         let (tracker, cancel) = (Arc::new(NoTracking), CancellationToken::new());
-        Self { directory, config, max_cost_nanousd: None, tracker, cancel }
+        let session = AgentSession::New(Some(SESSION.into()));
+        Self { directory, config, session, max_cost_nanousd: None, tracker, cancel }
     }
 
     pub(crate) fn checkout(&self) -> PathBuf {
         self.directory.path().join("checkout")
     }
 
+    fn executor(&self) -> ProgramAgent {
+        ProgramAgent::new(Arc::new(Claude), self.config.clone(), Arc::clone(&self.tracker))
+    }
+
     pub(crate) async fn execute(&self, prompt: &str, timeout: Duration) -> AgentReport {
-        let executor = ClaudeExecutor::new(self.config.clone(), Arc::clone(&self.tracker));
         let request = AgentRequest {
             order: OrderId::new(1_700_000_000_000, [7; 10]),
             step: StepName::known("plan"),
@@ -53,14 +61,14 @@ impl Bench {
             prompt: prompt.to_owned(),
             working_dir: self.checkout(),
             model: None,
-            session: AgentSession::New(Some(SESSION.into())),
+            session: self.session.clone(),
             max_turns: None,
             max_cost_nanousd: self.max_cost_nanousd,
             timeout,
             silence: None,
             progress: ProgressSink::none(),
         };
-        let report = executor.execute(request, self.cancel.clone()).await;
+        let report = self.executor().execute(request, self.cancel.clone()).await;
         assert_eq!(
             std::fs::read_dir(&self.config.home_dir).map_or(0, Iterator::count),
             0,
@@ -89,14 +97,16 @@ async fn an_agent_works_and_answers() {
     assert_eq!(report.session_id.as_deref(), Some(SESSION));
     let usage = report.usage.unwrap();
     assert_eq!((usage.input_tokens, usage.turns, usage.cost_nanousd), (Some(100), Some(1), Some(400_000)));
-    let [transcript] = &report.files[..] else {
-        panic!("a transcript and no errors: {:?}", report.files);
+    let [transcript, prompt] = &report.files[..] else {
+        panic!("a transcript, the prompt and no errors: {:?}", report.files);
     };
-    assert_eq!(transcript.kind, "transcript.jsonl");
+    assert_eq!((&*transcript.kind, &*prompt.kind), ("transcript.jsonl", "prompt.md"));
+    assert_eq!(std::fs::read_to_string(&prompt.path).unwrap(), "Role: planner\nPlease plan.");
     assert_eq!(std::fs::read_to_string(&transcript.path).unwrap().lines().count(), 3);
-    assert_eq!(transcript.path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    let executor = ClaudeExecutor::new(bench.config.clone(), Arc::clone(&bench.tracker));
-    executor.discard(&transcript.path).await;
+    for file in &report.files {
+        assert_eq!(file.path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        bench.executor().discard(&file.path).await;
+    }
     assert_eq!(std::fs::read_dir(&bench.config.files_dir).unwrap().count(), 0, "nothing of it is left");
 }
 
@@ -191,18 +201,19 @@ async fn no_secret_of_the_environment_or_the_login_is_told_in_any_form() {
     std::fs::write(operator.join(".claude.json"), r#"{"primaryApiKey":"canary-primary-key"}"#).unwrap();
     bench.config.credentials_from = Some(operator);
     bench.config.passed_env.push(("HTTPS_PROXY".into(), "http://me:pass%2Fword-1@proxy:3128".into()));
-    let report = bench.execute("x", LONG).await;
+    let report = bench.execute("my key is sk-canary-of-the-agent", LONG).await;
     let all = "[ANTHROPIC_API_KEY] http://[HTTPS_PROXY]@proxy:3128 {primaryApiKey:[primaryApiKey]}\
                {claudeAiOauth:{accessToken:[accessToken],refreshToken:[refreshToken]}} \
                [ANTHROPIC_API_KEY] [HTTPS_PROXY] [HTTPS_PROXY]";
     assert_eq!(report.answer.as_deref().unwrap(), format!("{all} [ANTHROPIC_API_KEY]"));
     assert_eq!(report.session_id.as_deref(), Some("[ANTHROPIC_API_KEY]"));
-    let [transcript, errors] = &report.files[..] else {
-        panic!("a transcript and errors: {:?}", report.files);
+    let [transcript, prompt, errors] = &report.files[..] else {
+        panic!("a transcript, the prompt and errors: {:?}", report.files);
     };
     let transcript = std::fs::read_to_string(&transcript.path).unwrap();
     assert!(transcript.starts_with(&format!("{{\"type\":\"assistant\",\"message\":\"{all}\"}}\n")), "{transcript}");
     assert!(!transcript.contains("canary-") && !transcript.contains("word-1"), "{transcript}");
+    assert_eq!(std::fs::read_to_string(&prompt.path).unwrap(), "my key is [ANTHROPIC_API_KEY]");
     assert_eq!(std::fs::read_to_string(&errors.path).unwrap(), format!("{all}\n"));
 }
 
@@ -241,8 +252,8 @@ async fn success_with_an_error_code_is_a_crash() {
         (FailureCode::AgentCrashed, "claude reported success but ended with exit code 3: the disk is on fire")
     );
     let kinds: Vec<_> = report.files.iter().map(|file| file.kind.as_str()).collect();
-    assert_eq!(kinds, ["transcript.jsonl", "stderr.txt"]);
-    assert_eq!(std::fs::read_to_string(&report.files[1].path).unwrap(), "the disk is on fire\n");
+    assert_eq!(kinds, ["transcript.jsonl", "prompt.md", "stderr.txt"]);
+    assert_eq!(std::fs::read_to_string(&report.files[2].path).unwrap(), "the disk is on fire\n");
 }
 
 #[tokio::test]

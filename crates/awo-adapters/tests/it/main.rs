@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod claude;
+mod drivers;
 #[cfg(target_os = "linux")]
 mod keeper;
 mod process;

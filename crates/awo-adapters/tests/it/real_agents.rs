@@ -3,3 +3,7 @@
 //! Each is left out, and says so, where its program is not there. A module for each program.
 
 mod claude;
+mod codex;
+mod gemini;
+mod opencode;
+mod others;

@@ -15,11 +15,12 @@ use tokio_util::sync::CancellationToken;
 pub use health::{AgentHealth, Login};
 pub use progress::{AgentProgress, ProgressSink};
 
-/// Runs an agent program (claude, …) once.
+/// Runs an agent program (claude, codex, …) once.
 ///
 /// # Contract
 /// - *Ends in time*: returns within `timeout` and the grace the program is given to stop, whatever the program does.
-/// - *Truth*: `answer` is `Ok` only if the program ended by itself, without error, with a final answer.
+/// - *Truth*: `answer` is `Ok` only if the program ended without error, with a final answer, and by itself or because it
+///   went on after that answer.
 /// - *Leaves nothing*: when it returns, nothing that the program started runs any more, as far as it can be reached.
 ///
 /// # Cancellation

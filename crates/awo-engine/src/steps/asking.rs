@@ -31,7 +31,9 @@ pub(super) struct Question {
 /// new one.
 pub(super) fn first_session(context: &Context<'_>) -> AgentSession {
     let order = context.order;
-    match resumed_session(context.definition, context.history, context.engine.resumes(&order.spec.agent)) {
+    let (definition, history) = (context.definition, context.history);
+    let resumes = context.engine.resumes(order.spec.agent_of(definition));
+    match resumed_session(order, definition, history, resumes) {
         Some(id) => AgentSession::Resumed(id),
         None => AgentSession::New(order.state.current_step.as_ref().and_then(|current| current.session_id.clone())),
     }
@@ -87,9 +89,12 @@ pub(super) async fn ask(
     report: &mut AttemptReport,
 ) -> Result<Asked, Failure> {
     let (order, definition) = (context.order, context.definition);
-    let agent = context.engine.agents.get(&*order.spec.agent).ok_or_else(|| {
-        Failure::new(FailureCode::AgentMissing, format!("this worker has no agent `{}`", order.spec.agent))
-    })?;
+    let name = order.spec.agent_of(definition);
+    let agent = context
+        .engine
+        .agents
+        .get(&**name)
+        .ok_or_else(|| Failure::new(FailureCode::AgentMissing, format!("this worker has no agent `{name}`")))?;
     let execution = report.next_execution();
     let limits = &order.spec.limits;
     let round = Used::in_round(order, context.history);
@@ -105,7 +110,8 @@ pub(super) async fn ask(
         attempt: context.attempt,
         prompt: question.prompt,
         working_dir: context.sandbox.working_dir().to_owned(),
-        model: order.spec.model.clone(),
+        // Models have the names of their own agents.
+        model: order.spec.model.clone().filter(|_| *name == order.spec.agent),
         session: question.session.clone(),
         max_turns: caps.max_turns,
         max_cost_nanousd: caps.max_cost_nanousd,
@@ -115,7 +121,7 @@ pub(super) async fn ask(
     };
     let (id, begun) = (order.agent_work_order_id, context.engine.clock.monotonic());
     context.engine.note(id, LogLevel::Info, "agent_command_started", |entry| {
-        let entry = entry.with_step(definition.step.clone()).with_field("agent", &*order.spec.agent);
+        let entry = entry.with_step(definition.step.clone()).with_field("agent", &**name);
         entry.with_field("execution", execution).with_field("timeout_seconds", timeout.as_secs_f64())
     });
     let executing = tokio::time::timeout(timeout + EXECUTOR_GRACE, agent.execute(request, cancel));

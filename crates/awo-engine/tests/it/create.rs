@@ -1,8 +1,9 @@
 //! What may be asked for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use awo_engine::{EngineError, NewOrder};
+use awo_engine::{EngineError, LogQuery, NewOrder, OrderLog};
 use awo_models::{Idempotency, StepName, WorkflowType};
 use awo_testkit::World;
 
@@ -129,4 +130,65 @@ async fn a_caller_that_goes_away_leaves_no_order_without_a_place() {
         list.items.first().is_some_and(|row| row.order.state.status.is_terminal())
     })
     .await;
+}
+
+#[tokio::test]
+async fn steps_have_the_agents_that_they_have_where_the_order_was_made() {
+    let mut world = World::new();
+    world.settings.default_agent = Some("fake".into());
+    world.settings.step_agents = [("implement".to_owned(), "other".to_owned())].into();
+    let unknown = world.orchestrator();
+    let request = NewOrder::new("https://example.org/a/b", "x");
+    assert_eq!(
+        unknown.work_orders().check(&request)[0].message,
+        "is \"other\" for step `implement`, which is not an agent of this server"
+    );
+    let with_other = |world: &World| world.builder().with_agent("other", Arc::clone(&world.agent) as _).build();
+    let id = world.create(&with_other(&world)).await;
+
+    // Whoever runs it later may have other settings.
+    world.settings.step_agents.clear();
+    let runner = with_other(&world);
+    runner.run_order(id).await.unwrap();
+    runner.drain(Duration::from_secs(1), Duration::from_secs(1)).await;
+    let order = world.stored(id).await.order;
+    let agents = order.spec.workflow.iter().map(|definition| order.spec.agent_of(definition).to_string());
+    assert_eq!(agents.collect::<Vec<_>>(), ["fake", "fake", "fake", "fake", "other", "fake", "fake"]);
+    let log = world.log.read(id, &LogQuery { limit: 1_000, ..LogQuery::default() }).await.unwrap();
+    let asked = log.lines.iter().filter(|line| &*line.entry.event == "agent_command_started");
+    let asked: Vec<_> = asked.map(|line| line.entry.fields["agent"].clone()).collect();
+    assert_eq!(asked, ["fake", "fake", "fake", "fake", "other", "fake", "fake"]);
+}
+
+#[tokio::test]
+async fn an_agent_that_is_asked_for_does_all_steps_and_a_model_is_for_its_own_agent() {
+    let mut world = World::new();
+    world.settings.default_agent = Some("fake".into());
+    world.settings.step_agents = [("implement".to_owned(), "other".to_owned())].into();
+    let orchestrator = world.builder().with_agent("other", Arc::clone(&world.agent) as _).build();
+    let create = async |agent: Option<&str>| {
+        let mut request = NewOrder::new("https://example.org/a/b", "x");
+        request.agent = agent.map(str::to_owned);
+        request.model = Some("sonnet".into());
+        let made = orchestrator.work_orders().create(request).await.unwrap().view.order;
+        orchestrator.run_order(made.agent_work_order_id).await.unwrap();
+        let requests = std::mem::take(&mut *world.agent.requests.lock().unwrap());
+        requests.iter().map(|request| request.model.is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(create(None).await, [true, true, true, true, false, true, true]);
+    assert_eq!(create(Some("fake")).await, [true; 7]);
+}
+
+#[tokio::test]
+async fn whoever_asks_for_the_agents_does_not_wait_for_them() {
+    let world = World::new();
+    let orchestrator = world.orchestrator();
+    let work_orders = orchestrator.work_orders();
+    let first = work_orders.agents();
+    assert_eq!((first[0].name.as_str(), &first[0].seen), ("fake", &None));
+    while work_orders.agents()[0].seen.is_none() {
+        tokio::task::yield_now().await;
+    }
+    let (health, _) = work_orders.agents()[0].seen.clone().unwrap();
+    assert!(health.is_usable());
 }

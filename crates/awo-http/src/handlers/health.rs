@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use awo_engine::AgentStatus;
+use awo_engine::ports::{AgentHealth, Login};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -52,6 +54,51 @@ pub(crate) struct Health<'a> {
     unsaved_results: usize,
     /// Names of the agents.
     agents: Vec<String>,
+    /// What was last seen of them; looked at again in the background when it is older than a minute.
+    agent_details: Vec<AgentDetail>,
+}
+
+/// An agent, and whether it can be used.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AgentDetail {
+    /// Its name.
+    #[schema(example = "claude")]
+    name: String,
+    /// When it was looked at; null if that has not ended for the first time, and all else is unknown then.
+    seen_at: Option<String>,
+    /// Whether nothing is known to be in the way of using it.
+    usable: Option<bool>,
+    /// Where the program is.
+    #[schema(example = "/usr/local/bin/claude")]
+    program: Option<String>,
+    /// Its version, as it says itself.
+    #[schema(example = "2.1.330 (Claude Code)")]
+    version: Option<String>,
+    /// `found`, `missing`, `not_needed` or `unknown`: whether a key or a login is there. Whether it is still good, only
+    /// the service knows.
+    #[schema(example = "found")]
+    login: Option<&'static str>,
+    /// What is in the way of using it.
+    problem: Option<String>,
+    /// What to do about it.
+    cure: Option<String>,
+}
+
+impl From<AgentStatus> for AgentDetail {
+    fn from(status: AgentStatus) -> Self {
+        let seen_at = status.seen.as_ref().map(|(_, at)| at.to_string());
+        let health = status.seen.map(|(health, _)| health);
+        let login = health.as_ref().map(|health| match health.login {
+            Login::Found => "found",
+            Login::Missing => "missing",
+            Login::NotNeeded => "not_needed",
+            Login::Unknown => "unknown",
+        });
+        let usable = health.as_ref().map(AgentHealth::is_usable);
+        let (program, version, problem, cure) =
+            health.map(|health| (health.program, health.version, health.problem, health.cure)).unwrap_or_default();
+        Self { name: status.name, seen_at, usable, program, version, login, problem, cure }
+    }
 }
 
 /// That the process answers.
@@ -100,12 +147,13 @@ fn health(api: &Api) -> Health<'_> {
         degraded_orders: engine.degraded_orders,
         unsaved_results: engine.unsaved_results,
         agents: engine.agents,
+        agent_details: api.work_orders.agents().into_iter().map(AgentDetail::from).collect(),
     }
 }
 
 /// Get the health
 ///
-/// Looks at nothing outside the process, so it answers at once; 200 when healthy and when degraded.
+/// Answers at once with what is known; 200 when healthy and when degraded.
 #[utoipa::path(
     get,
     path = "/health",

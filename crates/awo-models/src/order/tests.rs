@@ -7,6 +7,7 @@ pub(crate) fn order(attempts: u32) -> AgentWorkOrder {
         agent_name: AgentName::known("agent"),
         prompt: "prompt".into(),
         inputs: Vec::new(),
+        agent: None,
         goal: StepGoal::Report,
         required,
         timeout: None,

@@ -49,6 +49,7 @@ pub fn spec(request: &str) -> OrderSpec {
         agent_name: AgentName::known("planner"),
         prompt: "do $1".into(),
         inputs: Vec::new(),
+        agent: None,
         goal: StepGoal::Report,
         required: true,
         timeout: None,

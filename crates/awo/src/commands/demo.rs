@@ -116,7 +116,7 @@ fn tell_costs(order: &Order, steps: &Steps, costs: &SaveCosts) {
 }
 
 fn tell_next(ours: &Settings) {
-    let found = wiring::find_claude(ours).map_or_else(
+    let found = wiring::find_agent(ours, "claude").map_or_else(
         || "needs: claude (not found here; see `awo doctor`)".to_owned(),
         |path| format!("claude: {}", path.display()),
     );

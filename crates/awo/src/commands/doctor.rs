@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use awo_engine::ports::AgentHealth;
+use futures::future::join_all;
 use serde_json::json;
 use tokio::process::Command;
 
@@ -14,23 +16,22 @@ use crate::wiring;
 
 /// One line of the table.
 struct Finding {
-    thing: &'static str,
+    thing: String,
     found: String,
     good: bool,
     cure: String,
 }
 
 pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    let findings = [
-        git().await,
-        keeper(settings).await,
-        claude(settings).await,
+    let mut findings = vec![git().await, keeper(settings).await];
+    findings.extend(agents(settings).await?);
+    findings.extend([
         permissions(settings),
         directory("data", &settings.data_dir, "--data-dir"),
         directory("spill", &settings.spill_dir(), "spill_dir (AWO_SPILL_DIR)"),
         directory("agents", &settings.agents_dir(), "agents_dir (AWO_AGENTS_DIR)"),
         server(settings),
-    ];
+    ]);
     let good = findings.iter().all(|finding| finding.good);
     if as_json {
         let rows: Vec<_> = findings
@@ -57,12 +58,12 @@ async fn git() -> Finding {
         (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (2, 30)
     });
     let cure = if good { String::new() } else { "install git 2.30 or newer".into() };
-    Finding { thing: "git", found: version.unwrap_or_else(|| "not found".into()), good, cure }
+    Finding { thing: "git".to_owned(), found: version.unwrap_or_else(|| "not found".into()), good, cure }
 }
 
 /// What sees to it that nothing outlives its step, or this program.
 async fn keeper(settings: &Settings) -> Finding {
-    let thing = "keeper";
+    let thing = "keeper".to_owned();
     let Some(keeper) = &settings.keeper else {
         let found = "this system has none: what an agent starts in a session of its own can outlive it".into();
         return Finding { thing, found, good: true, cure: String::new() };
@@ -80,49 +81,53 @@ async fn keeper(settings: &Settings) -> Finding {
     }
 }
 
-async fn claude(settings: &Settings) -> Finding {
-    let thing = "claude";
-    let needed = settings.agent == "claude";
-    let cure = "install Claude Code and log in, or set CLAUDE_CLI_PATH; `--agent scripted` works without".to_owned();
-    let Some(path) = wiring::find_claude(settings) else {
-        let cure = if needed { cure } else { String::new() };
-        return Finding { thing, found: "not found".into(), good: !needed, cure };
+/// Looks at all agents at once. Only those that orders use without naming them must be usable.
+async fn agents(settings: &Settings) -> anyhow::Result<Vec<Finding>> {
+    let needed = settings.used_agents();
+    let agents = wiring::agents_to_look_at(settings)?;
+    let looks =
+        agents.iter().map(async |(name, agent)| finding(name, &agent.probe().await, needed.contains(name.as_str())));
+    Ok(join_all(looks).await)
+}
+
+fn finding(name: &str, health: &AgentHealth, needed: bool) -> Finding {
+    let program = health.program.as_deref().unwrap_or("not found");
+    let mut found = match &health.version {
+        Some(version) => format!("{version} at {program}"),
+        None => program.to_owned(),
     };
-    match version_of(&path).await {
-        Some(version) => {
-            Finding { thing, found: format!("{version} at {}", path.display()), good: true, cure: String::new() }
-        }
-        None => Finding { thing, found: format!("{} does not answer --version", path.display()), good: !needed, cure },
+    if let (Some(problem), Some(_)) = (&health.problem, &health.program) {
+        found = format!("{found}: {problem}");
     }
+    let good = health.is_usable() || !needed;
+    let cure = if good { None } else { health.cure.clone() };
+    Finding { thing: name.to_owned(), found, good, cure: cure.unwrap_or_default() }
 }
 
 fn permissions(settings: &Settings) -> Finding {
-    let skips = settings.claude.skip_permissions || settings.agent != "claude";
-    Finding {
-        thing: "permissions",
-        found: if skips {
-            "the agent may use its tools"
-        } else {
-            "the agent is denied its tools and can change nothing"
+    let hindrance = settings.used_agents().into_iter().find_map(|agent| Some((agent, settings.hindrance(agent)?)));
+    let (found, cure) = match hindrance {
+        None => ("agents may use their tools".to_owned(), String::new()),
+        Some((agent, hindrance)) => {
+            let setting = match agent {
+                "claude" => "CLAUDE_CLI_SKIP_PERMISSIONS=true".to_owned(),
+                agent => format!("agents.{agent}.skip_permissions"),
+            };
+            let cure = format!("--skip-permissions, or {setting} (docs/security.md says what that means)");
+            (format!("{agent}: {hindrance}"), cure)
         }
-        .into(),
-        good: skips,
-        cure: if skips {
-            String::new()
-        } else {
-            "--skip-permissions, or CLAUDE_CLI_SKIP_PERMISSIONS=true (docs/security.md says what that means)".into()
-        },
-    }
+    };
+    Finding { thing: "permissions".to_owned(), found, good: cure.is_empty(), cure }
 }
 
 /// Tries a directory, or the nearest one above it that exists; makes nothing.
-fn directory(thing: &'static str, dir: &Path, setting: &str) -> Finding {
+fn directory(thing: &str, dir: &Path, setting: &str) -> Finding {
     let there = dir.ancestors().find(|above| above.is_dir()).unwrap_or(dir);
     let cure = match tempfile::tempfile_in(there) {
         Ok(_) => String::new(),
         Err(error) => format!("cannot write below {}: {error}; give another with {setting}", there.display()),
     };
-    Finding { thing, found: dir.display().to_string(), good: cure.is_empty(), cure }
+    Finding { thing: thing.to_owned(), found: dir.display().to_string(), good: cure.is_empty(), cure }
 }
 
 fn server(settings: &Settings) -> Finding {
@@ -131,7 +136,7 @@ fn server(settings: &Settings) -> Finding {
         Ok(None) => "none has the data directory".into(),
         Err(error) => format!("{error:#}"),
     };
-    Finding { thing: "server", found, good: true, cure: String::new() }
+    Finding { thing: "server".to_owned(), found, good: true, cure: String::new() }
 }
 
 /// The first line that a program prints for `--version`, within five seconds and without our secrets.

@@ -41,9 +41,9 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
             .await;
     }
     let agent = asked_agent.as_deref().unwrap_or(&settings.agent);
-    if agent == "claude" && !settings.claude.skip_permissions {
+    if let Some(hindrance) = settings.hindrance(agent) {
         anstream::eprintln!(
-            "awo: the agent will be denied its tools and can change nothing: add --skip-permissions to let it work\n     \
+            "awo: {hindrance}: add --skip-permissions to let it work\n     \
              (without walls it can then do what your account can do; see docs/security.md)"
         );
     }

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use crate::cli::Serve;
 use crate::exit::{BAD_INPUT, FAILED, UNAVAILABLE, coded};
 use crate::figures;
-use crate::settings::{Backend, Settings};
+use crate::settings::{Backend, SCRIPTED, Settings};
 use crate::wiring;
 
 /// Time for steps to end by themselves after SIGTERM; then time for agents to stop. Together with the drain of
@@ -35,8 +35,10 @@ pub(crate) async fn run(mut settings: Settings, serve: Serve) -> anyhow::Result<
     }
     let mut signals = Signals::listen()?; // before anybody is told that we are there
     let mut server = Server::start(&settings, "awo serve", |repository| repository).await?;
-    if settings.agent == "claude" && wiring::find_claude(&settings).is_none() {
-        warn!("agent_missing: the program claude was not found; `awo doctor` says what to do");
+    for agent in settings.used_agents() {
+        if agent != SCRIPTED && wiring::find_agent(&settings, agent).is_none() {
+            warn!("agent_missing: the program of {agent} was not found; `awo doctor` says what to do");
+        }
     }
     anstream::println!("listening on {}", server.address);
     tokio::select! {

@@ -190,7 +190,7 @@ fn a_settings_file_sets_what_flags_and_variables_do_not() {
     assert_eq!(order["agent"], "claude", "the flag wins");
     let own = std::fs::read_dir(&path).unwrap().next().unwrap().unwrap().path();
     assert!(own.join(&id).is_dir(), "the file counts, and the data directory has a part of it");
-    assert_eq!(server.get("/health").json()["agents"], json!(["claude", "scripted"]));
+    assert_eq!(server.get("/health").json()["agents"], json!(["claude", "codex", "gemini", "opencode", "scripted"]));
     let version = server.get("/").json()["version"].clone();
     assert_eq!(version, Value::from(env!("CARGO_PKG_VERSION")));
 }

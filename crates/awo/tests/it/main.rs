@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+mod agents;
 mod bad_input;
 mod cancel;
 mod command_line;

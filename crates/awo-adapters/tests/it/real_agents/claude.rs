@@ -3,6 +3,7 @@
 mod answers;
 mod errors;
 mod secrets;
+mod sessions;
 mod stops;
 
 use std::time::Duration;
