@@ -128,7 +128,7 @@ pub(crate) async fn sweep(engine: &Engine, queue: &QueueSender) {
         Ok(there) => there,
         Err(failure) => return warn!(reason = %failure, "workspaces_not_listed"),
     };
-    for id in there {
+    for id in there.into_iter().filter(|id| !engine.live.runs(*id)) {
         // As if it ran: a prompt that comes now must not find half a checkout.
         let Some(entered) = engine.live.enter(id) else { continue };
         // Of an order that is damaged, or not known here, everything stays: it may be all that is left of it.
