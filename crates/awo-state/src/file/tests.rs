@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod asides;
+mod bits;
 mod catalog;
 mod compaction;
 mod durability;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use awo_models::{AgentWorkOrderStatus, OrderId};
 use awo_state::conformance::kit::{self, Owner, Sight, id, look};
-use awo_state::{FileRepository, OrderQuery, StateError, StateRepository};
+use awo_state::{FileFindingKind, FileRepository, OrderQuery, StateError, StateRepository};
 
 use crate::fixtures::{journal, with_checksum};
 
@@ -122,10 +122,15 @@ async fn a_change_of_any_byte_is_damage_and_touches_no_other_order() {
         let mut bytes = life.bytes.clone();
         bytes[at] ^= 1 << (at % 8);
         put(dir.path(), id(1), &bytes);
-        let repository = open(dir.path());
-        let read = repository.get(id(1)).await;
-        assert!(matches!(read, Err(StateError::Corrupt { .. })), "byte {at}: {read:?}");
-        assert_eq!(look(&repository, id(257)).await, expected, "byte {at}");
+        let looker: Arc<dyn StateRepository> = Arc::new(FileRepository::open_read_only(dir.path()).unwrap());
+        for repository in [looker, open(dir.path())] {
+            let read = repository.get(id(1)).await;
+            assert!(matches!(read, Err(StateError::Corrupt { .. })), "byte {at}: {read:?}");
+            assert_eq!(look(&repository, id(257)).await, expected, "byte {at}");
+        }
+        let findings = FileRepository::verify(dir.path()).unwrap().findings;
+        let named: Vec<_> = findings.iter().map(|found| (found.kind, found.order)).collect();
+        assert_eq!(named, [(FileFindingKind::Damaged, Some(id(1)))], "byte {at}");
         assert_eq!(fs::read(journal(dir.path(), id(1))).unwrap(), bytes, "byte {at}: it is left as it is");
     }
 }
