@@ -24,7 +24,7 @@ struct Life {
 impl Life {
     /// Created, claimed, and seven saves of which the last one ends it.
     async fn new(durability: Durability) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let options = FileOptions { durability, ..FileOptions::default() };
         let repository = FileRepository::open_with(dir.path(), "test", options).unwrap();
         let repository: Arc<dyn StateRepository> = Arc::new(repository);
