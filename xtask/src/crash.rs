@@ -20,15 +20,12 @@ mod plan;
 mod power;
 mod processes;
 mod remote;
-mod server;
 mod trial;
 
 use std::hash::BuildHasher as _;
-use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::process;
 use crate::repository::Repository;
 use figures::Figures;
 use plan::Plan;
@@ -162,19 +159,7 @@ fn kills(repository: &Repository, trials: u64, first: u64, release: bool) -> Res
 /// The programs that the real server is tried with.
 fn setting(repository: &Repository, release: bool) -> Result<Setting> {
     Ok(Setting {
-        program: build(repository, release)?,
+        program: repository.program("awo", "awo", None, release)?,
         agent: repository.root().join("crates/awo-testkit/programs/stream-json-agent.sh"),
     })
-}
-
-fn build(repository: &Repository, release: bool) -> Result<PathBuf> {
-    let mut build = repository.cargo();
-    build.args(["build", "--quiet", "--package", "awo", "--bin", "awo"]);
-    if release {
-        build.arg("--release");
-    }
-    process::run(&mut build)?;
-    let target = repository.metadata()?.target_directory.into_std_path_buf();
-    let program = target.join(if release { "release" } else { "debug" }).join("awo");
-    program.canonicalize().with_context(|| format!("cargo built no {}", program.display()))
 }
