@@ -21,16 +21,13 @@ mod plan;
 mod power;
 mod processes;
 mod remote;
-mod server;
 mod strays;
 mod trial;
 
 use std::hash::BuildHasher as _;
-use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::process;
 use crate::repository::Repository;
 use figures::Figures;
 use plan::Plan;
@@ -180,17 +177,5 @@ fn stray_setting(repository: &Repository, release: bool) -> Result<Setting> {
 
 fn with_agent(repository: &Repository, release: bool, agent: &str) -> Result<Setting> {
     let programs = repository.root().join("crates/awo-testkit/programs");
-    Ok(Setting { program: build(repository, release)?, agent: programs.join(agent) })
-}
-
-fn build(repository: &Repository, release: bool) -> Result<PathBuf> {
-    let mut build = repository.cargo();
-    build.args(["build", "--quiet", "--package", "awo", "--bin", "awo"]);
-    if release {
-        build.arg("--release");
-    }
-    process::run(&mut build)?;
-    let target = repository.metadata()?.target_directory.into_std_path_buf();
-    let program = target.join(if release { "release" } else { "debug" }).join("awo");
-    program.canonicalize().with_context(|| format!("cargo built no {}", program.display()))
+    Ok(Setting { program: repository.program("awo", "awo", None, release)?, agent: programs.join(agent) })
 }

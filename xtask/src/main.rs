@@ -3,6 +3,7 @@
 //! Each command owns one file; `ci` runs them all in the order that a continuous integration does.
 
 mod agents;
+mod bench;
 mod ci;
 mod codegen;
 mod crash;
@@ -12,6 +13,7 @@ mod layers;
 mod process;
 mod provision;
 mod repository;
+mod server;
 mod test;
 mod tidy;
 
@@ -34,6 +36,8 @@ struct Arguments {
 enum Command {
     /// Run the tests of real agent programs against a server that plays their model.
     Agents(agents::Arguments),
+    /// Measure what the program costs, each beside the least that it could cost, and write docs/benchmarks.md.
+    Bench(bench::Arguments),
     /// Run every check of the repository; what `.ci/run` runs.
     Ci,
     /// Write the committed files that are generated from code.
@@ -67,6 +71,7 @@ fn run(arguments: Arguments) -> Result<()> {
     let repository = Repository::find()?;
     match arguments.command {
         Command::Agents(arguments) => agents::run(&repository, &arguments),
+        Command::Bench(arguments) => bench::run(&repository, &arguments),
         Command::Ci => ci::run(&repository),
         Command::Codegen(arguments) => codegen::run(&repository, &arguments),
         Command::Crash(arguments) => crash::run(&repository, &arguments),

@@ -45,6 +45,18 @@ impl Repository {
             .context("cannot read the workspace with `cargo metadata`")
     }
 
+    /// Builds a program of the workspace; where it is.
+    pub(crate) fn program(&self, package: &str, name: &str, feature: Option<&str>, release: bool) -> Result<PathBuf> {
+        let mut build = self.cargo();
+        build.args(["build", "--quiet", "--package", package, "--bin", name]);
+        build.args(feature.iter().flat_map(|feature| ["--features", feature]));
+        build.args(release.then_some("--release"));
+        process::run(&mut build)?;
+        let target = self.metadata()?.target_directory.into_std_path_buf();
+        let program = target.join(if release { "release" } else { "debug" }).join(name);
+        program.canonicalize().with_context(|| format!("cargo built no {}", program.display()))
+    }
+
     /// Paths of all files that are tracked or could be added, with `/`, sorted. Ignored files are absent.
     pub(crate) fn files(&self) -> Result<Vec<String>> {
         let listed = process::output(Command::new("git").current_dir(&self.root).args([

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use awo_models::{
-    AgentName, AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, StepDefinition, StepExecutionResult, StepGoal,
-    StepHistory, Timestamp,
+    AgentName, AgentWorkOrder, AgentWorkOrderStatus, Failure, FailureCode, StepDefinition, StepExecutionResult,
+    StepGoal, StepHistory, Timestamp,
 };
 
 use crate::budget;

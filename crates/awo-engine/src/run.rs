@@ -59,12 +59,7 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId, seat: &mut Seat) -> 
     }
 }
 
-async fn run_entered(
-    engine: &Engine,
-    live: &LiveOrder,
-    id: OrderId,
-    seat: &mut Seat,
-) -> Result<RunEnd, StateError> {
+async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut Seat) -> Result<RunEnd, StateError> {
     let Some(seen) = read(engine, id).await? else {
         return Ok(RunEnd::NothingToDo);
     };

@@ -273,6 +273,7 @@ pub(crate) struct Export {
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// File to read; `-` is the standard input.
+    #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
 }
 

@@ -44,6 +44,16 @@ pub(crate) fn writer(settings: &Settings) -> anyhow::Result<Client> {
     })
 }
 
+/// Says that nothing runs, if some order has not ended and nobody has the data directory: its status tells what was.
+pub(crate) fn note_if_idle<'s>(settings: &Settings, mut statuses: impl Iterator<Item = &'s str>) -> anyhow::Result<()> {
+    let has_ended = |status| matches!(status, "completed" | "failed" | "cancelled");
+    if !statuses.all(has_ended) && wiring::holder(settings)?.is_none() {
+        anstream::eprintln!("awo: nothing runs now, as no server has the data directory; `awo serve` or `awo recover`");
+        anstream::eprintln!("     goes on with what has not ended");
+    }
+    Ok(())
+}
+
 /// The whole id of an order, from the id or a unique end of it.
 pub(crate) async fn resolve(client: &Client, text: &str) -> anyhow::Result<String> {
     if text.parse::<awo_models::OrderId>().is_ok() {

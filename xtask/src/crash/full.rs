@@ -21,8 +21,8 @@ use super::data_dir::own_place;
 use super::device;
 use super::history::{self, History, Kind, Violation};
 use super::plan::Random;
-use super::server::{call, text};
 use super::trial::{Setting, Trial};
+use crate::server::{call, text};
 use disk::Disk;
 use figures::{Figures, Outcome};
 

@@ -13,7 +13,6 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::history::{self, History, Kind, Violation};
-use crate::process;
 use crate::repository::Repository;
 
 /// Longest time of a life; it takes a tenth of a second.
@@ -21,15 +20,7 @@ const LIFE: Duration = Duration::from_mins(2);
 
 /// Builds the program; where it is.
 pub(super) fn build(repository: &Repository, release: bool) -> Result<PathBuf> {
-    let mut build = repository.cargo();
-    build.args(["build", "--quiet", "--package", "awo-testkit", "--features", "life", "--bin", "life"]);
-    if release {
-        build.arg("--release");
-    }
-    process::run(&mut build)?;
-    let target = repository.metadata()?.target_directory.into_std_path_buf();
-    let program = target.join(if release { "release" } else { "debug" }).join("life");
-    program.canonicalize().with_context(|| format!("cargo built no {}", program.display()))
+    repository.program("awo-testkit", "life", Some("life"), release)
 }
 
 /// A life that tells into a file, and complains into another.

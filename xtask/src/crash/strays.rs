@@ -10,8 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::plan::Random;
 use super::processes;
-use super::server::Server;
 use super::trial::{Setting, Trial};
+use crate::server::Server;
 
 /// After this time nothing runs any more that a killed server had started.
 const GONE_WITHIN: Duration = Duration::from_secs(2);

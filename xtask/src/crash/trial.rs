@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::history::{self, History, Kind, Violation};
 use super::plan::{Moment, Plan};
 use super::remote::Remote;
-use super::server::{Server, call};
 use super::{data_dir, processes};
+use crate::server::{Server, call};
 
 /// After this time a server that listens has claimed every order that has not ended.
 const OWNED_WITHIN: Duration = Duration::from_secs(10);

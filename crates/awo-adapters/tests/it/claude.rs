@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use awo_adapters::{
-    Claude, Custody, NoTracking, ProcessTracker, ProgramAgent, ProgramConfig, PromptFiles,
-};
+use awo_adapters::{Claude, Custody, NoTracking, ProcessTracker, ProgramAgent, ProgramConfig, PromptFiles};
 use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest, AgentSession, ProgressSink, PromptSource};
 use awo_models::{AgentName, FailureCode, OrderId, StepName};
 use awo_testkit::programs;

@@ -128,6 +128,7 @@ pub async fn terminal_refuses_all_but_repetition_and_retry(fixture: &dyn Fixture
             kit::cancel_requested(unchanged()),
             kit::claim(heard.seq, 9),
             unchanged().with(EventKind::Retried, at(6), OrderPatch::default()),
+            retried(Change::after(heard), 1, 1), // who owned it owns nothing any more
         ];
         for change in writes {
             let answer = repository.update(owner.id, &change).await;

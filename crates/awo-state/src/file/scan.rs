@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::SystemTime;
 
 use awo_models::OrderId;
@@ -58,14 +59,36 @@ pub(super) fn index(disk: &dyn Disk, orders: &Path, crashed_since: Option<System
         disk.remove(leftover)?;
     }
     let tail = if crashed_since.is_some() { Tail::MayBeLost } else { Tail::Kept };
-    for (id, path) in scan.journals {
-        index.put(&entry(disk, id, path, crashed_since, tail));
-    }
+    let read = |share: &[(OrderId, PathBuf)]| {
+        for (id, path) in share {
+            index.put(&entry(disk, *id, path.clone(), crashed_since, tail));
+        }
+    };
+    in_shares(&scan.journals, &read);
     if crashed_since.is_some() {
         scan.shards.iter().try_for_each(|shard| disk.sync_dir(shard))?;
         disk.sync_dir(orders)?;
     }
     Ok(index)
+}
+
+/// Journals that a thread of its own reads are at least so many; fewer are read by the caller, in their order.
+const SHARE: usize = 256;
+
+/// Has all journals read, by all processors if there are many: most of the time goes into verifying.
+fn in_shares(journals: &[(OrderId, PathBuf)], read: &(impl Fn(&[(OrderId, PathBuf)]) + Sync)) {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let shares = processors.min(journals.len() / SHARE).max(1);
+    thread::scope(|scope| {
+        let mut shares = journals.chunks(journals.len().div_ceil(shares).max(1));
+        let own = shares.next();
+        for share in shares {
+            if thread::Builder::new().spawn_scoped(scope, || read(share)).is_err() {
+                read(share); // there may be no thread to have, and the start must not fail for that
+            }
+        }
+        own.into_iter().for_each(read);
+    });
 }
 
 fn entry(

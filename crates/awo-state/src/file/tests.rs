@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod asides;
+mod bits;
 mod catalog;
 mod compaction;
 mod durability;
@@ -21,6 +22,12 @@ use awo_models::AgentWorkOrderStatus;
 
 use super::*;
 use crate::conformance::kit::{self, Owner, Sight, finished, id, look, order, result};
+
+/// A directory in memory where there is one: what happens to the disk is done by [`Faulty`], and thousands of files are
+/// synced here.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,7 +285,7 @@ async fn fail_at_every_place_before(
 ) -> Vec<&'static str> {
     let mut failed = Vec::new();
     for at in 0.. {
-        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let dir = scratch();
         drop(FileRepository::open(dir.path(), "test").unwrap()); // the failures are those of a life, not of a start
         let faulty = Faulty::new(usize::MAX, false, fault);
         let opened = Arc::clone(&faulty) as Arc<dyn Disk>;
@@ -328,7 +335,7 @@ async fn a_disk_that_fails_from_any_call_on_loses_nothing_acknowledged() {
 
 #[tokio::test]
 async fn a_full_disk_costs_no_number_and_no_rewrite() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     drop(FileRepository::open(dir.path(), "test").unwrap());
     // The write of the first save after create (8 calls), claim (3) and the opening of the file.
     let faulty = Faulty::new(1 + 8 + 3 + 1, false, Fault::Half);
@@ -349,7 +356,7 @@ async fn a_full_disk_costs_no_number_and_no_rewrite() {
 
 #[tokio::test]
 async fn after_a_failed_write_that_is_not_for_room_nothing_is_believed_of_the_file() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     drop(FileRepository::open(dir.path(), "test").unwrap());
     let faulty = Faulty::new(1 + 8 + 3 + 1, false, Fault::Error);
     let disk = Arc::clone(&faulty) as Arc<dyn Disk>;
@@ -365,7 +372,7 @@ async fn after_a_failed_write_that_is_not_for_room_nothing_is_believed_of_the_fi
 
 #[tokio::test]
 async fn after_a_failed_sync_the_order_is_written_anew_from_memory() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     drop(FileRepository::open(dir.path(), "test").unwrap());
     let faulty = Faulty::new(1 + 8 + 3 + 2, false, Fault::Error);
     let disk = Arc::clone(&faulty) as Arc<dyn Disk>;
@@ -388,7 +395,7 @@ async fn after_a_failed_sync_the_order_is_written_anew_from_memory() {
 
 #[tokio::test]
 async fn a_file_that_somebody_else_changed_is_written_anew() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let repository: Arc<dyn StateRepository> = Arc::new(FileRepository::open(dir.path(), "test").unwrap());
     let mut owner = Owner::of_new(&repository, 1).await;
     let path = journal::path(&dir.path().join("orders"), id(1));
@@ -405,7 +412,7 @@ async fn a_file_that_somebody_else_changed_is_written_anew() {
 #[tokio::test]
 async fn a_delete_that_failed_can_be_repeated() {
     for at in 0.. {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         drop(FileRepository::open(dir.path(), "test").unwrap());
         // Open (1), create (8), claim and end (3 each), then the delete.
         let faulty = Faulty::new(1 + 8 + 6 + at, false, Fault::Error);
@@ -433,7 +440,7 @@ async fn a_delete_that_failed_can_be_repeated() {
 
 #[tokio::test]
 async fn what_a_writer_that_died_has_written_is_synced_before_it_is_shown() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let syncs_of_a_start = || {
         let disk = Faulty::new(usize::MAX, false, Fault::Error);
         let repository =

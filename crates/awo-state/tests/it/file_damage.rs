@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use awo_models::{AgentWorkOrderStatus, OrderId};
 use awo_state::conformance::kit::{self, Owner, Sight, id, look};
-use awo_state::{FileRepository, OrderQuery, StateError, StateRepository};
+use awo_state::{FileFindingKind, FileRepository, OrderQuery, StateError, StateRepository};
 
 use crate::fixtures::{journal, with_checksum};
 
@@ -122,10 +122,15 @@ async fn a_change_of_any_byte_is_damage_and_touches_no_other_order() {
         let mut bytes = life.bytes.clone();
         bytes[at] ^= 1 << (at % 8);
         put(dir.path(), id(1), &bytes);
-        let repository = open(dir.path());
-        let read = repository.get(id(1)).await;
-        assert!(matches!(read, Err(StateError::Corrupt { .. })), "byte {at}: {read:?}");
-        assert_eq!(look(&repository, id(257)).await, expected, "byte {at}");
+        let looker: Arc<dyn StateRepository> = Arc::new(FileRepository::open_read_only(dir.path()).unwrap());
+        for repository in [looker, open(dir.path())] {
+            let read = repository.get(id(1)).await;
+            assert!(matches!(read, Err(StateError::Corrupt { .. })), "byte {at}: {read:?}");
+            assert_eq!(look(&repository, id(257)).await, expected, "byte {at}");
+        }
+        let findings = FileRepository::verify(dir.path()).unwrap().findings;
+        let named: Vec<_> = findings.iter().map(|found| (found.kind, found.order)).collect();
+        assert_eq!(named, [(FileFindingKind::Damaged, Some(id(1)))], "byte {at}");
         assert_eq!(fs::read(journal(dir.path(), id(1))).unwrap(), bytes, "byte {at}: it is left as it is");
     }
 }
@@ -223,4 +228,33 @@ async fn what_is_not_a_journal_is_left_alone_and_leftovers_are_removed() {
     assert_eq!((page.total, page.damaged), (1, Vec::new()));
     assert!(!leftover.exists());
     assert!(others.iter().chain([&elsewhere]).all(|path| path.exists()));
+}
+
+/// So many that several threads read them.
+#[tokio::test]
+async fn of_very_many_journals_each_is_found_as_it_is() {
+    let dir = scratch();
+    let repository = open(dir.path());
+    let order = |n: u64| kit::order_with_key(n, &format!("key-{n}"));
+    for n in 1..=1_100 {
+        repository.create(order(n)).await.unwrap();
+    }
+    drop(repository);
+    let damaged = [1_100, 700, 300, 1];
+    for n in damaged {
+        let path = journal(dir.path(), id(n));
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[100] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+    let repository = open(dir.path());
+    let page = repository.list(&OrderQuery { limit: 2_000, ..OrderQuery::default() }).await.unwrap();
+    assert_eq!(page.damaged, damaged.map(id));
+    let sound: Vec<_> = (1..=1_100).rev().filter(|n| !damaged.contains(n)).map(id).collect();
+    assert_eq!(page.items.iter().map(|row| row.order.agent_work_order_id).collect::<Vec<_>>(), sound);
+    for n in (2..1_100).step_by(7).filter(|n| !damaged.contains(n)) {
+        let spec = order(n).spec;
+        let again = repository.create(awo_models::AgentWorkOrder::new(id(2_000), kit::at(0), (*spec).clone())).await;
+        assert!(matches!(again, Err(StateError::AlreadyExists(first)) if first == id(n)), "key {n}: {again:?}");
+    }
 }

@@ -72,8 +72,42 @@ impl Files {
         self.handle()
     }
 
+    /// Goes on with the files as they are at this moment, as after a kill: the lock still names its holder. With `cut`,
+    /// each journal ends with the beginning of a record, and a file that was being written lies beside it.
+    pub(crate) async fn crash(&mut self, cut: bool) -> Arc<dyn StateRepository> {
+        let after = tempfile::tempdir().unwrap();
+        copy(self.dir.path(), after.path());
+        assert!(std::fs::metadata(after.path().join("LOCK")).unwrap().len() > 0);
+        let journals = || std::fs::read_dir(after.path().join("orders")).unwrap().map(|shard| shard.unwrap().path());
+        for shard in journals().filter(|_| cut) {
+            for journal in std::fs::read_dir(shard).unwrap().map(|file| file.unwrap().path()) {
+                let mut bytes = std::fs::read(&journal).unwrap();
+                let name = journal.file_name().unwrap().to_str().unwrap();
+                let half = &bytes[..bytes.len() / 2];
+                std::fs::write(journal.with_file_name(format!(".{name}.writing")), half).unwrap();
+                bytes.extend_from_slice(br#"0c316cdf 600 save 7 {"head":{"seq":"#);
+                std::fs::write(&journal, bytes).unwrap();
+            }
+        }
+        self.close().await;
+        self.dir = after;
+        self.open_again().await
+    }
+
     pub(crate) fn journal(&self, id: OrderId) -> PathBuf {
         journal(self.dir.path(), id)
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&to).unwrap();
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whatever is asked in whatever order: files answer as memory does, also across restarts.
+//! Whatever is asked in whatever order: files answer as memory does, also across restarts and kills.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,6 +60,10 @@ enum Op {
         n: u64,
     },
     Reopen,
+    /// The process is killed, between two calls or while it writes.
+    Crash {
+        cut: bool,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -78,6 +82,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => n.clone().prop_map(|n| Op::TakeUp { n }),
         1 => n.prop_map(|n| Op::Delete { n }),
         2 => Just(Op::Reopen),
+        2 => any::<bool>().prop_map(|cut| Op::Crash { cut }),
     ]
 }
 
@@ -199,7 +204,7 @@ async fn act(both: &Both, believers: &mut [Option<Believer>; 4], op: Op) {
                 act_as(both, believer, id(n), op).await;
             }
         }
-        Op::Reopen => unreachable!("handled by the caller"),
+        Op::Reopen | Op::Crash { .. } => unreachable!("handled by the caller"),
     }
 }
 
@@ -253,17 +258,22 @@ proptest! {
     #[test]
     fn files_answer_as_memory_does(ops in proptest::collection::vec(op(), 1..60), options in options()) {
         run(async {
-            let files = Files::with(options);
+            let mut files = Files::with(options);
             let dir = files.dir.path().to_owned();
             let mut both = Both { memory: Arc::new(InMemory::default()), file: files.handle(), dir };
             let mut believers: [Option<Believer>; 4] = Default::default();
             for op in ops {
-                if matches!(op, Op::Reopen) {
-                    let Both { memory, file, dir } = both;
-                    drop(file);
-                    both = Both { memory, file: files.open_again().await, dir };
-                } else {
-                    act(&both, &mut believers, op).await;
+                match op {
+                    Op::Reopen => {
+                        drop(both.file);
+                        both.file = files.open_again().await;
+                    }
+                    Op::Crash { cut } => {
+                        drop(both.file);
+                        both.file = files.crash(cut).await;
+                        files.dir.path().clone_into(&mut both.dir);
+                    }
+                    op => act(&both, &mut believers, op).await,
                 }
                 both.check().await;
             }

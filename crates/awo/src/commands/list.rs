@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::List;
 use crate::commands::follow::span;
-use crate::orders::{ORDERS, print_json, reader};
+use crate::orders::{ORDERS, note_if_idle, print_json, reader};
 use crate::render::first_line;
 use crate::settings::Settings;
 use crate::wire::Order;
@@ -28,7 +28,7 @@ pub(crate) async fn run(settings: &Settings, list: List, as_json: bool) -> anyho
     if orders.is_empty() && answer.damaged.is_empty() {
         anstream::println!("no orders yet: `awo demo` shows one, `awo run --repo . \"…\"` makes one");
     }
-    for order in orders {
+    for order in &orders {
         let step = match (&order.current_step, order.finishing) {
             (_, true) => "finishing".to_owned(),
             (Some(current), _) => current.step.clone(),
@@ -44,6 +44,7 @@ pub(crate) async fn run(settings: &Settings, list: List, as_json: bool) -> anyho
             first_line(&order.user_request, 60),
         );
     }
+    note_if_idle(settings, orders.iter().map(|order| order.status.as_str()))?;
     if !answer.damaged.is_empty() {
         anstream::eprintln!("awo: left out, as they cannot be read: {}", answer.damaged.join(", "));
         anstream::eprintln!("     `awo state verify` says what is wrong with them");

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::{One, Prompt, Retry, Steps as Arguments};
 use crate::commands::follow::{conclude, exit_code, follow, introduce, span};
-use crate::orders::{ORDERS, print_json, reader, resolve, writer};
+use crate::orders::{ORDERS, note_if_idle, print_json, reader, resolve, writer};
 use crate::render::{activity_line, counted, ending, step_line, visible, waiting};
 use crate::settings::Settings;
 use crate::wire::{Order, Steps};
@@ -39,6 +39,7 @@ pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyh
         anstream::println!("  waits    {waiting}");
     }
     anstream::print!("{}", ending(&order, &steps.steps, Some(&settings.artifacts_dir())));
+    note_if_idle(settings, std::iter::once(order.status.as_str()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -48,6 +49,7 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
     if arguments.watch && !as_json {
         let order: Order = client.get(&format!("{ORDERS}/{id}")).await?.read()?;
         introduce(&order);
+        note_if_idle(settings, std::iter::once(order.status.as_str()))?;
         let (order, steps) = follow(&client, &id, false).await?;
         return Ok(conclude(&order, &steps, Some(&settings.artifacts_dir())));
     }
@@ -86,6 +88,7 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
     }
     let done = steps.steps.iter().filter(|step| step.success && !step.superseded).count();
     anstream::println!("  {}: {done} of {}", steps.status, counted(steps.total_steps as u64, "step"));
+    note_if_idle(settings, std::iter::once(steps.status.as_str()))?;
     Ok(ExitCode::SUCCESS)
 }
 

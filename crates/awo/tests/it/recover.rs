@@ -35,6 +35,28 @@ fn a_dry_run_tells_and_changes_nothing() {
 }
 
 #[test]
+fn while_nobody_runs_what_has_not_ended_that_is_said() {
+    let setting = Setting::new();
+    let id = killed(&setting);
+    let looks: [&[&str]; 3] = [&["list"], &["show", &id], &["steps", &id]];
+    for look in looks {
+        let told = setting.run(look).expect(0);
+        assert!(told.out.contains("running") && told.err.contains("nothing runs now"), "{look:?}: {told:#?}");
+    }
+    let server = setting.program.serve();
+    setting.at_work("implementor", 2);
+    for look in looks {
+        assert_eq!(setting.run(look).expect(0).err, "", "{look:?}");
+    }
+    setting.agent.release("implementor");
+    completed(&server, &id);
+    drop(server);
+    for look in looks {
+        assert_eq!(setting.run(look).expect(0).err, "", "{look:?}");
+    }
+}
+
+#[test]
 fn recover_runs_what_was_left_to_its_end() {
     let setting = Setting::new();
     let id = killed(&setting);

@@ -147,6 +147,10 @@ fn an_export_imports_equal_once() {
     assert_eq!((&again["orders"][0]["outcome"], &again["whole"]), (&"exists".into(), &true.into()));
     let exported = other.run(&["state", "export"]).expect(0).out;
     assert_eq!(exported, fs::read_to_string(&file).unwrap());
+    let piped = Setting::new();
+    let mut import = piped.program.command(["state", "import"]);
+    assert!(import.stdin(fs::File::open(&file).unwrap()).status().unwrap().success());
+    assert_eq!(show(&piped, &id), seen, "without a name it reads the standard input");
     let _server = other.program.serve();
     assert!(other.run(&["state", "import", path]).expect(5).err.contains("is in use by"));
 }

@@ -40,7 +40,7 @@ fn content(way: Way, dir: &Path) -> ArtifactContent {
 
 /// Puts an artifact while the call fails; answers the calls that were made and what was told.
 async fn put(way: Way, at: usize, forever: bool, fault: Fault, there_before: bool) -> (Arc<Faulty>, Result<()>) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let name = ArtifactName::new("patch").unwrap();
     let sound = FileArtifacts::new(dir.path());
     if there_before {
@@ -103,7 +103,7 @@ async fn a_put_that_fails_leaves_the_old_artifact_or_the_new_one() {
 
 #[tokio::test]
 async fn a_sweep_takes_cut_files_and_nothing_else() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let store = FileArtifacts::new(dir.path());
     assert_eq!(store.sweep().unwrap(), 0, "there is nothing yet");
     for order in [1, 2] {
@@ -128,7 +128,7 @@ async fn a_sweep_takes_cut_files_and_nothing_else() {
 #[tokio::test]
 async fn a_deletion_that_failed_can_be_repeated() {
     for at in 0.. {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let sound = FileArtifacts::new(dir.path());
         for name in ["a", "b"] {
             let content = ArtifactContent::Bytes(OLD.to_vec());

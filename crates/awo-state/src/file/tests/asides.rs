@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn what_is_kept_aside_replaces_nothing_that_was_kept_before() {
-    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let dir = scratch();
     let journal = dir.path().join("order.awoj");
     let keep = |n: u32| journal::keep_aside(&RealDisk, &journal, "torn", n.to_string().as_bytes());
     for n in 1..=1_000 {

@@ -18,7 +18,7 @@ async fn a_put_that_fails_leaves_what_was_there_or_what_was_put() {
     for fault in [Fault::Error, Fault::Full, Fault::Half] {
         for (expected, power_cut) in [(None, false), (None, true), (Some(1), false), (Some(1), true)] {
             for at in 0.. {
-                let dir = tempfile::tempdir().unwrap();
+                let dir = scratch();
                 if expected.is_some() {
                     FileCatalog::new(dir.path()).put_repository(repository("old"), None).await.unwrap();
                 }
@@ -54,7 +54,7 @@ async fn a_put_that_fails_leaves_what_was_there_or_what_was_put() {
 
 #[tokio::test]
 async fn what_a_cut_write_left_is_swept() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let catalog = FileCatalog::new(dir.path());
     assert_eq!(catalog.sweep().unwrap(), 0);
     catalog.put_repository(repository("a"), None).await.unwrap();
@@ -66,7 +66,7 @@ async fn what_a_cut_write_left_is_swept() {
 #[tokio::test]
 async fn files_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let catalog = FileCatalog::new(dir.path());
     catalog.put_repository(repository("a"), None).await.unwrap();
     let mode = |path: &str| std::fs::metadata(dir.path().join(path)).unwrap().permissions().mode() & 0o777;

@@ -27,7 +27,7 @@ async fn a_failure_while_compacting_loses_nothing() {
 
 #[tokio::test]
 async fn nothing_is_appended_to_a_file_whose_name_may_vanish() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     drop(FileRepository::open(dir.path(), "test").unwrap());
     // The last call of the compaction after open (1), create (8) and the claim (3).
     let faulty = Faulty::new(1 + 8 + 3 + 5, false, Fault::Error);
@@ -48,7 +48,7 @@ async fn nothing_is_appended_to_a_file_whose_name_may_vanish() {
 
 #[tokio::test]
 async fn a_full_disk_leaves_the_long_file_in_use() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     drop(FileRepository::open(dir.path(), "test").unwrap());
     // The write of the compaction after the claim.
     let faulty = Faulty::new(1 + 8 + 3 + 2, false, Fault::Half);
@@ -64,7 +64,7 @@ async fn a_full_disk_leaves_the_long_file_in_use() {
 
 #[tokio::test]
 async fn a_long_file_of_which_little_counts_is_made_anew() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let options = compacting(10_000, 40);
     let repository = FileRepository::open_with(dir.path(), "test", options).unwrap();
     let repository: Arc<dyn StateRepository> = Arc::new(repository);
@@ -94,7 +94,7 @@ async fn a_long_file_of_which_little_counts_is_made_anew() {
 
 /// Length of the only journal after create, claim and one step; what lists say of it; whether it was made anew.
 async fn short_life(options: FileOptions) -> (u64, u64, bool) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let repository: Arc<dyn StateRepository> =
         Arc::new(FileRepository::open_with(dir.path(), "test", options).unwrap());
     Owner::of_new(&repository, 1).await.finish("classify", 1).await;

@@ -8,7 +8,7 @@ fn not_synced() -> FileOptions {
 
 #[tokio::test]
 async fn saves_are_not_synced_and_the_next_start_does_it() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let disk = Faulty::new(usize::MAX, false, Fault::Error);
     let opened = Arc::clone(&disk) as Arc<dyn Disk>;
     let repository = FileRepository::open_on(opened, dir.path(), "test", not_synced()).unwrap();
@@ -29,7 +29,7 @@ async fn saves_are_not_synced_and_the_next_start_does_it() {
 
 #[tokio::test]
 async fn memory_lets_go_only_of_what_could_be_synced() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     // Among the calls that fail is the sync with which one leaves memory: then the system forgets what it had.
     for at in 0.. {
         let dir = tempfile::tempdir_in(dir.path()).unwrap();

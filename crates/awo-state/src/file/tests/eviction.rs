@@ -23,7 +23,7 @@ async fn ended(repository: &Arc<dyn StateRepository>, n: u64) -> Sight {
 
 #[tokio::test]
 async fn only_the_ended_orders_used_last_stay() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let repository = FileRepository::open_with(dir.path(), "test", keeping(2)).unwrap();
     let handle: Arc<dyn StateRepository> = Arc::new(repository.clone());
     Owner::of_new(&handle, 1).await;
@@ -56,7 +56,7 @@ async fn only_the_ended_orders_used_last_stay() {
 
 #[tokio::test]
 async fn what_only_memory_has_stays() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     drop(FileRepository::open(dir.path(), "test").unwrap());
     // The sync of the retry after open (1), create (8), claim, seven results and end (3 each).
     let faulty = Faulty::new(1 + 8 + 9 * 3 + 2, false, Fault::Error);
@@ -86,7 +86,7 @@ async fn what_only_memory_has_stays() {
 
 #[tokio::test]
 async fn a_file_that_cannot_be_opened_now_can_be_read_later() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let handle: Arc<dyn StateRepository> = Arc::new(FileRepository::open(dir.path(), "test").unwrap());
     let before = ended(&handle, 1).await;
     drop(handle);
@@ -109,7 +109,7 @@ async fn a_file_that_changed_while_memory_had_nothing_of_it_is_damaged() {
     };
     let removed = |path: &Path| std::fs::remove_file(path).unwrap();
     for change in [&shortened as &dyn Fn(&Path), &removed] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let handle: Arc<dyn StateRepository> = Arc::new(FileRepository::open(dir.path(), "test").unwrap());
         ended(&handle, 1).await;
         drop(handle);
@@ -126,7 +126,7 @@ async fn a_file_that_changed_while_memory_had_nothing_of_it_is_damaged() {
 /// Orders are read, retried, written and ended at once, with no room for contents: nobody sees one as missing or damaged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn readers_of_what_comes_and_goes_see_all_of_it() {
-    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let dir = scratch();
     let repository = FileRepository::open_with(dir.path(), "test", keeping(0)).unwrap();
     let handle: Arc<dyn StateRepository> = Arc::new(repository);
     for n in 1..5 {

@@ -92,10 +92,6 @@ impl Disk for Device {
 
 const INTERVAL: Durability = Durability::Interval(Duration::from_hours(1));
 
-fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
 fn options(durability: Durability) -> FileOptions {
     FileOptions { durability, ..FileOptions::default() }
 }

@@ -25,7 +25,7 @@ async fn an_append_that_fails_leaves_the_log_as_it_was() {
     for fault in [Fault::Error, Fault::Full, Fault::Half] {
         for already in 0..5 {
             for at in 0.. {
-                let dir = tempfile::tempdir().unwrap();
+                let dir = scratch();
                 let sound = FileOrderLog::with_bounds(dir.path(), BOUNDS);
                 for n in 1..=already {
                     sound.append(id(1), &[entry(n)]).await.unwrap();
@@ -57,7 +57,7 @@ async fn an_append_that_fails_leaves_the_log_as_it_was() {
 
 #[tokio::test]
 async fn an_append_costs_one_write_and_no_sync() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let faulty = Faulty::new(usize::MAX, false, Fault::Error);
     let log = FileOrderLog::on(Arc::clone(&faulty) as Arc<dyn Disk>, dir.path(), BOUNDS);
     log.append(id(1), &[entry(1)]).await.unwrap();
@@ -68,7 +68,7 @@ async fn an_append_costs_one_write_and_no_sync() {
 
 #[tokio::test]
 async fn a_file_cut_or_damaged_anywhere_costs_only_what_was_hit() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let log = FileOrderLog::with_bounds(dir.path(), BOUNDS);
     for n in 1..=5 {
         log.append(id(1), &[entry(n)]).await.unwrap(); // 1 to 3 in the older file, 4 and 5 in the newer
@@ -112,7 +112,7 @@ async fn a_file_cut_or_damaged_anywhere_costs_only_what_was_hit() {
 
 #[tokio::test]
 async fn a_reader_sees_no_gap_while_files_are_rotated() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let writer = FileOrderLog::with_bounds(dir.path(), BOUNDS);
     let reader = FileOrderLog::with_bounds(dir.path(), BOUNDS);
     let writing = tokio::spawn(async move {
@@ -140,7 +140,7 @@ async fn a_reader_sees_no_gap_while_files_are_rotated() {
 
 #[tokio::test]
 async fn a_log_that_somebody_else_changed_is_looked_at_anew() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let log = FileOrderLog::with_bounds(dir.path(), BOUNDS);
     let numbers = async |log: &FileOrderLog| lines(log).await.into_iter().map(|(number, _)| number).collect::<Vec<_>>();
     log.append(id(1), &[entry(1), entry(2)]).await.unwrap();
@@ -157,7 +157,7 @@ async fn a_log_that_somebody_else_changed_is_looked_at_anew() {
 
 #[tokio::test]
 async fn a_newer_log_is_refused_untouched() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let log = FileOrderLog::new(dir.path());
     log.append(id(1), &[entry(1)]).await.unwrap();
     let text = id(1).to_string();
@@ -189,7 +189,7 @@ async fn an_audit_entry_that_was_answered_is_on_the_device() {
     for fault in [Fault::Error, Fault::Full, Fault::Half] {
         for already in 0..5 {
             for at in 0.. {
-                let dir = tempfile::tempdir().unwrap();
+                let dir = scratch();
                 let sound = FileCatalog::with_bounds(dir.path(), bounds);
                 for n in 1..=already {
                     sound.record(&called(n)).await.unwrap();

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server that was started. Dropping it kills it.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Arc<Mutex<Child>>,
     process: u32,
     killed: Arc<AtomicBool>,
@@ -29,7 +29,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts it; what it logs is added to a file.
-    pub(super) fn start(mut command: Command, log: File) -> Result<Self> {
+    pub(crate) fn start(mut command: Command, log: File) -> Result<Self> {
         let started = Instant::now();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().context("the server cannot be started")?;
         let output = child.stdout.take().context("its output was asked for")?;
@@ -48,22 +48,22 @@ impl Server {
     }
 
     /// Its process.
-    pub(super) fn process(&self) -> u32 {
+    pub(crate) fn process(&self) -> u32 {
         self.process
     }
 
     /// When its process was started.
-    pub(super) fn started(&self) -> Instant {
+    pub(crate) fn started(&self) -> Instant {
         self.started
     }
 
     /// Waits until it listens, and where; `None` if it ends before.
-    pub(super) fn listening(&self) -> Option<String> {
+    pub(crate) fn listening(&self) -> Option<String> {
         self.address.recv_timeout(PATIENCE).ok()
     }
 
     /// Lets it be killed after a time, whatever it or we do then.
-    pub(super) fn kill_after(&mut self, delay: Duration) {
+    pub(crate) fn kill_after(&mut self, delay: Duration) {
         let (child, killed) = (Arc::clone(&self.child), Arc::clone(&self.killed));
         self.killer = Some(thread::spawn(move || {
             thread::sleep(delay);
@@ -75,7 +75,7 @@ impl Server {
     }
 
     /// Kills it now.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.kill_after(Duration::ZERO);
         if let Some(killer) = self.killer.take() {
             let _ = killer.join();
@@ -84,17 +84,17 @@ impl Server {
     }
 
     /// Whether its end was chosen already.
-    pub(super) fn will_be_killed(&self) -> bool {
+    pub(crate) fn will_be_killed(&self) -> bool {
         self.killer.is_some()
     }
 
     /// Whether it was killed.
-    pub(super) fn was_killed(&self) -> bool {
+    pub(crate) fn was_killed(&self) -> bool {
         self.killed.load(Ordering::SeqCst)
     }
 
     /// Asks it to end in order, and waits for that.
-    pub(super) fn terminate(&self) -> Result<ExitStatus> {
+    pub(crate) fn terminate(&self) -> Result<ExitStatus> {
         let process = i32::try_from(self.process).ok().and_then(Pid::from_raw).context("a process number")?;
         kill_process(process, Signal::TERM).context("the server cannot be told to end")?;
         let deadline = Instant::now() + PATIENCE;
@@ -124,13 +124,13 @@ fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
 }
 
 /// Sends one request on a connection of its own; the status and the body as JSON, or an error if nobody answers in full.
-pub(super) fn call(address: &str, request: &str, headers: &str, body: &str) -> io::Result<(u16, Value)> {
+pub(crate) fn call(address: &str, request: &str, headers: &str, body: &str) -> io::Result<(u16, Value)> {
     let bytes = exchange(address, request, headers, body)?;
     parse(&bytes).ok_or_else(|| io::Error::other("the answer ended early"))
 }
 
 /// The answer to a request without a body, as text with its head.
-pub(super) fn text(address: &str, request: &str) -> io::Result<String> {
+pub(crate) fn text(address: &str, request: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&exchange(address, request, "", "")?).into_owned())
 }
 

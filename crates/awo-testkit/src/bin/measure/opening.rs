@@ -1,0 +1,36 @@
+//! Opening a directory of many orders, beside reading all bytes of its journals.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use awo_state::FileRepository;
+
+use crate::options::Options;
+use crate::{Outcome, tell};
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    read(&options.dir)?; // what is measured is not the device
+    for _ in 0..options.repeats {
+        let begun = Instant::now();
+        let repository = FileRepository::open(&options.dir, "measure")?;
+        let opened = begun.elapsed();
+        drop(repository);
+        tell("open-10000", opened.as_secs_f64(), Some(read(&options.dir)?.as_secs_f64()))?;
+    }
+    Ok(())
+}
+
+/// Reads every journal, one after the other; the time that takes.
+fn read(dir: &Path) -> Outcome<Duration> {
+    let begun = Instant::now();
+    let mut buffer = vec![0; 64 * 1024];
+    for shard in fs::read_dir(dir.join("orders"))? {
+        for journal in fs::read_dir(shard?.path())? {
+            let mut file = File::open(journal?.path())?;
+            while file.read(&mut buffer)? > 0 {}
+        }
+    }
+    Ok(begun.elapsed())
+}

@@ -1,0 +1,129 @@
+//! `bench`: what the program costs, each beside the least that it could cost, measured in the same run.
+//!
+//! A *row* is one thing that is measured; what is measured together is a *family*, a file of its own: it says what its
+//! rows are called and what is expected of them, and how it is measured. To add one, write the file and name it in
+//! [`FAMILIES`]. The figures are written to `docs/benchmarks.md`, for people, and `docs/benchmarks.json`, for the next
+//! run, which says what moved.
+
+mod client;
+mod compare;
+mod figure;
+mod flatness;
+mod machine;
+mod memory;
+mod opening;
+mod page;
+mod row;
+mod saves;
+mod start;
+mod store;
+mod writers;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::repository::Repository;
+use figure::Figure;
+use machine::Machine;
+use row::Family;
+use store::Filled;
+
+const PAGE: &str = "docs/benchmarks.md";
+const FIGURES: &str = "docs/benchmarks.json";
+
+/// Everything that is measured, in the order of the page.
+const FAMILIES: &[&Family] =
+    &[&saves::FAMILY, &flatness::FAMILY, &writers::FAMILY, &memory::FAMILY, &opening::FAMILY, &start::FAMILY];
+
+/// Options of `bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Measure less, for a first impression. Nothing is written.
+    #[arg(long)]
+    quick: bool,
+    /// Measure these families only. Nothing is written.
+    #[arg(long, value_name = "FAMILY", value_parser = names())]
+    only: Vec<String>,
+}
+
+fn names() -> clap::builder::PossibleValuesParser {
+    FAMILIES.iter().map(|family| family.name).collect::<Vec<_>>().into()
+}
+
+/// What families measure with.
+#[derive(Debug)]
+struct Bench {
+    /// The server.
+    program: PathBuf,
+    /// The program `measure` of the test kit.
+    measure: PathBuf,
+    /// A directory on the disk that the repository is built on.
+    disk: tempfile::TempDir,
+    /// A directory in memory, where a sync costs nothing.
+    memory: tempfile::TempDir,
+    quick: bool,
+    filled: std::cell::OnceCell<Filled>,
+}
+
+/// Measures everything and tells.
+pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("`bench` reads what a process needs from /proc, and measures in /dev/shm, which only Linux has");
+    }
+    let bench = Bench::new(repository, arguments.quick)?;
+    let machine = Machine::look(repository, bench.disk.path())?;
+    let mut figures = Vec::new();
+    for family in FAMILIES {
+        if arguments.only.is_empty() || arguments.only.iter().any(|name| name == family.name) {
+            eprintln!("measuring: {}", family.title);
+            let samples = (family.measure)(&bench).with_context(|| format!("cannot measure `{}`", family.name))?;
+            figures.extend(Figure::of_family(family, &samples)?);
+        }
+    }
+    let before = before(repository)?;
+    let moved = before.as_ref().map(|before| compare::moved(before, &figures)).unwrap_or_default();
+    eprint!("\n{}", page::terminal(&figures, &moved));
+    if arguments.quick || !arguments.only.is_empty() {
+        eprintln!("nothing is written: only a whole run is");
+        return Ok(());
+    }
+    let write = |path: &str, text: String| {
+        std::fs::write(repository.root().join(path), text).with_context(|| format!("cannot write {path}"))
+    };
+    write(PAGE, page::page(&machine, FAMILIES, &figures, before.as_ref(), &moved))?;
+    write(FIGURES, page::json(&machine, &figures)?)?;
+    eprintln!("{PAGE} and {FIGURES} are written");
+    Ok(())
+}
+
+/// The figures of the last run that was written.
+fn before(repository: &Repository) -> Result<Option<Value>> {
+    match std::fs::read(repository.root().join(FIGURES)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => {
+            let read = read.with_context(|| format!("cannot read {FIGURES}"))?;
+            Ok(Some(serde_json::from_slice(&read).with_context(|| format!("{FIGURES} is no JSON"))?))
+        }
+    }
+}
+
+impl Bench {
+    fn new(repository: &Repository, quick: bool) -> Result<Self> {
+        let program = repository.program("awo", "awo", None, true)?;
+        let measure = repository.program("awo-testkit", "measure", Some("measure"), true)?;
+        let place = |dir: &std::path::Path| {
+            let place = tempfile::Builder::new().prefix("awo-bench-").tempdir_in(dir);
+            place.with_context(|| format!("cannot make a directory in {}", dir.display()))
+        };
+        let disk = place(program.parent().context("a program is in a directory")?)?;
+        let memory = place(std::path::Path::new("/dev/shm"))?;
+        Ok(Self { program, measure, disk, memory, quick, filled: std::cell::OnceCell::new() })
+    }
+
+    /// How often or how much: the whole, or for a first impression.
+    fn pick(&self, whole: usize, quick: usize) -> usize {
+        if self.quick { quick } else { whole }
+    }
+}

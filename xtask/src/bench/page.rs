@@ -1,0 +1,173 @@
+//! The figures for people, on the terminal and as a page, and for the next run.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::figure::{Figure, Spread};
+use super::machine::Machine;
+use super::row::Family;
+
+/// A line per row, and what moved.
+pub(super) fn terminal(figures: &[Figure], moved: &[String]) -> String {
+    let mut text = String::new();
+    for figure in figures {
+        let cells = cells(figure);
+        let verdict = match figure.is_met() {
+            Some(true) => "met   ",
+            Some(false) => "MISSED",
+            None => "      ",
+        };
+        let beside = figure.row.bound.map(|bound| format!("; {bound}: {}, {}", cells.bound, cells.ratio));
+        let goal = figure.row.goal.show(figure.row.unit);
+        let _ = writeln!(
+            text,
+            "{verdict} {}: {}{} (goal {goal}, {} repeats)",
+            figure.row.what,
+            cells.measured,
+            beside.unwrap_or_default(),
+            figure.repeats
+        );
+    }
+    for line in moved {
+        let _ = writeln!(text, "moved: {line}");
+    }
+    text
+}
+
+/// The page of the documentation.
+pub(super) fn page(
+    machine: &Machine,
+    families: &[&Family],
+    figures: &[Figure],
+    before: Option<&Value>,
+    moved: &[String],
+) -> String {
+    let mut text = format!(
+        "# Benchmarks\n\n\
+         Written by `cargo xtask bench`, which measures everything anew and says what moved; see also \
+         [reliability](reliability.md).\n\
+         `cargo xtask bench --quick` gives a first impression in a minute and writes nothing.\n\n\
+         {machine}\n\n\
+         Each number is the middle of so many repeats, with the smallest and the largest behind it. A *bound* is the least \
+         that it\ncould cost, measured in the same run and in turn; a ratio is taken in each repeat. On a machine that \
+         others use too,\nratios tell more than times.\n"
+    );
+    for family in families {
+        let _ = write!(text, "\n## {}\n\n{}\n\n", family.title, family.how.trim());
+        text.push_str("| what | measured | bound | ratio | goal | met | repeats |\n|---|---|---|---|---|---|---|\n");
+        for figure in figures.iter().filter(|figure| family.rows.iter().any(|row| row.id == figure.row.id)) {
+            let cells = cells(figure);
+            let bound = figure.row.bound.map_or_else(|| "–".to_owned(), |bound| format!("{bound}: {}", cells.bound));
+            let met = figure.is_met().map_or("–", |met| if met { "yes" } else { "**no**" });
+            let goal = figure.row.goal.show(figure.row.unit);
+            let (what, repeats) = (figure.row.what, figure.repeats);
+            let _ = writeln!(
+                text,
+                "| {what} | {} | {bound} | {} | {goal} | {met} | {repeats} |",
+                cells.measured, cells.ratio
+            );
+        }
+    }
+    if let Some(before) = before {
+        let field = |name: &str| before[name].as_str().unwrap_or("?").to_owned();
+        let _ = write!(text, "\n## What moved\n\nSince the run of {} at `{}`: ", field("date"), field("commit"));
+        if moved.is_empty() {
+            text.push_str("nothing; each row has a repeat that is like one of then.\n");
+        } else {
+            text.push_str("rows whose repeats have nothing in common with those of then.\n\n");
+            for line in moved {
+                let _ = writeln!(text, "- {line}");
+            }
+        }
+    }
+    text
+}
+
+/// The figures for the next run, and for programs.
+pub(super) fn json(machine: &Machine, figures: &[Figure]) -> Result<String> {
+    let spread = |spread: Spread| json!({"low": spread.low, "middle": spread.middle, "high": spread.high});
+    let rows: Vec<_> = figures
+        .iter()
+        .map(|figure| {
+            json!({
+                "id": figure.row.id,
+                "what": figure.row.what,
+                "unit": format!("{:?}", figure.row.unit),
+                "goal": figure.row.goal.show(figure.row.unit),
+                "met": figure.is_met(),
+                "measured": spread(figure.measured),
+                "bound": figure.bound.map(spread),
+                "ratio": figure.ratio.map(spread),
+                "repeats": figure.repeats,
+            })
+        })
+        .collect();
+    let all = json!({"date": machine.date, "commit": machine.commit, "machine": machine.to_string(), "rows": rows});
+    Ok(serde_json::to_string_pretty(&all)? + "\n")
+}
+
+/// What a row shows.
+struct Cells {
+    measured: String,
+    bound: String,
+    ratio: String,
+}
+
+fn cells(figure: &Figure) -> Cells {
+    let unit = figure.row.unit;
+    let times = |number: f64| format!("{number:.2}");
+    Cells {
+        measured: spread(figure.measured, |n| unit.show(n)),
+        bound: figure.bound.map_or_else(|| "–".to_owned(), |bound| unit.show(bound.middle)),
+        ratio: figure.ratio.map_or_else(|| "–".to_owned(), |ratio| spread(ratio, times)),
+    }
+}
+
+fn spread(spread: Spread, show: impl Fn(f64) -> String) -> String {
+    format!("{} ({} – {})", show(spread.middle), show(spread.low), show(spread.high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::figure::tests::{FAMILY, sample};
+    use super::*;
+
+    fn figures() -> Vec<Figure> {
+        let samples = [sample("one", 1.0, Some(1.0)), sample("one", 1.2, Some(1.0)), sample("two", 0.06, None)];
+        Figure::of_family(&FAMILY, &samples).unwrap()
+    }
+
+    #[test]
+    fn a_line_tells_the_number_the_bound_and_whether_the_goal_is_met() {
+        let text = terminal(&figures(), &["a save: new".to_owned()]);
+        let expected = "met    a save: 1.10 s (1.00 s – 1.20 s); an append: 1.00 s, 1.10 (1.00 – 1.20) (goal ≤ 1.3 ×, 2 repeats)\n\
+                        MISSED a start: 60.0 ms (60.0 ms – 60.0 ms) (goal < 50 ms, 1 repeats)\n\
+                        moved: a save: new\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn the_page_has_a_table_for_each_family_and_what_moved() {
+        let machine = Machine::example();
+        let before = json!({"date": "2026-01-01", "commit": "abc"});
+        let text = page(&machine, &[&FAMILY], &figures(), Some(&before), &[]);
+        assert!(text.contains("\n## Saves\n\nBy hand.\n\n| what |"), "{text}");
+        assert!(
+            text.contains(
+                "| a save | 1.10 s (1.00 s – 1.20 s) | an append: 1.00 s | 1.10 (1.00 – 1.20) | ≤ 1.3 × | yes | 2 |"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("| a start | 60.0 ms (60.0 ms – 60.0 ms) | – | – | < 50 ms | **no** | 1 |"), "{text}");
+        assert!(text.contains("Since the run of 2026-01-01 at `abc`: nothing"), "{text}");
+    }
+
+    #[test]
+    fn what_is_written_for_the_next_run_is_found_by_it() {
+        let text = json(&Machine::example(), &figures()).unwrap();
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(super::super::compare::moved(&read, &figures()), Vec::<String>::new());
+    }
+}
