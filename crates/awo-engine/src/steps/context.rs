@@ -9,6 +9,7 @@ use awo_models::{
 
 use super::preparation::issue_number;
 use crate::engine::Engine;
+use crate::issue_text;
 use crate::live::LiveOrder;
 use crate::ports::Sandbox;
 
@@ -92,7 +93,7 @@ impl Context<'_> {
     fn request_with_issue(&self) -> String {
         let mut text = self.order.spec.user_request.to_string();
         if let Some(issue) = &self.order.state.issue {
-            let _ = write!(text, "\n\nIssue #{}: {}\n\n{}", issue.number, issue.title, issue.body);
+            let _ = write!(text, "\n\n{}", issue_text::told(issue));
         }
         text
     }

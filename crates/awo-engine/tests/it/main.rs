@@ -7,6 +7,7 @@ mod cancel;
 mod claiming;
 mod create;
 mod figures;
+mod forge;
 mod lines;
 mod long_outages;
 mod order_log;
