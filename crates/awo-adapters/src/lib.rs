@@ -7,7 +7,10 @@
 mod address;
 mod claude;
 mod durable;
+mod forge_token;
 mod git;
+#[cfg(feature = "github")]
+mod github;
 mod local_forge;
 mod process;
 mod process_records;
@@ -19,7 +22,10 @@ mod workspace;
 
 pub use address::{AddressError, AddressPolicy, Redirect, Redirects, RepositoryAddress, Scheme};
 pub use claude::{ClaudeConfig, ClaudeExecutor, claude_environment};
+pub use forge_token::{ForgeToken, ForgeTokens, FoundToken, TokenSource};
 pub use git::{GitError, GitVersion, git_version};
+#[cfg(feature = "github")]
+pub use github::{ApiAddressError, GithubForge, GithubSettings};
 pub use local_forge::LocalForge;
 pub use process::{
     EndCause, Exit, Invocation, Line, NoTracking, ProcessTracker, RunEnd, RunError, RunLimits, find_program, run,

@@ -12,7 +12,8 @@ use tokio::process::Command;
 
 use super::error::{self, GitError};
 use super::run::{self, Limit};
-use crate::{ProcessRecords, find_program};
+use crate::forge_token::{ForgeTokens, GitCredential};
+use crate::{ProcessRecords, RepositoryAddress, find_program};
 
 /// Output of commands that print little.
 const SMALL: usize = 64 * 1024;
@@ -37,6 +38,8 @@ pub(crate) struct Git {
     pub(crate) deadline: Duration,
     /// Where its processes are recorded.
     pub(crate) records: Option<(Arc<ProcessRecords>, OrderId)>,
+    /// The token for remotes on a forge; host git only.
+    pub(crate) tokens: Option<Arc<ForgeTokens>>,
 }
 
 impl Git {
@@ -51,6 +54,7 @@ impl Git {
             output: None,
             limit: Limit::Refuse(SMALL),
             accepted: &[0],
+            remote: None,
         }
     }
 }
@@ -67,6 +71,7 @@ pub(crate) struct GitCommand<'a> {
     output: Option<File>,
     limit: Limit,
     accepted: &'static [i32],
+    remote: Option<RepositoryAddress>,
 }
 
 impl GitCommand<'_> {
@@ -80,6 +85,12 @@ impl GitCommand<'_> {
     pub(crate) fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         self
+    }
+
+    /// Adds `--` and the address of a remote, which it may reach with the token of its forge.
+    pub(crate) fn toward(mut self, remote: &RepositoryAddress) -> Self {
+        self.remote = Some(remote.clone());
+        self.arg("--").arg(remote.to_string())
     }
 
     /// Sets a variable for this run.
@@ -118,6 +129,10 @@ impl GitCommand<'_> {
             // The operating system would look for it again, from the checkout.
             return Err(GitError::Missing { program: self.git.program.clone() });
         }
+        let credential = match (&self.git.tokens, &self.remote) {
+            (Some(tokens), Some(remote)) => tokens.for_git(remote).await,
+            _ => None,
+        };
         let mut command = Command::new(&self.git.program);
         for setting in self.git.settings {
             command.args(["-c", setting]);
@@ -128,10 +143,16 @@ impl GitCommand<'_> {
             .env_clear()
             .envs(self.git.environment.iter().map(|(name, value)| (name, value)))
             .envs(self.variables)
+            .envs(
+                credential.iter().flat_map(|credential| credential.variables.iter().map(|(name, value)| (name, value))),
+            )
             .current_dir(&self.git.directory)
             .stdin(self.input.map_or_else(Stdio::null, Stdio::from))
             .stdout(self.output.map_or_else(Stdio::piped, Stdio::from));
-        let output = run::run(command, self.name, self.git, self.limit).await?;
+        let mut output = run::run(command, self.name, self.git, self.limit).await?;
+        if let Some(GitCredential { secrets, .. }) = credential {
+            output.stderr = secrets.redact(&String::from_utf8_lossy(&output.stderr)).into_bytes();
+        }
         if self.accepted.contains(&output.code) { Ok(output) } else { Err(GitError::failed(self.name, &output)) }
     }
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod claude;
+#[cfg(feature = "github")]
+mod github;
 mod process;
 mod prompts;
 mod real_agents;
