@@ -1,5 +1,6 @@
 //! Settings: flags, then `AWO_*` variables, then the names of the original, then the file, then defaults.
 
+mod github;
 mod store;
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use config::{Config, ConfigError, File, FileFormat};
+use github::Github;
 use serde::Deserialize;
 use store::{FileSettings, Retention};
 
@@ -16,7 +18,7 @@ use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-const VARIABLES: [(&str, &str); 34] = [
+const VARIABLES: [(&str, &str); 40] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_STATE", "state"),
@@ -41,6 +43,12 @@ const VARIABLES: [(&str, &str); 34] = [
     ("AWO_RETENTION_MAX_BYTES", "retention.max_bytes"),
     ("AWO_CLAUDE_PATH", "claude.path"),
     ("AWO_CLAUDE_MODEL", "claude.model"),
+    ("AWO_HOLD_CI_CHANGES", "hold_ci_changes"),
+    ("AWO_GITHUB_HOST", "github.host"),
+    ("AWO_GITHUB_API_URL", "github.api_url"),
+    ("AWO_GITHUB_TOKEN_FILE", "github.token_file"),
+    ("AWO_GITHUB_DRAFT", "github.draft"),
+    ("AWO_GITHUB_COMMENT", "github.comment"),
     ("CLAUDE_CLI_PATH", "claude.path"),
     ("CLAUDE_CLI_MODEL", "claude.model"),
     ("CLAUDE_CLI_MAX_TURNS", "claude.max_turns"),
@@ -86,6 +94,11 @@ pub(crate) struct Settings {
     pub(crate) claude: Claude,
     #[serde(default)]
     pub(crate) git: Git,
+    #[serde(default)]
+    pub(crate) github: Github,
+    /// Whether changes of files that tell machines what to run are not pushed.
+    #[serde(default)]
+    pub(crate) hold_ci_changes: bool,
     #[serde(default)]
     pub(crate) file: FileSettings,
     #[serde(default)]
@@ -253,6 +266,7 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     }
     settings.file.options().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.github.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     // Children run elsewhere: what they are given must not depend on where awo was started.
     settings.data_dir = std::path::absolute(&settings.data_dir)
         .map_err(|error| coded(BAD_INPUT, format!("cannot use data_dir: {error}")))?;

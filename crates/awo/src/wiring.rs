@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use awo_adapters::{
-    Author, ClaudeConfig, ClaudeExecutor, GitSandboxes, LocalForge, ProcessRecords, PromptFiles, Redirect, Redirects,
+    Author, ClaudeConfig, ClaudeExecutor, GitSandboxes, ProcessRecords, PromptFiles, Redirect, Redirects,
     ScriptedAgent, SpillFiles, WorkspaceSettings, claude_environment,
 };
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
@@ -15,6 +15,7 @@ use awo_state::{
 use tracing::{info, warn};
 
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
+use crate::forge;
 use crate::settings::{Backend, Settings};
 
 /// Variables that git on the host is given: the operator's credentials and ways to the network.
@@ -138,12 +139,14 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     if let Some(path) = std::env::var_os("PATH") {
         workspaces.search_path = path;
     }
+    let tokens = forge::tokens(settings);
+    workspaces.tokens = Some(Arc::clone(&tokens));
     let artifacts: Arc<dyn ArtifactStore> = Arc::new(artifacts(settings));
     let builder = OrchestratorBuilder::new(
         repository,
         artifacts,
         Arc::new(GitSandboxes::new(workspaces)),
-        Arc::new(LocalForge),
+        Arc::new(forge::github(settings, tokens)?),
         Arc::new(prompts),
     );
     let builder = match settings.state {
@@ -185,6 +188,7 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
         step_timeout: settings.step_timeout(),
         keep_workspaces: settings.keep_workspaces,
         retention,
+        hold_ci_changes: settings.hold_ci_changes,
         ..awo_engine::Settings::default()
     })
 }

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::process::Command;
 
+use crate::forge;
 use crate::orders::print_json;
 use crate::render::visible;
 use crate::settings::Settings;
@@ -24,6 +26,7 @@ pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<Ex
     let findings = [
         git().await,
         claude(settings).await,
+        github(settings).await,
         permissions(settings),
         directory("data", &settings.data_dir, "--data-dir"),
         directory("spill", &settings.spill_dir(), "spill_dir (AWO_SPILL_DIR)"),
@@ -73,6 +76,20 @@ async fn claude(settings: &Settings) -> Finding {
         }
         None => Finding { thing, found: format!("{} does not answer --version", path.display()), good: !needed, cure },
     }
+}
+
+/// Not needed: without a token, work ends as a pushed branch.
+async fn github(settings: &Settings) -> Finding {
+    let tokens = forge::tokens(settings);
+    let (host, interface) = (tokens.host(), settings.github.api_url());
+    if let Err(error) = forge::github(settings, Arc::clone(&tokens)) {
+        return Finding { thing: "github", found: host, good: false, cure: format!("{error:#}; mend github.api_url") };
+    }
+    let (found, cure) = match tokens.find().await {
+        Some(found) => (format!("token from {}", found.origin), String::new()),
+        None => ("no token: branches are pushed, no pull request is opened".into(), format!("set {}", tokens.places())),
+    };
+    Finding { thing: "github", found: format!("{host} ({interface}): {found}"), good: true, cure }
 }
 
 fn permissions(settings: &Settings) -> Finding {

@@ -8,6 +8,7 @@ mod command_line;
 mod crash;
 mod delivery;
 mod figures;
+mod github;
 mod load;
 mod real_agents;
 mod recover;
