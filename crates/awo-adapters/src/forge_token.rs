@@ -3,7 +3,7 @@
 //! *Invariant*: it is in this process and in the environment of the host git that talks to the forge's own host, for
 //! one command. It is in no argument, no file, no message, and nowhere an agent is started from.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -111,6 +111,9 @@ pub struct ForgeTokens {
 }
 
 impl ForgeTokens {
+    /// Where people can put one.
+    pub const PLACES: &str = "GITHUB_TOKEN, GH_TOKEN, github.token_file or `gh auth login`";
+
     /// For a host, as `github.com` or `forge.example:8443`.
     pub fn new(host: &str, sources: Vec<TokenSource>) -> Self {
         let (host, port) = match host.rsplit_once(':').map(|(name, port)| (name, port.parse::<u16>())) {
@@ -147,11 +150,6 @@ impl ForgeTokens {
         None
     }
 
-    /// Where people can put one.
-    pub fn places(&self) -> String {
-        "GITHUB_TOKEN, GH_TOKEN, github.token_file or `gh auth login`".into()
-    }
-
     /// Variables that give git the token for this remote; none for other remotes, or without a token.
     pub(crate) async fn for_git(&self, remote: &RepositoryAddress) -> Option<GitCredential> {
         let on_host = match remote {
@@ -167,11 +165,17 @@ impl ForgeTokens {
         Some(GitCredential::new(&format!("https://{}/", self.host()), &found.token))
     }
 
-    async fn ask_gh(&self, search_path: &OsString, environment: &[(OsString, OsString)]) -> Option<ForgeToken> {
+    async fn ask_gh(&self, search_path: &OsStr, environment: &[(OsString, OsString)]) -> Option<ForgeToken> {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, token)) = told.filter(|(when, _)| when.elapsed() < HOLDS) {
             return token;
         }
+        let token = self.gh_says(search_path, environment).await;
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), token.clone()));
+        token
+    }
+
+    async fn gh_says(&self, search_path: &OsStr, environment: &[(OsString, OsString)]) -> Option<ForgeToken> {
         let program = find_program(Path::new("gh"), Some(search_path))?;
         let mut command = Command::new(program);
         command
@@ -183,9 +187,7 @@ impl ForgeTokens {
             .kill_on_drop(true);
         let output = tokio::time::timeout(DEADLINE, command.output()).await.ok()?.ok()?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let token = ForgeToken::new(&text).filter(|_| output.status.success());
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), token.clone()));
-        token
+        ForgeToken::new(&text).filter(|_| output.status.success())
     }
 }
 

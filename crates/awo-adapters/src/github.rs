@@ -85,8 +85,7 @@ impl GithubForge {
     }
 
     fn no_token(&self) -> String {
-        let (host, places) = (self.settings.tokens.host(), self.settings.tokens.places());
-        format!("there is no token for {host}; set {places}")
+        format!("there is no token for {}; set {}", self.settings.tokens.host(), ForgeTokens::PLACES)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The outside world behind the ports of `awo-engine`: agent programs and their processes, prompts, git and forges.
 //!
 //! *Invariant*: nothing here decides order or retry. Each call does one thing once and tells how it went; what comes
-//! next is the engine's to say.
+//! next is the engine's to say. Only [`GithubForge`] asks again within a call, as nobody else knows what became of it.
 //! *Boundary*: no routes, no state backends, and no configuration: the binary reads the environment and passes values.
 
 mod address;

@@ -1,6 +1,5 @@
 //! Tests with the real git, against a server that writes down what it is sent.
 
-use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;

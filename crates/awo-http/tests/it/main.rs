@@ -3,6 +3,7 @@
 
 mod create;
 mod events;
+mod github;
 mod guard;
 mod health;
 mod openapi;

@@ -5,6 +5,7 @@ use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use awo_adapters::ForgeTokens;
 use serde_json::json;
 use tokio::process::Command;
 
@@ -87,7 +88,9 @@ async fn github(settings: &Settings) -> Finding {
     }
     let (found, cure) = match tokens.find().await {
         Some(found) => (format!("token from {}", found.origin), String::new()),
-        None => ("no token: branches are pushed, no pull request is opened".into(), format!("set {}", tokens.places())),
+        None => {
+            ("no token: branches are pushed, no pull request is opened".into(), format!("set {}", ForgeTokens::PLACES))
+        }
     };
     Finding { thing: "github", found: format!("{host} ({interface}): {found}"), good: true, cure }
 }
