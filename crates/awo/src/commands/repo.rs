@@ -28,7 +28,7 @@ pub(crate) async fn run(settings: &Settings, command: &RepoCommand, as_json: boo
     if as_json {
         print_json(&answer.body);
     } else if verified.is_accessible {
-        let text = |part: Option<String>| visible(&part.unwrap_or_default()).to_string();
+        let text = |part: Option<String>| visible(&part.unwrap_or_default());
         let (owner, name) = (text(verified.repository_owner), text(verified.repository_name));
         anstream::println!("  ✔ {owner}/{name}, default branch {}", text(verified.default_branch));
     } else {
