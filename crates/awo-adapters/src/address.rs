@@ -97,8 +97,14 @@ impl RepositoryAddress {
 
     /// Owner and name of a repository on github.com; `None` for every other address.
     pub fn github(&self) -> Option<(&str, &str)> {
+        self.on_host("github.com", None)
+    }
+
+    /// Owner and name of a repository on a forge; `None` for every other address. `https_port` is its port for https if
+    /// that is not the usual one; for ssh it must be the usual one.
+    pub(crate) fn on_host(&self, wanted: &str, https_port: Option<u16>) -> Option<(&str, &str)> {
         let (host, path, usual_port) = match self {
-            Self::Https { host, port, path } => (host, path, port.is_none_or(|port| port == 443)),
+            Self::Https { host, port, path } => (host, path, port.unwrap_or(443) == https_port.unwrap_or(443)),
             Self::Ssh { host, port, path, .. } => (host, path, port.is_none_or(|port| port == 22)),
             Self::Local(_) => return None,
         };
@@ -107,12 +113,8 @@ impl RepositoryAddress {
         let plain = |text: &str, also: &[u8]| {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || also.contains(&b))
         };
-        let fits = usual_port
-            && host == "github.com"
-            && plain(owner, b"-_")
-            && plain(name, b"-_.")
-            && name != "."
-            && name != "..";
+        let fits =
+            usual_port && host == wanted && plain(owner, b"-_") && plain(name, b"-_.") && name != "." && name != "..";
         fits.then_some((owner, name))
     }
 }

@@ -1,7 +1,7 @@
 //! The outside world behind the ports of `awo-engine`: agent programs and their processes, prompts, git and forges.
 //!
 //! *Invariant*: nothing here decides order or retry. Each call does one thing once and tells how it went; what comes
-//! next is the engine's to say.
+//! next is the engine's to say. Only [`GithubForge`] asks again within a call, as nobody else knows what became of it.
 //! *Boundary*: no routes, no state backends, and no configuration: the binary reads the environment and passes values.
 
 #[cfg(not(unix))]
@@ -13,8 +13,11 @@ mod claude;
 mod codex;
 mod command;
 mod durable;
+mod forge_token;
 mod gemini;
 mod git;
+#[cfg(feature = "github")]
+mod github;
 mod keeper;
 mod local_forge;
 mod opencode;
@@ -36,8 +39,11 @@ pub use agent::{
 pub use claude::Claude;
 pub use codex::Codex;
 pub use command::{CommandDescription, CommandDriver, LinesFormat, TemplateError};
+pub use forge_token::{ForgeToken, ForgeTokens, FoundToken, TokenSource};
 pub use gemini::Gemini;
 pub use git::{GitError, GitVersion, git_version};
+#[cfg(feature = "github")]
+pub use github::{ApiAddressError, GithubForge, GithubSettings};
 pub use keeper::Keeper;
 pub use local_forge::LocalForge;
 pub use opencode::OpenCode;

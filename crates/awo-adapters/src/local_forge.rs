@@ -1,24 +1,31 @@
-//! The forge of a build that is connected to none.
+//! The forge of remotes that have none, or none that awo is connected to.
 //!
-//! It says nothing about the remote: a repository on github.com has a forge, but nothing here talks to it yet. The work
-//! ends as a pushed branch, whatever the remote is, and who wants a pull request opens it there by hand.
+//! The work ends as a pushed branch, whatever the remote is, and who wants a pull request opens it there by hand.
 
 use async_trait::async_trait;
-use awo_engine::ports::{Forge, PullRequestDraft};
+use awo_engine::ports::{Forge, PullRequestDraft, VerifiedRepository};
 use awo_models::{Failure, FailureCode, Issue, PullRequestEvidence};
 
-/// Answers that no forge is connected, also for addresses on github.com: a pushed branch is all there is.
+/// Answers that no forge is connected: a pushed branch is all there is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalForge;
 
 #[async_trait]
 impl Forge for LocalForge {
+    async fn caution(&self, _repository_url: &str) -> Option<String> {
+        None
+    }
+
+    async fn verify(&self, _repository_url: &str) -> Result<VerifiedRepository, Failure> {
+        Err(Failure::new(FailureCode::ForgeFailed, "the address is on no forge that awo is connected to"))
+    }
+
     async fn issue(&self, _repository_url: &str, number: &str) -> Result<Issue, Failure> {
         let number: String = number.chars().take(20).collect();
         Err(Failure::new(
             FailureCode::ForgeFailed,
             format!(
-                "cannot fetch issue {number:?}: this build is not connected to GitHub yet; put the issue's text in the request"
+                "cannot fetch issue {number:?}: awo is connected to no forge that has it; put the issue's text in the request"
             ),
         ))
     }
@@ -37,7 +44,7 @@ mod tests {
         let failure = LocalForge.issue("https://github.com/owner/repo", "42").await.unwrap_err();
         assert_eq!(
             failure.to_string(),
-            "forge_failed: cannot fetch issue \"42\": this build is not connected to GitHub yet; put the issue's text in the request"
+            "forge_failed: cannot fetch issue \"42\": awo is connected to no forge that has it; put the issue's text in the request"
         );
         let draft = PullRequestDraft {
             repository_url: "/srv/repo".into(),
@@ -45,6 +52,8 @@ mod tests {
             base_branch: "main".into(),
             title: "t".into(),
             body: String::new(),
+            order: "wo-00000000000000000000000000000001".parse().unwrap(),
+            issue: None,
         };
         assert_eq!(LocalForge.open_pull_request(&draft).await, Ok(PullRequestEvidence::NoForge));
     }

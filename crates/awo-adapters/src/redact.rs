@@ -5,6 +5,8 @@
 
 mod forms;
 
+pub(crate) use forms::base64;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 

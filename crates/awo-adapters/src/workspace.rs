@@ -26,7 +26,7 @@ use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest, Standing};
 use awo_models::{Failure, FailureCode, OrderId, WorkspaceSnapshot};
 
 use crate::git::{Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
-use crate::{AddressPolicy, Processes, Redirects, RepositoryAddress};
+use crate::{AddressPolicy, ForgeTokens, Processes, Redirects, RepositoryAddress};
 use layout::Layout;
 use sandbox::GitSandbox;
 
@@ -50,6 +50,8 @@ pub struct WorkspaceSettings {
     pub search_path: OsString,
     /// Variables with the operator's rights (`HOME`, `SSH_AUTH_SOCK`, proxies …). No process in a checkout gets them.
     pub host_environment: Vec<(OsString, OsString)>,
+    /// Tokens that host git reaches a forge with; `None`: the operator's own credentials are all there is.
+    pub tokens: Option<Arc<ForgeTokens>>,
     /// Author and committer of awo's commits.
     pub author: Author,
     /// How long one run of git on this machine may take.
@@ -83,6 +85,7 @@ impl WorkspaceSettings {
             git: PathBuf::from("git"),
             search_path: "/usr/local/bin:/usr/bin:/bin".into(),
             host_environment: Vec::new(),
+            tokens: None,
             author,
             local_deadline: Duration::from_mins(5),
             network_deadline: Duration::from_mins(15),
@@ -230,9 +233,14 @@ impl Tools {
             directory: directory.clone(),
             deadline,
             owner: owner.clone(),
+            tokens: None,
+        };
+        let host = Git {
+            tokens: settings.tokens.clone(),
+            ..git(host, HOST_SETTINGS, &settings.mirrors, settings.network_deadline)
         };
         Self {
-            host: git(host, HOST_SETTINGS, &settings.mirrors, settings.network_deadline),
+            host,
             inside: git(inside, WORKSPACE_SETTINGS, &layout.order, settings.local_deadline),
             settings: Arc::clone(settings),
         }

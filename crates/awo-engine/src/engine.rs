@@ -133,6 +133,8 @@ pub struct Settings {
     pub keep_workspaces: bool,
     /// What is kept of orders that have ended.
     pub retention: RetentionPolicy,
+    /// Whether a change of files that tell machines what to run is kept from being pushed.
+    pub hold_ci_changes: bool,
 }
 
 impl Default for Settings {
@@ -157,6 +159,7 @@ impl Default for Settings {
             max_interruptions: 5,
             keep_workspaces: false,
             retention: RetentionPolicy::default(),
+            hold_ci_changes: false,
         }
     }
 }

@@ -1,5 +1,10 @@
 //! Finds the issue that a request speaks of.
 
+/// Digits of a number that stands alone. Six digits are a colour.
+const SHORT: usize = 5;
+/// Digits of a number in an address.
+const LONG: usize = 12;
+
 /// Number of the issue that a request names: `#42`, `issue 42`, `issue #42`, or the full address of an issue of this
 /// repository. The first one counts.
 ///
@@ -9,16 +14,16 @@ pub(crate) fn issue_reference(request: &str, repository_url: &str) -> Option<Str
     let mut words =
         request.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | ',' | ';' | '"' | '\'')).peekable();
     while let Some(word) = words.next() {
-        if let Some(number) = from_address(word, repository_url).or_else(|| word.strip_prefix('#').and_then(number)) {
+        if let Some(number) = from_address(word, repository_url).or_else(|| word.strip_prefix('#').and_then(short)) {
             return Some(number);
         }
         let word = word.to_ascii_lowercase();
         if word == "issue" || word == "issue:" {
-            if let Some(number) = words.peek().and_then(|next| number(next.strip_prefix('#').unwrap_or(next))) {
+            if let Some(number) = words.peek().and_then(|next| short(next.strip_prefix('#').unwrap_or(next))) {
                 return Some(number);
             }
         } else if let Some(number) =
-            word.strip_prefix("issue#").or_else(|| word.strip_prefix("issue-#")).and_then(number)
+            word.strip_prefix("issue#").or_else(|| word.strip_prefix("issue-#")).and_then(short)
         {
             return Some(number);
         }
@@ -26,22 +31,56 @@ pub(crate) fn issue_reference(request: &str, repository_url: &str) -> Option<Str
     None
 }
 
-/// Up to five digits, then nothing but the end of a sentence. Six digits are a colour.
-fn number(text: &str) -> Option<String> {
+fn short(text: &str) -> Option<String> {
+    number(text, SHORT)
+}
+
+/// So many digits at most, then nothing but the end of a sentence.
+fn number(text: &str, most: usize) -> Option<String> {
     let digits = text.trim_end_matches(['.', '!', '?', ':', ']', '}']);
     let fits =
-        (1..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+        (1..=most).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
     fits.then(|| digits.to_owned())
 }
 
 fn from_address(word: &str, repository_url: &str) -> Option<String> {
-    let base = repository_url.trim_end_matches('/').trim_end_matches(".git");
-    number(word.strip_prefix(base)?.strip_prefix("/issues/")?)
+    let (repository, number_and_more) = word.strip_prefix("https://")?.split_once("/issues/")?;
+    let (host, path) = repository.split_once('/')?;
+    let (own_host, own_path) = host_and_path(repository_url)?;
+    let same = host.eq_ignore_ascii_case(own_host) && path.eq_ignore_ascii_case(own_path);
+    let digits = number_and_more.split(['#', '?', '/']).next()?;
+    number(digits, LONG).filter(|_| same)
+}
+
+/// Host and path of a repository's address, whether it is for https or for ssh.
+fn host_and_path(repository_url: &str) -> Option<(&str, &str)> {
+    let address = repository_url.trim_end_matches('/').trim_end_matches(".git");
+    let (authority, path) = match address.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?,
+        None => address.split_once(':')?,
+    };
+    Some((authority.rsplit('@').next()?, path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_the_repository_is_known_however_git_reaches_it() {
+        let request = "see https://github.com/Owner/repo/issues/123456#issuecomment-1.";
+        for address in [
+            "https://github.com/owner/repo",
+            "https://github.com/owner/repo.git/",
+            "git@github.com:owner/repo.git",
+            "ssh://git@github.com/owner/repo",
+        ] {
+            assert_eq!(issue_reference(request, address).as_deref(), Some("123456"), "{address}");
+        }
+        for address in ["https://gitlab.com/owner/repo", "/srv/owner/repo", "https://github.com/owner/repo-2"] {
+            assert_eq!(issue_reference(request, address), None, "{address}");
+        }
+    }
 
     #[test]
     fn found_and_not_found() {

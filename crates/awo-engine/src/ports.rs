@@ -15,7 +15,7 @@ pub use agent::{
     Login, ProgressSink,
 };
 pub use clock::{Clock, SystemClock};
-pub use forge::{Forge, PullRequestDraft};
+pub use forge::{Forge, PullRequestDraft, VerifiedRepository};
 pub use prompts::{PromptError, PromptSource};
 pub use sandbox::{FileKind, Sandbox, SandboxProvider, SandboxRequest, Standing};
 pub use spill::{Spill, SpillStore};

@@ -383,7 +383,7 @@ fn proven_fields(order: &AgentWorkOrder, result: &StepExecutionResult) -> OrderP
     if let Some(branch) = &result.evidence.branch {
         patch.git_branch_name = Some(Some(Arc::clone(branch)));
     }
-    if let Some(awo_models::PullRequestEvidence::Opened { url }) = &result.evidence.pull_request {
+    if let Some(url) = result.evidence.pull_request.as_ref().and_then(awo_models::PullRequestEvidence::url) {
         patch.github_pull_request_url = Some(Some(Arc::clone(url)));
     }
     if let Some(total) = &result.evidence.total {

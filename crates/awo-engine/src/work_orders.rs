@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{
-    AgentWorkOrder, AgentWorkOrderStatus, ArtifactName, Epoch, Event, EventKind, EventSeq, OrderId, OrderPatch,
-    StepHistory, StepName,
+    AgentWorkOrder, AgentWorkOrderStatus, ArtifactName, Epoch, Event, EventKind, EventSeq, Failure, FailureCode,
+    OrderId, OrderPatch, StepHistory, StepName,
 };
 use awo_state::{
     Change, LogLevel, LogPage, LogQuery, OrderQuery, OrderRow, OrderSnapshot, StateError, StateRepositoryExt as _,
@@ -22,6 +22,7 @@ use crate::error::{EngineError, FieldError};
 use crate::hints::Hint;
 use crate::live::{Persistence, StopReason};
 use crate::new_order::NewOrder;
+use crate::ports::VerifiedRepository;
 use crate::progress::Ending;
 use crate::queue::QueueSender;
 
@@ -117,6 +118,13 @@ impl WorkOrders {
     /// Everything in a request that cannot be used; empty if it can. Starts nothing.
     pub fn check(&self, request: &NewOrder) -> Vec<FieldError> {
         request.clone().specify(&self.engine).err().unwrap_or_default()
+    }
+
+    /// Looks a repository up at its forge.
+    pub async fn verify_repository(&self, repository_url: &str) -> Result<VerifiedRepository, Failure> {
+        let checked = self.engine.sandboxes.check_address(repository_url);
+        checked.map_err(|reason| Failure::new(FailureCode::ForgeFailed, reason))?;
+        self.engine.forge.verify(repository_url).await
     }
 
     /// Stores a new order and queues it. It is stored when this returns.

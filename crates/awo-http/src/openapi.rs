@@ -123,6 +123,7 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
         "list_steps" => &[OrderNotFound, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
         "get_step_output" => &[OrderNotFound, OutputNotFound, OrderDamaged, OrderTooNew, StoreUnavailable],
         "list_events" => &[OrderNotFound, NotAcceptable, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
+        "verify_repository" => &[MalformedJson, BodyTimeout, BodyTooLarge, UnsupportedMediaType, InvalidRequest],
         "get_readiness" => &[NotReady],
         _ => &[],
     }

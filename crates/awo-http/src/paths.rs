@@ -1,5 +1,7 @@
 //! One spelling of every path: the second prefix and the trailing slash are taken off before routing, without redirect.
 
+use std::borrow::Cow;
+
 use awo_models::OrderId;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::Uri;
@@ -12,6 +14,8 @@ use crate::problem::{Problem, ProblemType};
 pub(crate) const ORDERS: &str = "/agent-work-orders";
 /// The same, as the original's second generation had it.
 const API_ORDERS: &str = "/api/agent-work-orders";
+/// Paths of other things than orders, which exist at the root, too.
+const ROOT_TOO: &str = "/github/";
 
 /// The prefix that a request came with, so that its answer links to what its sender can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +24,11 @@ pub(crate) struct Base(pub(crate) &'static str);
 /// Rewrites a request to the one spelling.
 pub(crate) fn normalize(mut request: Request) -> Request {
     let (base, path) = one_spelling(request.uri().path());
+    let path = whole(path);
     if path != request.uri().path() {
         let target = match request.uri().query() {
             Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
-            None => PathAndQuery::try_from(path),
+            None => PathAndQuery::try_from(&*path),
         };
         let mut parts = request.uri().clone().into_parts();
         if let Ok(target) = target {
@@ -46,6 +51,11 @@ fn one_spelling(path: &str) -> (Base, &str) {
         Some("") | None => (base, path),
         Some(without) => (base, without),
     }
+}
+
+/// The whole path of what exists at the root, too.
+fn whole(path: &str) -> Cow<'_, str> {
+    if path.starts_with(ROOT_TOO) { Cow::Owned(format!("{ORDERS}{path}")) } else { Cow::Borrowed(path) }
 }
 
 impl<S: Sync> FromRequestParts<S> for Base {
@@ -108,6 +118,7 @@ mod tests {
     #[case("/api/health", ORDERS, "/api/health")]
     #[case("/", ORDERS, "/")]
     #[case("/health/", ORDERS, "/health")]
+    #[case("/github/verify-repository/", ORDERS, "/github/verify-repository")]
     fn spellings(#[case] path: &str, #[case] base: &'static str, #[case] routed: &str) {
         assert_eq!(one_spelling(path), (Base(base), routed));
     }

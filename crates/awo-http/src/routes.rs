@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::edge::{Edge, edge};
-use crate::handlers::{events, health, orders, prompts, steps};
+use crate::handlers::{events, github, health, orders, prompts, steps};
 use crate::openapi::{begin, complete};
 use crate::paths::normalize;
 use crate::problem::{Problem, ProblemType};
@@ -29,6 +29,7 @@ fn table() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(steps::list_steps))
         .routes(routes!(steps::get_step_output))
         .routes(routes!(events::list_events))
+        .routes(routes!(github::verify_repository))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_liveness))
         .routes(routes!(health::get_readiness))

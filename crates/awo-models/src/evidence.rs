@@ -76,8 +76,25 @@ pub enum PullRequestEvidence {
         /// Its address.
         url: Arc<str>,
     },
+    /// The branch had one that a person has closed or merged. It stays as it is, and no other is opened.
+    Closed {
+        /// Its address.
+        url: Arc<str>,
+        /// Whether it was merged.
+        merged: bool,
+    },
     /// No forge is connected for the remote: the branch is pushed, text and patch are artifacts.
     NoForge,
+}
+
+impl PullRequestEvidence {
+    /// Address of the pull request, if there is one.
+    pub fn url(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Opened { url } | Self::Closed { url, .. } => Some(url),
+            Self::NoForge => None,
+        }
+    }
 }
 
 /// Evidence of one attempt. Every field is something the engine looked up, not something the agent said.
@@ -96,6 +113,9 @@ pub struct Evidence {
     /// What the whole order has changed by then, seen from its base.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<ChangeSummary>,
+    /// Files among them that tell machines what to run, such as those of a continuous integration: read them first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flagged: Vec<Arc<str>>,
     /// Class of the request: `feature`, `bug` or `chore`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issue_class: Option<Arc<str>>,

@@ -43,6 +43,8 @@ pub enum FailureCode {
     WorkspaceFailed,
     /// The forge refused, or could not be reached.
     ForgeFailed,
+    /// The change holds files that the settings keep from being pushed.
+    ChangesHeld,
     /// The isolation that was asked for is not available.
     IsolationUnavailable,
     /// Somebody cancelled the order.
@@ -81,6 +83,7 @@ impl FailureCode {
             Self::EvidenceMissing => "evidence_missing",
             Self::WorkspaceFailed => "workspace_failed",
             Self::ForgeFailed => "forge_failed",
+            Self::ChangesHeld => "changes_held",
             Self::IsolationUnavailable => "isolation_unavailable",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
@@ -117,6 +120,9 @@ impl FailureCode {
             Self::EvidenceMissing => "read the step's output; the agent claimed work that is not in the workspace",
             Self::WorkspaceFailed => "check the repository address, the base branch and the free disk space",
             Self::ForgeFailed => "the branch is kept; open the pull request by hand, or retry the order",
+            Self::ChangesHeld => {
+                "read the files it names, then push the branch by hand, or retry with hold_ci_changes = false"
+            }
             Self::IsolationUnavailable => "ask for an isolation that this machine has",
             Self::Cancelled => "retry the order if you still want it",
             Self::Interrupted => "the server ended during this step; finished steps are kept",

@@ -214,6 +214,9 @@ pub struct Issue {
     pub title: Arc<str>,
     /// Its body.
     pub body: Arc<str>,
+    /// Whether it was closed by then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
 }
 
 /// How an order stands. Changed only by patches that ride on events.

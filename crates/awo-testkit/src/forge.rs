@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use awo_engine::ports::{Forge, PullRequestDraft};
+use awo_engine::ports::{Forge, PullRequestDraft, VerifiedRepository};
 use awo_models::{Failure, FailureCode, Issue, PullRequestEvidence};
 
 use crate::Timeline;
@@ -14,6 +14,10 @@ pub struct FakeForge {
     timeline: Timeline,
     /// The issue it knows.
     pub issue: Mutex<Option<Issue>>,
+    /// What it warns of.
+    pub cautions: Mutex<Option<String>>,
+    /// The pull request that it finds instead of opening one.
+    pub found: Mutex<Option<PullRequestEvidence>>,
     /// Why it opens no pull request.
     pub refuses: Mutex<Option<Failure>>,
     /// Pull requests it has opened.
@@ -22,12 +26,34 @@ pub struct FakeForge {
 
 impl FakeForge {
     pub(crate) fn new(timeline: Timeline) -> Self {
-        Self { timeline, issue: Mutex::default(), refuses: Mutex::default(), opened: Mutex::default() }
+        Self {
+            timeline,
+            issue: Mutex::default(),
+            cautions: Mutex::default(),
+            found: Mutex::default(),
+            refuses: Mutex::default(),
+            opened: Mutex::default(),
+        }
     }
 }
 
 #[async_trait]
 impl Forge for FakeForge {
+    async fn caution(&self, _repository_url: &str) -> Option<String> {
+        self.cautions.lock().expect("no panics here").clone()
+    }
+
+    async fn verify(&self, repository_url: &str) -> Result<VerifiedRepository, Failure> {
+        match repository_url.strip_prefix("https://example.org/").and_then(|path| path.split_once('/')) {
+            Some((owner, name)) => Ok(VerifiedRepository {
+                owner: owner.into(),
+                name: name.trim_end_matches(".git").into(),
+                default_branch: "main".into(),
+            }),
+            None => Err(Failure::new(FailureCode::ForgeFailed, format!("{repository_url} was not found"))),
+        }
+    }
+
     async fn issue(&self, _repository_url: &str, number: &str) -> Result<Issue, Failure> {
         self.timeline.note(format!("forge: issue {number}"));
         let issue = self.issue.lock().expect("no panics here").clone();
@@ -38,6 +64,9 @@ impl Forge for FakeForge {
         self.timeline.note(format!("forge: open {} → {}", draft.head_branch, draft.base_branch));
         if let Some(failure) = self.refuses.lock().expect("no panics here").clone() {
             return Err(failure);
+        }
+        if let Some(found) = self.found.lock().expect("no panics here").clone() {
+            return Ok(found);
         }
         self.opened.lock().expect("no panics here").push(draft.clone());
         Ok(PullRequestEvidence::Opened { url: "https://forge.example/pull/1".into() })

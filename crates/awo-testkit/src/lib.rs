@@ -11,6 +11,7 @@ mod clock;
 mod directed;
 mod faults;
 mod forge;
+mod github;
 pub mod hostile;
 pub mod http;
 #[cfg(feature = "model-server")]
@@ -30,6 +31,7 @@ pub use clock::ManualClock;
 pub use directed::{Call, DirectedAgent, ROLES};
 pub use faults::{Fault, ObservedRepository};
 pub use forge::FakeForge;
+pub use github::{FakeGithub, FakeIssue, FakePullRequest, GithubState, Turn};
 #[cfg(feature = "model-server")]
 pub use model_server::{Hang, ModelRequest, ModelServer, Progress, Script, ScriptError, Step, Tokens};
 pub use prompts::PlainPrompts;

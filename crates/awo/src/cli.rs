@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Recover(Recover),
     /// Look after what is stored: check it, mend it, move it, clear it up.
     State(State),
+    /// Ask about repositories.
+    Repo(Repo),
     /// Check what awo needs on this machine.
     Doctor(Agents),
     /// Print the OpenAPI document.
@@ -195,6 +197,24 @@ pub(crate) struct List {
 pub(crate) struct One {
     /// The order: its id, or a unique end of it (four digits or more).
     pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Repo {
+    #[command(subcommand)]
+    pub(crate) command: RepoCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RepoCommand {
+    /// Look a repository up at GitHub, with the token that awo finds.
+    Verify(RepoVerify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepoVerify {
+    /// Address of the repository.
+    pub(crate) url: String,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod doctor;
 mod follow;
 mod list;
 mod recover;
+mod repo;
 mod run;
 mod serve;
 mod show;
@@ -43,6 +44,7 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
         Command::Prompt(prompt) => show::prompt(&settings, &prompt, common.json).await,
         Command::Recover(recover) => recover::run(settings, recover, common.json).await,
         Command::State(state) => state::run(&settings, state.command, common.json).await,
+        Command::Repo(repo) => repo::run(&settings, &repo.command, common.json).await,
         Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,
         Command::Openapi => {
             anstream::println!("{}", awo_http::openapi().to_pretty_json()?);

@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod exit;
 mod figures;
+mod forge;
 mod orders;
 mod render;
 mod settings;

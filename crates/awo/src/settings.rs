@@ -1,6 +1,7 @@
 //! Settings: flags, then `AWO_*` variables, then the names of the original, then the file, then defaults.
 
 mod agents;
+mod github;
 mod steps;
 mod store;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use awo_adapters::Keeper;
 use config::{Config, ConfigError, File, FileFormat};
+use github::Github;
 use serde::Deserialize;
 use steps::{Steps, Waiting};
 use store::{FileSettings, Retention};
@@ -23,7 +25,7 @@ use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-const VARIABLES: [(&str, &str); 43] = [
+const VARIABLES: [(&str, &str); 49] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_STATE", "state"),
@@ -57,6 +59,12 @@ const VARIABLES: [(&str, &str); 43] = [
     ("AWO_GEMINI_MODEL", "agents.gemini.model"),
     ("AWO_OPENCODE_PATH", "agents.opencode.path"),
     ("AWO_OPENCODE_MODEL", "agents.opencode.model"),
+    ("AWO_HOLD_CI_CHANGES", "hold_ci_changes"),
+    ("AWO_GITHUB_HOST", "github.host"),
+    ("AWO_GITHUB_API_URL", "github.api_url"),
+    ("AWO_GITHUB_TOKEN_FILE", "github.token_file"),
+    ("AWO_GITHUB_DRAFT", "github.draft"),
+    ("AWO_GITHUB_COMMENT", "github.comment"),
     ("CLAUDE_CLI_PATH", "agents.claude.path"),
     ("CLAUDE_CLI_MODEL", "agents.claude.model"),
     ("CLAUDE_CLI_MAX_TURNS", "agents.claude.max_turns"),
@@ -72,6 +80,7 @@ const VARIABLES: [(&str, &str); 43] = [
 /// All settings, with the defaults filled in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(crate) struct Settings {
     #[serde(default = "default_data_dir")]
     pub(crate) data_dir: PathBuf,
@@ -109,6 +118,11 @@ pub(crate) struct Settings {
     pub(crate) all_skip_permissions: bool,
     #[serde(default)]
     pub(crate) git: Git,
+    #[serde(default)]
+    pub(crate) github: Github,
+    /// Whether changes of files that tell machines what to run are not pushed.
+    #[serde(default)]
+    pub(crate) hold_ci_changes: bool,
     #[serde(default)]
     pub(crate) file: FileSettings,
     #[serde(default)]
@@ -301,6 +315,7 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?;
     agents::check(&settings.agents, &settings.step_agents).map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.github.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     // Children run elsewhere: what they are given must not depend on where awo was started.
     settings.data_dir = std::path::absolute(&settings.data_dir)
         .map_err(|error| coded(BAD_INPUT, format!("cannot use data_dir: {error}")))?;

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use awo_adapters::{
-    AgentDriver, Author, Claude, Codex, Gemini, GitSandboxes, LocalForge, OpenCode, ProcessTracker, Processes,
-    ProgramAgent, ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, WorkspaceSettings,
-    agent_environment,
+    AgentDriver, Author, Claude, Codex, Gemini, GitSandboxes, OpenCode, ProcessTracker, Processes, ProgramAgent,
+    ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, WorkspaceSettings, agent_environment,
 };
 use awo_engine::ports::AgentExecutor;
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
@@ -16,6 +15,7 @@ use awo_state::{
 use tracing::{info, warn};
 
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
+use crate::forge;
 use crate::settings::{Backend, Kind, SCRIPTED, Settings, kind_of};
 
 /// Variables that git on the host is given: the operator's credentials and ways to the network.
@@ -140,12 +140,14 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     if let Some(path) = std::env::var_os("PATH") {
         workspaces.search_path = path;
     }
+    let tokens = forge::tokens(settings);
+    workspaces.tokens = Some(Arc::clone(&tokens));
     let artifacts: Arc<dyn ArtifactStore> = Arc::new(artifacts(settings));
     let builder = OrchestratorBuilder::new(
         repository,
         artifacts,
         Arc::new(GitSandboxes::new(workspaces)),
-        Arc::new(LocalForge),
+        Arc::new(forge::github(settings, tokens)?),
         Arc::new(prompts),
     );
     let builder = match settings.state {
@@ -249,6 +251,7 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
         waiting: settings.waiting.policy(),
         keep_workspaces: settings.keep_workspaces,
         retention,
+        hold_ci_changes: settings.hold_ci_changes,
         ..awo_engine::Settings::default()
     })
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use super::error::{self, GitError};
 use super::run::{self, Limit};
+use crate::forge_token::{ForgeTokens, GitCredential};
 use crate::process::{Input, Start};
-use crate::{Processes, find_program};
+use crate::{Processes, RepositoryAddress, find_program};
 use awo_models::OrderId;
 
 /// Output of commands that print little.
@@ -36,6 +37,8 @@ pub(crate) struct Git {
     pub(crate) deadline: Duration,
     /// Who its processes belong to.
     pub(crate) owner: Option<(Arc<Processes>, OrderId)>,
+    /// The token for remotes on a forge; host git only.
+    pub(crate) tokens: Option<Arc<ForgeTokens>>,
 }
 
 impl Git {
@@ -50,6 +53,7 @@ impl Git {
             output: None,
             limit: Limit::Refuse(SMALL),
             accepted: &[0],
+            remote: None,
         }
     }
 }
@@ -66,6 +70,7 @@ pub(crate) struct GitCommand<'a> {
     output: Option<File>,
     limit: Limit,
     accepted: &'static [i32],
+    remote: Option<RepositoryAddress>,
 }
 
 impl GitCommand<'_> {
@@ -79,6 +84,12 @@ impl GitCommand<'_> {
     pub(crate) fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         self
+    }
+
+    /// Adds `--` and the address of a remote, which it may reach with the token of its forge.
+    pub(crate) fn toward(mut self, remote: &RepositoryAddress) -> Self {
+        self.remote = Some(remote.clone());
+        self.arg("--").arg(remote.to_string())
     }
 
     /// Sets a variable for this run.
@@ -117,17 +128,26 @@ impl GitCommand<'_> {
             // The operating system would look for it again, from the checkout.
             return Err(GitError::Missing { program: self.git.program.clone() });
         }
+        let credential = match (&self.git.tokens, &self.remote) {
+            (Some(tokens), Some(remote)) => tokens.for_git(remote).await,
+            _ => None,
+        };
         let settings = self.git.settings.iter().flat_map(|setting| ["-c", setting]).map(OsString::from);
         let variables = self.variables.into_iter().map(|(name, value)| (name.into(), value));
+        let secret_variables = credential.iter().flat_map(|credential| credential.variables.iter());
+        let secret_variables = secret_variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let start = Start {
             program: self.git.program.clone(),
             args: settings.chain([self.name.into()]).chain(self.arguments).collect(),
-            env: self.git.environment.iter().cloned().chain(variables).collect(),
+            env: self.git.environment.iter().cloned().chain(variables).chain(secret_variables).collect(),
             working_dir: self.git.directory.clone(),
             stdin: self.input.map_or(Input::Nothing, Input::File),
             stdout: self.output.map_or_else(Stdio::piped, Stdio::from),
         };
-        let output = run::run(start, self.name, self.git, self.limit).await?;
+        let mut output = run::run(start, self.name, self.git, self.limit).await?;
+        if let Some(GitCredential { secrets, .. }) = credential {
+            output.stderr = secrets.redact(&String::from_utf8_lossy(&output.stderr)).into_bytes();
+        }
         if self.accepted.contains(&output.code) { Ok(output) } else { Err(GitError::failed(self.name, &output)) }
     }
 }

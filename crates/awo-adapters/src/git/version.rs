@@ -37,6 +37,7 @@ pub async fn git_version(program: &Path, search_path: &OsStr) -> Result<GitVersi
         directory: PathBuf::from("/"),
         deadline: Duration::from_secs(10),
         owner: None,
+        tokens: None,
     };
     let output = git.command("version").run().await?;
     let said = output.text();

@@ -39,7 +39,7 @@ fn base64_within(bytes: &[u8], before: usize) -> String {
     base64(&all).get(first..end).unwrap_or_default().to_owned()
 }
 
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {
         let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));

@@ -70,7 +70,7 @@ pub(super) async fn push(
     };
     let told = |error: GitError| refused(with_causes(&error));
     let pushed_by_us = format!("refs/awo/pushed/{branch}");
-    let there = remote_head(mirror, &address, branch).await.map_err(told)?;
+    let there = remote_head(mirror, remote, branch).await.map_err(told)?;
     if there.as_deref() != Some(head) {
         if let Some(there) = &there
             && !may_replace(mirror, there, head, &pushed_by_us).await.map_err(told)?
@@ -84,11 +84,12 @@ pub(super) async fn push(
             .args(["--quiet", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"])
             // Exactly what was just looked at is replaced, or nothing.
             .arg(format!("--force-with-lease=refs/heads/{branch}:{}", there.as_deref().unwrap_or("")))
-            .args(["--", &address, &format!("{head}:refs/heads/{branch}")])
+            .toward(remote)
+            .arg(format!("{head}:refs/heads/{branch}"))
             .run()
             .await
             .map_err(told)?;
-        let now = remote_head(mirror, &address, branch).await.map_err(told)?;
+        let now = remote_head(mirror, remote, branch).await.map_err(told)?;
         if now.as_deref() != Some(head) {
             return Err(refused(format!(
                 "the remote has {} there although it took {head}",
@@ -101,10 +102,11 @@ pub(super) async fn push(
 }
 
 /// Names of the remote's branches.
-pub(super) async fn remote_branches(mirror: &Git, address: &str) -> Result<Vec<String>, GitError> {
+pub(super) async fn remote_branches(mirror: &Git, remote: &RepositoryAddress) -> Result<Vec<String>, GitError> {
     let output = mirror
         .command("ls-remote")
-        .args(["--heads", "--", address])
+        .arg("--heads")
+        .toward(remote)
         .limit(crate::git::Limit::Refuse(32 << 20))
         .run()
         .await?;
@@ -113,9 +115,9 @@ pub(super) async fn remote_branches(mirror: &Git, address: &str) -> Result<Vec<S
     Ok(names.map(str::to_owned).collect())
 }
 
-async fn remote_head(mirror: &Git, address: &str, branch: &str) -> Result<Option<String>, GitError> {
+async fn remote_head(mirror: &Git, remote: &RepositoryAddress, branch: &str) -> Result<Option<String>, GitError> {
     let reference = format!("refs/heads/{branch}");
-    let output = mirror.command("ls-remote").args(["--", address, &reference]).run().await?;
+    let output = mirror.command("ls-remote").toward(remote).arg(&reference).run().await?;
     // The pattern also fits the end of longer names.
     let text = output.text();
     let found = text.lines().filter_map(|line| line.split_once('\t')).find(|(_, name)| *name == reference);

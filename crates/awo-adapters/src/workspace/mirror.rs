@@ -40,7 +40,7 @@ pub(super) async fn make(
         .args(["--quiet", "--bare", "--single-branch", "--template=", "--branch", base_branch])
         // Over the transport even if it is on this disk: only then are the objects checked.
         .arg("--no-local")
-        .args(["--", &remote.to_string()])
+        .toward(remote)
         .arg(&layout.mirror_new)
         .run()
         .await

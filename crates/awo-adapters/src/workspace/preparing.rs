@@ -69,7 +69,9 @@ pub(super) async fn base_branch(
     let listing = tools
         .host
         .command("ls-remote")
-        .args(["--symref", "--", &remote.to_string(), "HEAD", "refs/heads/*"])
+        .arg("--symref")
+        .toward(remote)
+        .args(["HEAD", "refs/heads/*"])
         .limit(MANY_BRANCHES)
         .run()
         .await

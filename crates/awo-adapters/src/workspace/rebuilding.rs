@@ -110,15 +110,15 @@ async fn fetch(mirror: &Git, remote: &RepositoryAddress, left: &WorkspaceSnapsho
     let Some(branch) = &left.branch else {
         return Ok("it was on no branch".into());
     };
-    let address = remote.to_string();
     let fetched = mirror
         .command("fetch")
-        .args(["--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--"])
-        .args([&address, &format!("+refs/heads/{branch}:{FETCHED}/{branch}")])
+        .args(["--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"])
+        .toward(remote)
+        .arg(format!("+refs/heads/{branch}:{FETCHED}/{branch}"))
         .run()
         .await;
     match fetched {
-        Ok(_) => Ok(format!("branch {branch:?} of {:?} does not hold it", redacted(&address))),
+        Ok(_) => Ok(format!("branch {branch:?} of {:?} does not hold it", redacted(&remote.to_string()))),
         Err(error @ GitError::Failed { .. }) => Ok(with_causes(&error)),
         Err(error) => Err(error),
     }

@@ -139,7 +139,7 @@ impl Sandbox for GitSandbox {
         self.remove_stale_locks().await;
         let mut taken = self.local_branches().await.map_err(|error| told(&error))?;
         let mirror = self.mirror().await?;
-        let of_remote = exporting::remote_branches(&mirror, &self.remote.to_string()).await;
+        let of_remote = exporting::remote_branches(&mirror, &self.remote).await;
         let of_remote = of_remote.map_err(|error| told(&error))?;
         let made_before = !of_remote.iter().any(|branch| branch == name);
         if made_before && self.is_at_head(name).await.map_err(|error| told(&error))? {

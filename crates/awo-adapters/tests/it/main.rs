@@ -4,6 +4,8 @@
 
 mod claude;
 mod drivers;
+#[cfg(feature = "github")]
+mod github;
 #[cfg(target_os = "linux")]
 mod keeper;
 mod process;

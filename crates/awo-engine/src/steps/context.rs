@@ -11,6 +11,7 @@ use super::preparation::issue_number;
 use super::report::AttemptReport;
 use crate::budget::Used;
 use crate::engine::Engine;
+use crate::issue_text;
 use crate::live::LiveOrder;
 use crate::ports::Sandbox;
 use crate::snapshots::standing;
@@ -101,7 +102,7 @@ impl Context<'_> {
     fn request_with_issue(&self) -> String {
         let mut text = self.order.spec.user_request.to_string();
         if let Some(issue) = &self.order.state.issue {
-            let _ = write!(text, "\n\nIssue #{}: {}\n\n{}", issue.number, issue.title, issue.body);
+            let _ = write!(text, "\n\n{}", issue_text::told(issue));
         }
         text
     }

@@ -15,8 +15,9 @@ use super::report::AttemptReport;
 use crate::answers;
 use crate::branch_name::branch_name;
 use crate::follow_ups::before_follow_ups;
+use crate::path_policy::flagged;
 use crate::ports::{FileKind, PullRequestDraft};
-use crate::pull_request::pull_request_body;
+use crate::pull_request::{pull_request_body, pull_request_title};
 
 /// Times an agent may answer in one attempt: the second time it is told what was wrong with the first.
 const ANSWERS: usize = 2;
@@ -249,22 +250,34 @@ async fn open_pull_request(
             Failure::new(FailureCode::EvidenceMissing, "the order has no branch that could be pushed")
         })?;
     let changes = context.total_changes(&now).await?;
-    let body = pull_request_body(order, context.history, body, &changes);
+    let flagged = flagged(&changes.files);
+    let body = pull_request_body(order, context.history, body, &changes, &flagged);
+    // Only an issue that the forge knows: a number that could not be fetched may be anything.
+    let issue = order.state.issue.as_ref().map(|issue| issue.number.to_string());
     let draft = PullRequestDraft {
         repository_url: Arc::clone(&order.spec.repository_url),
         head_branch: Arc::clone(&branch),
         base_branch: context.sandbox.base_branch().to_owned(),
-        title: title.to_owned(),
+        title: pull_request_title(context.issue_class().as_deref(), issue.as_deref(), title),
         body,
+        order: order.agent_work_order_id,
+        issue,
     };
     let patch = context.sandbox.patch(&context.base(), &now).await?;
     keep(context, "pull-request.md", format!("# {}\n\n{}", draft.title, draft.body).into_bytes(), report).await;
     keep(context, "changes.patch", patch, report).await;
 
+    if context.engine.settings.hold_ci_changes && !flagged.is_empty() {
+        return Err(held(&branch, &flagged));
+    }
     report.evidence.push = Some(push(context, &branch, &now).await?);
     let opened = context.engine.forge.open_pull_request(&draft).await?;
     let output = match &opened {
         PullRequestEvidence::Opened { url } => url.to_string(),
+        PullRequestEvidence::Closed { url, merged } => {
+            let how = if *merged { "merged" } else { "closed" };
+            format!("{url} is {how} already; branch {branch} is pushed, and no other pull request was opened")
+        }
         PullRequestEvidence::NoForge => {
             format!(
                 "branch {branch} is pushed; no forge is connected, so text and patch of the pull request are artifacts"
@@ -273,6 +286,18 @@ async fn open_pull_request(
     };
     report.evidence.pull_request = Some(opened);
     Ok(output)
+}
+
+/// The change is not pushed because of these files.
+fn held(branch: &str, files: &[Arc<str>]) -> Failure {
+    const NAMED: usize = 10;
+    let names: Vec<String> = files.iter().take(NAMED).map(|path| format!("{path:?}")).collect();
+    let more = if files.len() > NAMED { ", …" } else { "" };
+    let message = format!(
+        "branch {branch} is not pushed, as it changes files that tell machines what to run: {}{more}",
+        names.join(", ")
+    );
+    Failure::new(FailureCode::ChangesHeld, message)
 }
 
 pub(super) async fn keep(context: &Context<'_>, kind: &str, bytes: Vec<u8>, report: &mut AttemptReport) {
@@ -292,6 +317,7 @@ async fn look(context: &Context<'_>, before: &WorkspaceSnapshot, report: &mut At
     let total = context.total_changes(&after).await?;
     report.evidence.changes = Some(ChangeSummary::of(&changes, PATHS_KEPT));
     report.evidence.total = Some(ChangeSummary::of(&total, 0));
+    report.evidence.flagged = flagged(&total.files).into_iter().take(PATHS_KEPT).collect();
     report.evidence.after = Some(after);
     Ok(())
 }

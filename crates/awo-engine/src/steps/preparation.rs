@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use awo_models::{AgentWorkOrder, EventKind, Failure, OrderPatch};
+use awo_models::{AgentWorkOrder, EventKind, Failure, FailureCode, OrderPatch};
 use tracing::warn;
 
 use crate::engine::Engine;
 use crate::issue_reference::issue_reference;
+use crate::issue_text::cleaned;
 use crate::ports::Sandbox;
 use crate::workspace::sandbox_request;
 
@@ -23,10 +24,17 @@ pub(super) async fn prepare(
         ..OrderPatch::default()
     };
     events.push((EventKind::Prepared, learnt));
-    if let Some(number) = issue_number(order) {
+    if let Some(caution) = engine.forge.caution(&order.spec.repository_url).await {
+        warn!(agent_work_order_id = %order.agent_work_order_id, reason = %caution, "forge_not_connected");
+        let warning = EventKind::Warning { code: FailureCode::ForgeFailed, message: caution.into() };
+        events.push((warning, OrderPatch::default()));
+    }
+    // What was frozen stays: the issue may say something else by now.
+    if let Some(number) = issue_number(order).filter(|_| order.state.issue.is_none()) {
         match engine.forge.issue(&order.spec.repository_url, &number).await {
             Ok(issue) => {
-                let patch = OrderPatch { issue: Some(Some(Arc::new(issue))), ..OrderPatch::default() };
+                let issue = Arc::new(cleaned(issue));
+                let patch = OrderPatch { issue: Some(Some(issue)), ..OrderPatch::default() };
                 events.push((EventKind::Prepared, patch));
             }
             Err(failure) => {

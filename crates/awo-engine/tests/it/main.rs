@@ -12,6 +12,7 @@ mod create;
 mod figures;
 mod follow_ups;
 mod follow_ups_cut;
+mod forge;
 mod lines;
 mod long_outages;
 mod order_log;

@@ -73,6 +73,7 @@ fn orchestrator(
     sandboxes.expect_prepare().times(1).returning(|_| Ok(Arc::new(helpful_sandbox()) as Arc<dyn Sandbox>));
     sandboxes.expect_remove().returning(|_| Ok(()));
     let mut forge = MockForge::new();
+    forge.expect_caution().returning(|_| None);
     forge.expect_open_pull_request().returning(move |_| pull_request.clone());
     OrchestratorBuilder::new(
         repository,

@@ -174,8 +174,12 @@ async fn an_issue_that_cannot_be_fetched_is_a_warning() {
 #[tokio::test]
 async fn an_issue_is_frozen_and_told_to_the_agents() {
     let world = World::new();
-    *world.forge.issue.lock().unwrap() =
-        Some(awo_models::Issue { number: "42".into(), title: "Crash".into(), body: "It crashes".into() });
+    *world.forge.issue.lock().unwrap() = Some(awo_models::Issue {
+        number: "42".into(),
+        title: "Crash".into(),
+        body: "It crashes".into(),
+        closed: false,
+    });
     let orchestrator = world.orchestrator();
     let request = awo_engine::NewOrder::new("https://example.org/owner/repo.git", "Fix issue #42");
     let id = orchestrator.work_orders().create(request).await.unwrap().view.order.agent_work_order_id;

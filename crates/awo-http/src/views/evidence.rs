@@ -16,6 +16,9 @@ pub(crate) struct EvidenceView<'a> {
     changes: Option<ChangesView<'a>>,
     /// What the whole order has changed by then.
     total: Option<ChangesView<'a>>,
+    /// Files among them that tell machines what to run, such as those of a continuous integration.
+    #[schema(value_type = Vec<String>)]
+    flagged: Vec<&'a str>,
     /// Class of the request: `feature`, `bug` or `chore`.
     issue_class: Option<&'a str>,
     /// Plan file, relative to the workspace.
@@ -71,7 +74,7 @@ pub(crate) struct PushView<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PullRequestEvidence)]
 pub(crate) struct PullRequestView<'a> {
-    /// `opened`, or `no_forge` where the remote has none.
+    /// `opened`; `closed` or `merged` if a person did that before; `no_forge` where the remote has none.
     #[schema(example = "opened")]
     kind: &'static str,
     /// Its address.
@@ -85,6 +88,7 @@ impl<'a> From<&'a Evidence> for EvidenceView<'a> {
             after: evidence.after.as_ref().map(WorkspaceView::from),
             changes: evidence.changes.as_ref().map(ChangesView::from),
             total: evidence.total.as_ref().map(ChangesView::from),
+            flagged: evidence.flagged.iter().map(|path| &**path).collect(),
             issue_class: evidence.issue_class.as_deref(),
             plan_file: evidence.plan_file.as_deref(),
             branch: evidence.branch.as_deref(),
@@ -116,6 +120,9 @@ impl<'a> From<&'a PullRequestEvidence> for PullRequestView<'a> {
     fn from(evidence: &'a PullRequestEvidence) -> Self {
         match evidence {
             PullRequestEvidence::Opened { url } => Self { kind: "opened", url: Some(url) },
+            PullRequestEvidence::Closed { url, merged } => {
+                Self { kind: if *merged { "merged" } else { "closed" }, url: Some(url) }
+            }
             PullRequestEvidence::NoForge => Self { kind: "no_forge", url: None },
         }
     }

@@ -4,6 +4,7 @@
 mod activity;
 mod create;
 mod events;
+mod github;
 mod guard;
 mod health;
 mod openapi;

@@ -57,6 +57,7 @@ async fn steps_as_they_are_sent() {
         after: Some(WorkspaceSnapshot { branch: Some("feature/x".into()), ..snapshot }),
         changes: Some(changes.clone()),
         total: Some(changes),
+        flagged: vec![".github/workflows/ci.yml".into()],
         issue_class: Some("feature".into()),
         plan_file: Some("specs/plan.md".into()),
         branch: Some("feature/x".into()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use awo_engine::ports::{Clock, MockAgentExecutor, MockForge, MockPromptSource, MockSandboxProvider};
+use awo_engine::ports::{Clock, Forge, MockAgentExecutor, MockForge, MockPromptSource, MockSandboxProvider};
 use awo_engine::{Orchestrator, OrchestratorBuilder, Settings, StateRepository};
 use awo_http::Api;
 use awo_models::{
@@ -69,6 +69,19 @@ impl World {
         settings: Settings,
         configure: impl FnOnce(Api) -> Api,
     ) -> Self {
+        Self::build(repository, settings, Arc::new(MockForge::new()), configure)
+    }
+
+    pub(crate) fn with_forge(forge: Arc<dyn Forge>) -> Self {
+        Self::build(Arc::new(InMemory::default()), Settings::default(), forge, |api| api)
+    }
+
+    fn build(
+        repository: Arc<dyn StateRepository>,
+        settings: Settings,
+        forge: Arc<dyn Forge>,
+        configure: impl FnOnce(Api) -> Api,
+    ) -> Self {
         let artifacts = InMemoryArtifacts::default();
         let mut sandboxes = MockSandboxProvider::new();
         sandboxes.expect_check_address().returning(|address| match address {
@@ -79,7 +92,7 @@ impl World {
             Arc::clone(&repository),
             Arc::new(artifacts.clone()),
             Arc::new(sandboxes),
-            Arc::new(MockForge::new()),
+            forge,
             Arc::new(MockPromptSource::new()),
         )
         .with_agent("scripted", Arc::new(MockAgentExecutor::new()))

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use awo_adapters::ForgeTokens;
 use awo_engine::ports::AgentHealth;
 use futures::future::join_all;
 use serde_json::json;
 use tokio::process::Command;
 
+use crate::forge;
 use crate::orders::print_json;
 use crate::render::visible;
 use crate::settings::Settings;
@@ -25,6 +28,7 @@ struct Finding {
 pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut findings = vec![git().await, keeper(settings).await];
     findings.extend(agents(settings).await?);
+    findings.push(github(settings).await);
     findings.extend([
         permissions(settings),
         directory("data", &settings.data_dir, "--data-dir"),
@@ -102,6 +106,23 @@ fn finding(name: &str, health: &AgentHealth, needed: bool) -> Finding {
     let good = health.is_usable() || !needed;
     let cure = if good { None } else { health.cure.clone() };
     Finding { thing: name.to_owned(), found, good, cure: cure.unwrap_or_default() }
+}
+
+/// Not needed: without a token, work ends as a pushed branch.
+async fn github(settings: &Settings) -> Finding {
+    let thing = "github".to_owned();
+    let tokens = forge::tokens(settings);
+    let (host, interface) = (tokens.host(), settings.github.api_url());
+    if let Err(error) = forge::github(settings, Arc::clone(&tokens)) {
+        return Finding { thing, found: host, good: false, cure: format!("{error:#}; mend github.api_url") };
+    }
+    let (found, cure) = match tokens.find().await {
+        Some(found) => (format!("token from {}", found.origin), String::new()),
+        None => {
+            ("no token: branches are pushed, no pull request is opened".into(), format!("set {}", ForgeTokens::PLACES))
+        }
+    };
+    Finding { thing, found: format!("{host} ({interface}): {found}"), good: true, cure }
 }
 
 fn permissions(settings: &Settings) -> Finding {

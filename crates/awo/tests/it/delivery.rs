@@ -43,7 +43,9 @@ fn the_plan_workflow_pushes_one_commit_and_leaves_the_base_alone() {
         setting.artifact(&id, name)
     };
     let words = kept("pull-request.md");
-    assert!(words.starts_with("# Say hello in more languages\n") && words.contains("greetings in three languages"));
+    assert!(
+        words.starts_with("# feat: Say hello in more languages\n") && words.contains("greetings in three languages")
+    );
     assert!(kept("changes.patch").contains("+fr Bonjour"));
     assert!(kept("classify-1.transcript.jsonl").contains(r#""result":"/feature""#));
     assert_eq!(names.iter().filter(|name| name.ends_with(".transcript.jsonl")).count(), 7);

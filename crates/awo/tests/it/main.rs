@@ -10,6 +10,7 @@ mod crash;
 mod delivery;
 mod figures;
 mod follow_up;
+mod github;
 mod load;
 mod real_agents;
 mod recover;

@@ -20,6 +20,7 @@ fn program(script: &str) -> (TempDir, Git) {
         directory: place.path().to_owned(),
         deadline: Duration::from_mins(1),
         owner: None,
+        tokens: None,
     };
     (place, git)
 }

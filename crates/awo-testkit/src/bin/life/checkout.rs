@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use awo_engine::ports::{
     AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest, FileKind, Forge, PullRequestDraft,
-    Sandbox, SandboxProvider, SandboxRequest, Standing,
+    Sandbox, SandboxProvider, SandboxRequest, Standing, VerifiedRepository,
 };
 use awo_models::{
     BranchPush, DiffStat, Failure, FailureCode, Isolation, Issue, OrderId, PullRequestEvidence, WorkspaceSnapshot,
@@ -233,6 +233,14 @@ pub(crate) struct NoForge;
 
 #[async_trait]
 impl Forge for NoForge {
+    async fn caution(&self, _repository_url: &str) -> Option<String> {
+        None
+    }
+
+    async fn verify(&self, repository_url: &str) -> Result<VerifiedRepository, Failure> {
+        Err(Failure::new(FailureCode::ForgeFailed, format!("repository {repository_url:?} was not found")))
+    }
+
     async fn issue(&self, _repository_url: &str, number: &str) -> Result<Issue, Failure> {
         Err(Failure::new(FailureCode::ForgeFailed, format!("issue {number} was not found")))
     }
