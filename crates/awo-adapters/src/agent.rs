@@ -140,7 +140,7 @@ impl ProgramAgent {
         }
         let outcome = verdict::settle(&facts.name, parser, end, stopped, &limits);
         let total = outcome.session_id.as_deref().zip(outcome.session_total.as_ref());
-        if let Err(error) = sessions.keep(home.path(), total).await {
+        if let Err(error) = sessions.keep(home.path(), total, home.secrets()).await {
             // Its work stands; only a follow-up has to begin anew.
             tracing::warn!(%order, agent = self.config.name, %error, "the session of an agent is not kept");
         }

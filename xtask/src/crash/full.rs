@@ -112,13 +112,19 @@ fn attempt(setting: &Setting, place: &Path, then: Then, random: &mut Random) -> 
     Ok(rig.outcome)
 }
 
-/// The agent of all trials, slowed down, counted, and waiting for room before what has to be pushed.
+/// The agent of all trials, slowed down, counted, and waiting for room before what has to be pushed. That it is asked for its
+/// version is no execution.
 fn write_agent(place: &Path, program: &Path) -> Result<()> {
+    let (place_name, program) = (place.display(), program.display());
     let script = format!(
-        "#!/bin/sh\nprompt=$(cat)\nsleep 0.2\ncase $prompt in 'Role: pr_creator'*) while [ -e {place}/full ]; do sleep \
-         0.05; done ;; esac\necho ran >> {place}/ran\nprintf '%s' \"$prompt\" | {program} \"$@\"\n",
-        place = place.display(),
-        program = program.display()
+        "#!/bin/sh
+if [ \"$1\" = --version ]; then exec {program} --version; fi
+prompt=$(cat)
+sleep 0.2
+case $prompt in 'Role: pr_creator'*) while [ -e {place_name}/full ]; do sleep 0.05; done ;; esac
+echo ran >> {place_name}/ran
+printf '%s' \"$prompt\" | {program} \"$@\"
+"
     );
     let agent = place.join("agent");
     fs::write(&agent, script)?;

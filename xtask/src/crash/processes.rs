@@ -29,6 +29,7 @@ fn belongs(environment: &[u8], directory: Option<&Path>, place: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::process::{Command, Stdio};
 
     use super::*;
@@ -46,7 +47,11 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().canonicalize().unwrap();
         assert_eq!(of(&path, None).unwrap(), Vec::<String>::new());
-        let mut child = Command::new("cat").current_dir(&path).stdin(Stdio::piped()).spawn().unwrap();
+        let mut command = Command::new("cat");
+        let mut child = command.current_dir(&path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // When it answers, it is the program, and not what is about to become it.
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let found = of(&path, None).unwrap();
         assert!(found.len() == 1 && found[0].contains("cat"), "{found:?}");
         assert_eq!(of(&path, Some(child.id())).unwrap(), Vec::<String>::new());

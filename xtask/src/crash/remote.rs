@@ -31,9 +31,13 @@ impl Remote {
         &self.path
     }
 
-    /// First lines of the commits of a branch that the default branch does not have.
+    /// First lines of the commits of a branch that the default branch does not have. None if there is no such branch.
     pub(super) fn commits(&self, branch: &str) -> Result<Vec<String>> {
-        let log = git(&self.path, &["log", "--format=%s", &format!("main..refs/heads/{branch}"), "--"])?;
+        let branch_name = format!("refs/heads/{branch}");
+        if git(&self.path, &["for-each-ref", "--format=%(refname)", &branch_name])?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let log = git(&self.path, &["log", "--format=%s", &format!("main..{branch_name}"), "--"])?;
         Ok(log.lines().map(str::to_owned).collect())
     }
 }
@@ -48,4 +52,20 @@ fn git(directory: &Path, arguments: &[&str]) -> Result<String> {
         command.env(format!("GIT_{who}_NAME"), "Fixture").env(format!("GIT_{who}_EMAIL"), "fixture@example.org");
     }
     process::output(&mut command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_that_is_not_there_has_no_commits() {
+        let place = tempfile::tempdir().unwrap();
+        let remote = Remote::new(place.path()).unwrap();
+        assert_eq!(remote.commits("feat-x").unwrap(), Vec::<String>::new());
+        let seed = place.path().join("seed");
+        git(&seed, &["commit", "--quiet", "--allow-empty", "--message", "work"]).unwrap();
+        git(&seed, &["push", "--quiet", "../remote.git", "HEAD:refs/heads/feat-x"]).unwrap();
+        assert_eq!(remote.commits("feat-x").unwrap(), ["work"]);
+    }
 }

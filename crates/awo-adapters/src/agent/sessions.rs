@@ -14,6 +14,7 @@ use awo_models::{OrderId, Usage};
 
 use super::driver::{Earlier, SessionFiles};
 use super::home::private_directory;
+use crate::Secrets;
 
 /// File with what the sessions have consumed, beside the directory with their files.
 const TOTALS: &str = "totals.json";
@@ -34,19 +35,20 @@ impl Sessions {
     /// Puts the files of the sessions into a new home; how many.
     pub(super) async fn restore(&self, home: &Path) -> io::Result<usize> {
         let (from, to, kinds) = (self.directory.join(FILES), home.to_owned(), self.kinds.clone());
-        let copied = tokio::task::spawn_blocking(move || copying::copy(&from, &to, &kinds)).await??;
+        let copied =
+            tokio::task::spawn_blocking(move || copying::copy(&from, &to, &kinds, &Secrets::default())).await??;
         Ok(copied.files)
     }
 
-    /// Keeps the files of the sessions in a home, and what a session has consumed by now.
-    pub(super) async fn keep(&self, home: &Path, total: Option<(&str, &Usage)>) -> io::Result<()> {
+    /// Keeps the files of the sessions in a home, without the secrets, and what a session has consumed by now.
+    pub(super) async fn keep(&self, home: &Path, total: Option<(&str, &Usage)>, secrets: &Secrets) -> io::Result<()> {
         if self.kinds.is_empty() {
             return Ok(());
         }
-        let (from, place) = (home.to_owned(), self.clone());
+        let (from, place, secrets) = (home.to_owned(), self.clone(), secrets.clone());
         let total = total.map(|(id, usage)| (id.to_owned(), usage.clone()));
         let keeping = move || {
-            let left_out = copying::copy(&from, &place.directory.join(FILES), &place.kinds)?.left_out;
+            let left_out = copying::copy(&from, &place.directory.join(FILES), &place.kinds, &secrets)?.left_out;
             if left_out > 0 {
                 tracing::warn!(left_out, sessions = %place.directory.display(), "files of an agent's sessions are not kept");
             }
@@ -118,11 +120,11 @@ mod tests {
         let kinds = vec![SessionFiles { below: "sessions".into(), ending: ".jsonl".into() }];
         let sessions = Sessions::new(place.path(), order, "codex", kinds);
         let used = |tokens| Usage { input_tokens: Some(tokens), ..Usage::default() };
-        let home = place.path().join("home");
+        let (home, none) = (place.path().join("home"), Secrets::default());
         assert_eq!(sessions.total("a").await, Earlier::Unknown);
-        sessions.keep(&home, Some(("a", &used(1)))).await.unwrap();
-        sessions.keep(&home, Some(("b", &used(2)))).await.unwrap();
-        sessions.keep(&home, Some(("a", &used(3)))).await.unwrap();
+        sessions.keep(&home, Some(("a", &used(1))), &none).await.unwrap();
+        sessions.keep(&home, Some(("b", &used(2))), &none).await.unwrap();
+        sessions.keep(&home, Some(("a", &used(3))), &none).await.unwrap();
         assert_eq!(sessions.total("a").await, Earlier::Total(used(3)));
         assert_eq!(sessions.total("b").await, Earlier::Total(used(2)));
         sessions.clone().forget().await.unwrap();

@@ -11,6 +11,7 @@ use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
 
 use super::super::driver::SessionFiles;
 use super::super::home::private_directory;
+use crate::Secrets;
 
 /// Bytes, files and levels of directories that are copied at most.
 const MOST_BYTES: u64 = 64 << 20;
@@ -26,11 +27,15 @@ pub(super) struct Copied {
 }
 
 /// Copies the files that are asked for from one tree to another. Files of the same name are replaced.
-pub(super) fn copy(from: &Path, to: &Path, kinds: &[SessionFiles]) -> io::Result<Copied> {
+///
+/// Texts are copied without secrets: an agent writes down what its tools show, its own key too. Other files, such as
+/// databases, would not be what they are with anything replaced in them.
+pub(super) fn copy(from: &Path, to: &Path, kinds: &[SessionFiles], secrets: &Secrets) -> io::Result<Copied> {
     let mut copied = Copied::default();
     for kind in kinds {
         if let Some(directory) = open_below(from, &kind.below)? {
-            copy_directory(&directory, &to.join(&kind.below), kind.ending.as_bytes(), DEEPEST, &mut copied)?;
+            let ending = kind.ending.as_bytes();
+            copy_directory(&directory, &to.join(&kind.below), ending, secrets, DEEPEST, &mut copied)?;
         }
     }
     Ok(copied)
@@ -75,7 +80,14 @@ fn directory_flags() -> OFlags {
     OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
 
-fn copy_directory(from: &OwnedFd, to: &Path, ending: &[u8], levels: usize, copied: &mut Copied) -> io::Result<()> {
+fn copy_directory(
+    from: &OwnedFd,
+    to: &Path,
+    ending: &[u8],
+    secrets: &Secrets,
+    levels: usize,
+    copied: &mut Copied,
+) -> io::Result<()> {
     for entry in Dir::read_from(from)? {
         let entry = entry?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
@@ -90,7 +102,9 @@ fn copy_directory(from: &OwnedFd, to: &Path, ending: &[u8], levels: usize, copie
         let found = fstat(&opened)?;
         match FileType::from_raw_mode(found.st_mode) {
             FileType::Directory if levels == 0 => copied.left_out += 1,
-            FileType::Directory => copy_directory(&opened, &to.join(name), ending, levels - 1, copied)?,
+            FileType::Directory => {
+                copy_directory(&opened, &to.join(name), ending, secrets, levels - 1, copied)?;
+            }
             FileType::RegularFile if name.as_bytes().ends_with(ending) => {
                 let length = u64::try_from(found.st_size).unwrap_or(u64::MAX);
                 if copied.files >= MOST_FILES || length > MOST_BYTES - copied.bytes {
@@ -101,7 +115,11 @@ fn copy_directory(from: &OwnedFd, to: &Path, ending: &[u8], levels: usize, copie
                 // It may have grown since.
                 File::from(opened).take(length).read_to_end(&mut bytes)?;
                 private_directory(to)?;
-                write(&to.join(name), &bytes)?;
+                let clean = match String::from_utf8(bytes) {
+                    Ok(text) => secrets.redact(&text).into_bytes(),
+                    Err(other) => other.into_bytes(),
+                };
+                write(&to.join(name), &clean)?;
                 copied.files += 1;
                 copied.bytes += length;
             }
@@ -131,7 +149,7 @@ mod tests {
         fs::write(sessions.join("a.jsonl"), "session a").unwrap();
         fs::write(sessions.join("hook.sh"), "#!/bin/sh").unwrap();
         fs::write(home.join(".agent/settings.json"), "hooks").unwrap();
-        let copied = copy(&home, &kept, &kinds()).unwrap();
+        let copied = copy(&home, &kept, &kinds(), &Secrets::default()).unwrap();
         assert_eq!(copied, Copied { files: 1, bytes: 9, left_out: 0 });
         let path = kept.join(".agent/sessions/2026/11/a.jsonl");
         assert_eq!(fs::read_to_string(&path).unwrap(), "session a");
@@ -139,8 +157,24 @@ mod tests {
         assert!(!kept.join(".agent/settings.json").exists());
         assert_eq!(fs::read_dir(kept.join(".agent/sessions/2026/11")).unwrap().count(), 1);
         fs::write(sessions.join("a.jsonl"), "session a goes on").unwrap();
-        copy(&home, &kept, &kinds()).unwrap();
+        copy(&home, &kept, &kinds(), &Secrets::default()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "session a goes on");
+    }
+
+    #[test]
+    fn what_a_session_tells_of_secrets_is_not_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let (home, kept) = (place.path().join("home"), place.path().join("kept"));
+        let sessions = home.join(".agent/sessions");
+        fs::create_dir_all(&sessions).unwrap();
+        fs::write(sessions.join("a.jsonl"), "{\"printed\": \"KEY=sk-canary-1\"}").unwrap();
+        fs::write(sessions.join("b.jsonl"), b"\xff is no text").unwrap();
+        let mut secrets = Secrets::default();
+        secrets.add("KEY", "sk-canary-1");
+        copy(&home, &kept, &kinds(), &secrets).unwrap();
+        let read = |name| fs::read(kept.join(".agent/sessions").join(name)).unwrap();
+        assert_eq!(read("a.jsonl"), b"{\"printed\": \"KEY=[KEY]\"}");
+        assert_eq!(read("b.jsonl"), b"\xff is no text");
     }
 
     #[test]
@@ -152,12 +186,12 @@ mod tests {
         fs::create_dir_all(home.join(".agent/sessions")).unwrap();
         symlink(secret.join("key.jsonl"), home.join(".agent/sessions/a.jsonl")).unwrap();
         symlink(&secret, home.join(".agent/sessions/dir")).unwrap();
-        assert_eq!(copy(&home, &kept, &kinds()).unwrap(), Copied::default());
+        assert_eq!(copy(&home, &kept, &kinds(), &Secrets::default()).unwrap(), Copied::default());
         fs::remove_dir_all(home.join(".agent")).unwrap();
         fs::create_dir_all(secret.join("sessions")).unwrap();
         fs::write(secret.join("sessions/key.jsonl"), "canary").unwrap();
         symlink(&secret, home.join(".agent")).unwrap();
-        assert_eq!(copy(&home, &kept, &kinds()).unwrap(), Copied::default());
+        assert_eq!(copy(&home, &kept, &kinds(), &Secrets::default()).unwrap(), Copied::default());
     }
 
     #[cfg(target_os = "linux")]
@@ -167,7 +201,10 @@ mod tests {
         let sessions = place.path().join(".agent/sessions");
         fs::create_dir_all(&sessions).unwrap();
         rustix::fs::mknodat(CWD, sessions.join("a.jsonl"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-        assert_eq!(copy(place.path(), &place.path().join("kept"), &kinds()).unwrap(), Copied::default());
+        assert_eq!(
+            copy(place.path(), &place.path().join("kept"), &kinds(), &Secrets::default()).unwrap(),
+            Copied::default()
+        );
     }
 
     #[test]
@@ -179,13 +216,16 @@ mod tests {
         fs::write(deep.join("a.jsonl"), "deep").unwrap();
         fs::write(sessions.join("small.jsonl"), "small").unwrap();
         File::create(sessions.join("large.jsonl")).unwrap().set_len(MOST_BYTES + 1).unwrap();
-        let copied = copy(place.path(), &place.path().join("kept"), &kinds()).unwrap();
+        let copied = copy(place.path(), &place.path().join("kept"), &kinds(), &Secrets::default()).unwrap();
         assert_eq!(copied, Copied { files: 1, bytes: 5, left_out: 2 });
     }
 
     #[test]
     fn a_tree_that_is_not_there_is_empty() {
         let place = tempfile::tempdir().unwrap();
-        assert_eq!(copy(&place.path().join("none"), &place.path().join("kept"), &kinds()).unwrap(), Copied::default());
+        assert_eq!(
+            copy(&place.path().join("none"), &place.path().join("kept"), &kinds(), &Secrets::default()).unwrap(),
+            Copied::default()
+        );
     }
 }

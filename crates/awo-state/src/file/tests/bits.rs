@@ -136,6 +136,25 @@ async fn a_flipped_bit_of_what_was_not_synced_ends_the_history_before_it() {
     life.flip_every_bit(Tail::MayBeLost, |record| if record == 0 { Left::Damage } else { Left::Records(record) });
 }
 
+/// A record says what was on the device before it; one that knows more is not believed, but nothing is cut off after it.
+#[tokio::test]
+async fn what_a_record_says_to_be_on_the_device_is_not_cut_off() {
+    let life = Life::new(Durability::Os).await;
+    let text = String::from_utf8(life.bytes.clone()).unwrap();
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    let first = lines[0].len();
+    let read = |synced: usize| {
+        let json = lines[3].splitn(5, ' ').nth(4).unwrap().trim_end();
+        let json = json.replace(&format!(r#""synced":{first}"#), &format!(r#""synced":{synced}"#));
+        let rest = format!("{} save 4 {json}", json.len());
+        let record = format!("{:08x} {rest}\n", crc32fast::hash(rest.as_bytes()));
+        let journal = [&lines[..3].concat(), &record, "something else\n"].concat();
+        life.read(journal.as_bytes(), Tail::MayBeLost, &format!("{synced}"))
+    };
+    assert_eq!(read(first), Left::Records(4));
+    assert_eq!(read(text.len()), Left::Damage, "more than there is before what is wrong");
+}
+
 #[tokio::test]
 async fn of_a_journal_that_is_cut_the_whole_records_are_there() {
     for durability in [Durability::Always, Durability::Os] {

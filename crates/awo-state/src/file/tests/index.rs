@@ -37,3 +37,22 @@ fn only_the_entry_itself_is_forgotten() {
     index.forget(&there);
     assert_eq!(index.ids(), []);
 }
+
+#[tokio::test]
+async fn orders_that_cannot_be_looked_for_are_not_taken_for_missing() {
+    let dir = scratch();
+    let repository = FileRepository::open(dir.path(), "test").unwrap();
+    repository.create(order(1)).await.unwrap();
+    drop(repository);
+    // The names of the directories, and those in the only one.
+    for at in [0, 1] {
+        let faulty = Faulty::new(at, false, Fault::Error);
+        let disk = Arc::clone(&faulty) as Arc<dyn Disk>;
+        let opened = FileRepository::open_on(disk, dir.path(), "test", FileOptions::default());
+        assert!(matches!(opened, Err(OpenError::Io { .. })), "{at}: {opened:?}");
+        assert_eq!(faulty.failed(), Some("list"));
+    }
+    std::fs::write(dir.path().join("orders/notes"), "mine").unwrap();
+    let repository = FileRepository::open(dir.path(), "test").unwrap();
+    assert!(repository.get(id(1)).await.unwrap().is_some(), "a file among the directories is nobody's");
+}
