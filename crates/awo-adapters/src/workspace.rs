@@ -15,6 +15,7 @@ mod packing;
 mod preparing;
 mod rebuilding;
 mod sandbox;
+mod stale_locks;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -17,7 +17,7 @@ use super::{data_dir, processes};
 use crate::server::{Server, call};
 
 /// After this time a server that listens has claimed every order that has not ended.
-const OWNED_WITHIN: Duration = Duration::from_secs(10);
+const OWNED_WITHIN: Duration = Duration::from_secs(5);
 
 /// After this time nothing that only the work needed is there any more.
 const TIDY_WITHIN: Duration = Duration::from_secs(10);

@@ -1,6 +1,5 @@
 //! One order's checkout: the port's methods, one after the other.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::layout::Layout;
 use super::origin::Origin;
-use super::{Tools, aside, branch_names, changes, checkpoints, exporting, failed, inspecting, mirror};
+use super::{Tools, aside, branch_names, changes, checkpoints, exporting, failed, inspecting, mirror, stale_locks};
 use crate::RepositoryAddress;
 use crate::git::{Git, GitError, Limit};
 
@@ -49,10 +48,9 @@ impl GitSandbox {
 
     /// Removes locks that a killed git left. Agents have ended when the engine changes the checkout.
     async fn remove_stale_locks(&self) {
-        for lock in ["index.lock", "HEAD.lock"] {
-            let lock = self.layout.repo.join(".git").join(lock);
-            let _ = aside(move || fs::remove_file(lock)).await;
-        }
+        let git_directory = self.layout.repo.join(".git");
+        // What cannot be removed is told by the git that it stops.
+        let _ = aside(move || stale_locks::remove(&git_directory)).await;
     }
 
     /// Whether a branch of this name is there and at `HEAD`: an earlier attempt made it.

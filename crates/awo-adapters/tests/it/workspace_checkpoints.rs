@@ -274,6 +274,28 @@ async fn a_checkpoint_or_a_rebuild_that_was_cut_is_done_again() {
     }
 }
 
+#[tokio::test]
+async fn locks_of_a_git_that_was_killed_stop_no_later_one() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    let branch = sandbox.create_branch("feat-a").await.unwrap();
+    let begun = sandbox.snapshot().await.unwrap();
+    let leave_locks = || {
+        for lock in ["index", "HEAD", "packed-refs", &format!("refs/heads/{branch}"), "refs/heads/feat-b"] {
+            let lock = sandbox.working_dir().join(format!(".git/{lock}.lock"));
+            fs::write(lock, "").unwrap();
+        }
+    };
+    write(&*sandbox, "new", "1\n");
+    leave_locks();
+    assert!(sandbox.commit("work").await.unwrap());
+    leave_locks();
+    sandbox.restore(&begun).await.unwrap();
+    assert_eq!(sandbox.snapshot().await.unwrap(), begun);
+    leave_locks();
+    assert_eq!(&*sandbox.create_branch("feat-b").await.unwrap(), "feat-b");
+}
+
 /// Drops a future after so many polls, if it has not ended before.
 async fn cut<T>(future: impl Future<Output = T>, polls: u32) {
     let mut future = Box::pin(future);
