@@ -7,6 +7,7 @@ use super::context::Context;
 use super::goals::{keep, nothing_left, on_branch, push};
 use super::report::AttemptReport;
 use crate::answers::FollowUpAnswer;
+use crate::path_policy::flagged;
 
 /// Commits and pushes. The answer is the step's output. A prompt may be a question: nothing need have changed.
 pub(super) async fn settle(
@@ -31,7 +32,8 @@ pub(super) async fn settle(
     }
     let pushed = context.standing(|evidence| evidence.push.clone());
     if let Some(last) = pushed.filter(|last| last.commit != now.head) {
-        report.evidence.push = Some(push(context, &last.branch, &now).await?);
+        let flagged = flagged(&context.total_changes(&now).await?.files);
+        report.evidence.push = Some(push(context, &last.branch, &now, &flagged).await?);
     }
     Ok(said.report)
 }

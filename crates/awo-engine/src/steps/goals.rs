@@ -227,8 +227,16 @@ pub(super) async fn nothing_left(context: &Context<'_>) -> Result<(), Failure> {
     }
 }
 
-/// Pushes the branch; the remote then has what the workspace has.
-pub(super) async fn push(context: &Context<'_>, branch: &str, now: &WorkspaceSnapshot) -> Result<BranchPush, Failure> {
+/// Pushes the branch, unless its changes of flagged files are held back; the remote then has what the workspace has.
+pub(super) async fn push(
+    context: &Context<'_>,
+    branch: &str,
+    now: &WorkspaceSnapshot,
+    flagged: &[Arc<str>],
+) -> Result<BranchPush, Failure> {
+    if context.engine.settings.hold_ci_changes && !flagged.is_empty() {
+        return Err(held(branch, flagged));
+    }
     let push = context.sandbox.push(branch).await?;
     if push.commit != now.head {
         let message = format!("the remote has {branch} at {}, the workspace at {}", push.commit, now.head);
@@ -267,10 +275,7 @@ async fn open_pull_request(
     keep(context, "pull-request.md", format!("# {}\n\n{}", draft.title, draft.body).into_bytes(), report).await;
     keep(context, "changes.patch", patch, report).await;
 
-    if context.engine.settings.hold_ci_changes && !flagged.is_empty() {
-        return Err(held(&branch, &flagged));
-    }
-    report.evidence.push = Some(push(context, &branch, &now).await?);
+    report.evidence.push = Some(push(context, &branch, &now, &flagged).await?);
     let opened = context.engine.forge.open_pull_request(&draft).await?;
     let output = match &opened {
         PullRequestEvidence::Opened { url } => url.to_string(),

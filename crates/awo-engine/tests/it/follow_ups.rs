@@ -110,6 +110,20 @@ async fn on_a_completed_order_it_is_one_more_step_on_the_pushed_branch() {
 }
 
 #[tokio::test]
+async fn what_is_held_back_is_held_back_after_a_prompt_too() {
+    let mut world = World::new();
+    world.settings.hold_ci_changes = true;
+    let (orchestrator, id) = completed(&world).await;
+    let writes = vec![(".github/workflows/ci.yml".to_owned(), "on: push\n".to_owned())];
+    world.agent.put("prompt-1", Play { writes, ..Play::answers("done") });
+    orchestrator.work_orders().prompt(id, "Run the tests on each push").await.unwrap();
+    assert_eq!(orchestrator.run_order(id).await.unwrap(), RunEnd::Ended(AgentWorkOrderStatus::Failed));
+    let state = world.stored(id).await.order.state.clone();
+    assert_eq!(state.error_code, Some(FailureCode::ChangesHeld));
+    assert_eq!(world.timeline.text().matches("sandbox: push").count(), 1, "the first one alone");
+}
+
+#[tokio::test]
 async fn a_failed_order_goes_on_after_it_with_what_failed() {
     let world = World::new();
     let id = failed(&world).await;
