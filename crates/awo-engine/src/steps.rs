@@ -334,8 +334,7 @@ fn suspend(context: &context::Context<'_>, failure: Failure, report: &mut Attemp
     };
     let pause = waiting::suspension(&trouble, &engine.settings.waiting, &definition.retry, engine.moment())?;
     let took = report.executions.last().copied().unwrap_or_default();
-    let tried = Try::new(failure.code, failure.message, took);
-    report.tries.push(Try { waited: Some(pause.time), ..tried });
+    report.tries.push(Try { waited: Some(pause.time), ..Try::failed(failure, took) });
     Ok(pause)
 }
 

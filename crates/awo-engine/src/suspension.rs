@@ -54,6 +54,7 @@ pub(crate) fn ended(
         output_truncated: false,
         error_code: Some(failure.code),
         error_message: Some(Arc::clone(&failure.message)),
+        error_exit: failure.exit,
         duration: worked.saturating_add(since),
         session_id: place.map(|place| Arc::clone(&place.session_id)),
         started_at: earlier.map_or(current.started_at, |earlier| earlier.current.started_at),

@@ -170,6 +170,16 @@ impl fmt::Display for FailureCode {
     }
 }
 
+/// How a program ended, as the operating system tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProgramExit {
+    /// By itself, with a code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
 /// A failure with its class and its story, fit to be stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -180,12 +190,14 @@ pub struct Failure {
     pub message: Arc<str>,
     /// For a rate limit: when it resets, where that is known.
     pub until: Option<Timestamp>,
+    /// For a crash: how the program ended, where one ended.
+    pub exit: Option<ProgramExit>,
 }
 
 impl Failure {
     /// A failure of a class, with its story.
     pub fn new(code: FailureCode, message: impl Into<Arc<str>>) -> Self {
-        Self { code, message: message.into(), until: None }
+        Self { code, message: message.into(), until: None, exit: None }
     }
 }
 

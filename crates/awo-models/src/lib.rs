@@ -24,7 +24,7 @@ mod workflow;
 pub use artifact::{ArtifactName, InvalidArtifactName};
 pub use event::{Event, EventKind, EventSeq};
 pub use evidence::{BranchPush, ChangeSummary, DiffStat, Evidence, PullRequestEvidence, WorkspaceSnapshot};
-pub use failure::{Failure, FailureCode};
+pub use failure::{Failure, FailureCode, ProgramExit};
 pub use follow_up::{FollowUp, follow_up_number, follow_up_step, results_by_themselves};
 pub use history::StepHistory;
 pub use ids::{Epoch, OrderId, ParseOrderIdError};

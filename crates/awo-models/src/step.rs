@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentName, Evidence, FailureCode, StepName, Usage, serde_nanos};
+use crate::{AgentName, Evidence, Failure, FailureCode, ProgramExit, StepName, Usage, serde_nanos};
 
 /// What one attempt of a step left: one entry of the step history, written once and never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct StepExecutionResult {
     /// The failure told to a person, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<Arc<str>>,
+    /// How the agent's program ended, if it crashed. Results of older releases do not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_exit: Option<ProgramExit>,
     /// Time that the attempt was at work. Time that it was suspended does not count.
     #[serde(rename = "duration_nanoseconds", with = "serde_nanos")]
     pub duration: Duration,
@@ -62,6 +65,9 @@ pub struct Try {
     pub error_code: FailureCode,
     /// The same, told to a person.
     pub error_message: Arc<str>,
+    /// How the agent's program ended, if it crashed. Those of older releases do not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_exit: Option<ProgramExit>,
     /// Wall time it took.
     #[serde(rename = "duration_nanoseconds", with = "serde_nanos")]
     pub duration: Duration,
@@ -76,9 +82,14 @@ pub struct Try {
 }
 
 impl Try {
+    /// An execution that failed, and after which the next one begins at once.
+    pub fn failed(failure: Failure, duration: Duration) -> Self {
+        Self { error_exit: failure.exit, ..Self::new(failure.code, failure.message, duration) }
+    }
+
     /// An execution that came to nothing, and after which the next one begins at once.
     pub fn new(error_code: FailureCode, error_message: impl Into<Arc<str>>, duration: Duration) -> Self {
-        Self { error_code, error_message: error_message.into(), duration, waited: None }
+        Self { error_code, error_message: error_message.into(), error_exit: None, duration, waited: None }
     }
 }
 

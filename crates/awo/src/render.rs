@@ -67,10 +67,17 @@ pub(crate) fn step_line(step: &Step) -> String {
         achievement(step)
     } else {
         let code = step.error_code.as_deref().unwrap_or("failed");
-        first_line(&format!("{code}: {}", step.error_message.as_deref().unwrap_or("")), 140)
+        let exit = exit(step);
+        first_line(&format!("{code}{exit}: {}", step.error_message.as_deref().unwrap_or("")), 140)
     };
     let note = if step.superseded { "  (superseded)" } else { "" };
     format!("  {} {name:<19} {:>9}   {detail}{note}", paint(mark, step.success), duration(step.duration_seconds))
+}
+
+/// How the program of a step ended, behind the class of its failure; nothing where that is not known.
+fn exit(step: &Step) -> String {
+    let signal = step.exit_signal.map(|signal| format!(" (signal {signal})"));
+    signal.or_else(|| step.exit_code.map(|code| format!(" (exit code {code})"))).unwrap_or_default()
 }
 
 /// What the agent at work does, in one short line: the tool it used last, or else what it said, and its tokens.

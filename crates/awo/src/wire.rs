@@ -96,6 +96,10 @@ pub(crate) struct Step {
     pub(crate) output: Option<String>,
     pub(crate) error_code: Option<String>,
     pub(crate) error_message: Option<String>,
+    #[serde(default)]
+    pub(crate) exit_code: Option<i32>,
+    #[serde(default)]
+    pub(crate) exit_signal: Option<i32>,
     pub(crate) duration_seconds: f64,
     pub(crate) artifacts: Vec<String>,
     pub(crate) evidence: Evidence,

@@ -1,10 +1,10 @@
 //! Owns the decision what an execution came to, from who ended the program and what it said.
 
-use awo_models::{Failure, FailureCode};
+use awo_models::{Failure, FailureCode, ProgramExit};
 
 use super::driver::{AgentOutcome, AgentParser, ProgramEnd};
 use super::watch::Stopped;
-use crate::process::{EndCause, RunEnd, RunLimits};
+use crate::process::{EndCause, Exit, RunEnd, RunLimits};
 
 /// The outcome. Who stopped the program outweighs what it said, but for one that only would not end after its answer.
 pub(super) fn settle(
@@ -17,10 +17,22 @@ pub(super) fn settle(
     let failure = failure_of_stop(name, end.cause, stopped, limits);
     let lingered = stopped == Some(Stopped::Lingered);
     let outcome = parser.finish(&ProgramEnd { exit: end.exit, lingered, stderr_tail: end.stderr_tail });
-    match failure {
-        Some(failure) => AgentOutcome { answer: Err(failure), ..outcome },
-        None => outcome,
-    }
+    let answer = match failure {
+        Some(failure) => Err(failure),
+        None => outcome.answer.map_err(|failure| with_exit(failure, end.exit)),
+    };
+    AgentOutcome { answer, ..outcome }
+}
+
+/// A crash with how the program ended. One that reports its trouble in words may end with code 0: that says nothing.
+fn with_exit(failure: Failure, exit: Exit) -> Failure {
+    let exit = match exit {
+        _ if failure.code != FailureCode::AgentCrashed => None,
+        Exit::Exited(0) => None,
+        Exit::Exited(code) => Some(ProgramExit::Code(code)),
+        Exit::Signalled(signal) => Some(ProgramExit::Signal(signal)),
+    };
+    Failure { exit, ..failure }
 }
 
 /// Why we stopped it, if that is a failure.
@@ -50,15 +62,32 @@ mod tests {
     use super::super::caps::Cap;
     use super::*;
     use crate::claude::ClaudeParser;
-    use crate::process::Exit;
 
-    fn code(cause: EndCause, stopped: Option<Stopped>, exit: Exit) -> Result<String, FailureCode> {
+    const DONE: &str = r#"{"type":"result","subtype":"success","is_error":false,"result":"done"}"#;
+
+    fn answer(said: &str, cause: EndCause, stopped: Option<Stopped>, exit: Exit) -> Result<String, Failure> {
         let mut parser = Box::new(ClaudeParser::default());
-        let result = r#"{"type":"result","subtype":"success","is_error":false,"result":"done"}"#;
-        parser.feed(result, &mut |_| {});
+        parser.feed(said, &mut |_| {});
         let end = RunEnd { exit, cause, stderr_tail: String::new(), dropped_bytes: 0 };
         let outcome = settle("claude", parser, end, stopped, &RunLimits::default());
-        outcome.answer.map(|answer| answer.to_string()).map_err(|failure| failure.code)
+        outcome.answer.map(|answer| answer.to_string())
+    }
+
+    fn code(cause: EndCause, stopped: Option<Stopped>, exit: Exit) -> Result<String, FailureCode> {
+        answer(DONE, cause, stopped, exit).map_err(|failure| failure.code)
+    }
+
+    #[test]
+    fn a_crash_tells_how_the_program_ended_and_no_other_failure_does() {
+        let exit = |said, cause, exit| answer(said, cause, None, exit).unwrap_err().exit;
+        let unknown =
+            r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":404,"result":"no model"}"#;
+        assert_eq!(exit(DONE, EndCause::Own, Exit::Exited(3)), Some(ProgramExit::Code(3)));
+        assert_eq!(exit("", EndCause::Own, Exit::Signalled(11)), Some(ProgramExit::Signal(11)));
+        assert_eq!(exit(unknown, EndCause::Own, Exit::Exited(1)), Some(ProgramExit::Code(1)));
+        assert_eq!(exit(unknown, EndCause::Own, Exit::Exited(0)), None);
+        assert_eq!(exit("", EndCause::Own, Exit::Exited(0)), None, "no result");
+        assert_eq!(exit("", EndCause::WallTimeout, Exit::Signalled(9)), None, "we ended it");
     }
 
     #[test]

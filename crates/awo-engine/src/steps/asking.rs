@@ -155,7 +155,7 @@ pub(super) async fn ask(
         }
         Err(failure) if lost && context.live.stopped().is_none() => {
             let message = format!("its session could not go on: {}", failure.message);
-            report.tries.push(Try::new(failure.code, message, took));
+            report.tries.push(Try::failed(Failure { message: message.into(), ..failure }, took));
             report.goes_on_in = None;
             Ok(Asked::SessionLost)
         }

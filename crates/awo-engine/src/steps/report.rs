@@ -108,6 +108,7 @@ impl AttemptReport {
             output,
             output_truncated: false,
             error_code: failure.as_ref().map(|f| f.code),
+            error_exit: failure.as_ref().and_then(|f| f.exit),
             error_message: failure.map(|f| f.message),
             duration,
             session_id: self.session_id,

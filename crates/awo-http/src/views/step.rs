@@ -1,7 +1,7 @@
 //! The step history on the wire.
 
 use awo_engine::OrderView;
-use awo_models::{AgentWorkOrder, FailureCode, StepExecutionResult, Timestamp, Try, Usage};
+use awo_models::{AgentWorkOrder, FailureCode, ProgramExit, StepExecutionResult, Timestamp, Try, Usage};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -67,6 +67,10 @@ pub(crate) struct StepView<'a> {
     timestamp: Timestamp,
     /// Why it failed, as a stable code.
     error_code: Option<&'static str>,
+    /// Of `agent_crashed`: the code that the agent's program ended with, if it ended by itself.
+    exit_code: Option<i32>,
+    /// Of `agent_crashed`: the number of the signal that ended the agent's program.
+    exit_signal: Option<i32>,
     /// What a person can do about it, in one sentence.
     advice: Option<&'static str>,
     /// Whether trying the same again may help; null if it succeeded.
@@ -99,6 +103,10 @@ pub(crate) struct TryView<'a> {
     error_code: &'static str,
     /// The same, told to a person.
     error_message: &'a str,
+    /// Of `agent_crashed`: the code that the agent's program ended with, if it ended by itself.
+    exit_code: Option<i32>,
+    /// Of `agent_crashed`: the number of the signal that ended the agent's program.
+    exit_signal: Option<i32>,
     /// Wall time in seconds.
     duration_seconds: f64,
     /// How long the order was to wait before the next one, in seconds; null if that began at once.
@@ -154,6 +162,8 @@ impl<'a> StepView<'a> {
             session_id: result.session_id.as_deref(),
             timestamp: result.timestamp,
             error_code: result.error_code.map(FailureCode::as_str),
+            exit_code: exit_code(result.error_exit),
+            exit_signal: exit_signal(result.error_exit),
             advice: result.error_code.map(FailureCode::advice),
             retryable: result.error_code.map(FailureCode::is_retryable),
             attempt: result.attempt,
@@ -168,11 +178,27 @@ impl<'a> StepView<'a> {
     }
 }
 
+fn exit_code(exit: Option<ProgramExit>) -> Option<i32> {
+    match exit {
+        Some(ProgramExit::Code(code)) => Some(code),
+        _ => None,
+    }
+}
+
+fn exit_signal(exit: Option<ProgramExit>) -> Option<i32> {
+    match exit {
+        Some(ProgramExit::Signal(signal)) => Some(signal),
+        _ => None,
+    }
+}
+
 impl<'a> From<&'a Try> for TryView<'a> {
     fn from(tried: &'a Try) -> Self {
         Self {
             error_code: tried.error_code.as_str(),
             error_message: &tried.error_message,
+            exit_code: exit_code(tried.error_exit),
+            exit_signal: exit_signal(tried.error_exit),
             duration_seconds: tried.duration.as_secs_f64(),
             waited_seconds: tried.waited.map(|time| time.as_secs_f64()),
         }

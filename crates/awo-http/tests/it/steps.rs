@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use awo_models::{
-    ArtifactName, BranchPush, ChangeSummary, Evidence, FailureCode, OrderPatch, PullRequestEvidence, Try, Usage,
-    WorkspaceSnapshot,
+    ArtifactName, BranchPush, ChangeSummary, Evidence, FailureCode, OrderPatch, ProgramExit, PullRequestEvidence, Try,
+    Usage, WorkspaceSnapshot,
 };
 use awo_state::{ArtifactContent, ArtifactStore as _};
 use axum::http::StatusCode;
@@ -41,12 +41,15 @@ async fn steps_as_they_are_sent() {
     let mut failed = result("classify", "classifier");
     failed.success = false;
     failed.output = None;
-    failed.error_code = Some(FailureCode::OutputInvalid);
-    failed.error_message = Some("the agent was asked twice".into());
+    failed.error_code = Some(FailureCode::AgentCrashed);
+    failed.error_message = Some("claude gave no result and ended with exit code 3".into());
+    failed.error_exit = Some(ProgramExit::Code(3));
     let limited = Try::new(FailureCode::AgentRateLimited, "429", Duration::from_millis(500));
+    let crashed = Try::new(FailureCode::AgentCrashed, "killed", Duration::from_millis(125));
     failed.tries = vec![
         Try::new(FailureCode::OutputInvalid, "no class in it", Duration::from_millis(250)),
         Try { waited: Some(Duration::from_hours(1)), ..limited },
+        Try { error_exit: Some(ProgramExit::Signal(9)), ..crashed },
     ];
     worker.save(failed, OrderPatch::default()).await;
     let mut full = result("classify", "classifier");

@@ -268,6 +268,7 @@ pub(crate) fn result(step: &'static str, agent: &'static str) -> StepExecutionRe
         output_truncated: false,
         error_code: None,
         error_message: None,
+        error_exit: None,
         duration: Duration::from_millis(1500),
         session_id: None,
         started_at: at(1),

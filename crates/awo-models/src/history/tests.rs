@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{AgentName, Evidence, StepName, Timestamp};
+use crate::{AgentName, Evidence, Failure, FailureCode, ProgramExit, StepName, Timestamp};
 
 fn result(step: &str, attempt: u32) -> StepExecutionResult {
     StepExecutionResult {
@@ -15,6 +15,7 @@ fn result(step: &str, attempt: u32) -> StepExecutionResult {
         output_truncated: false,
         error_code: None,
         error_message: None,
+        error_exit: None,
         duration: Duration::from_nanos(1_234_567_891),
         session_id: None,
         started_at: Timestamp::UNIX_EPOCH,
@@ -81,4 +82,20 @@ proptest! {
             clones.push(grown);
         }
     }
+}
+
+#[test]
+fn how_a_program_crashed_is_stored_and_results_that_do_not_tell_it_are_read() {
+    let failure = Failure { exit: Some(ProgramExit::Signal(9)), ..Failure::new(FailureCode::AgentCrashed, "killed") };
+    let tried = crate::Try::failed(failure, Duration::ZERO);
+    let crashed = |exit| StepExecutionResult { error_exit: exit, tries: vec![tried.clone()], ..result("plan", 1) };
+    for (exit, stored) in [(ProgramExit::Code(3), r#"{"code":3}"#), (ProgramExit::Signal(9), r#"{"signal":9}"#)] {
+        let told = serde_json::to_string(&crashed(Some(exit))).unwrap();
+        assert!(told.contains(&format!(r#""error_exit":{stored},"#)), "{told}");
+        assert_eq!(serde_json::from_str::<StepExecutionResult>(&told).unwrap(), crashed(Some(exit)));
+        let old = told.replacen(&format!(r#""error_exit":{stored},"#), "", 1);
+        assert_eq!(serde_json::from_str::<StepExecutionResult>(&old).unwrap(), crashed(None));
+    }
+    let tried = serde_json::to_string(&tried).unwrap();
+    assert!(tried.contains(r#""error_exit":{"signal":9}"#), "{tried}");
 }

@@ -46,6 +46,7 @@ pub(crate) fn history(words: &str) -> StepHistory {
             output_truncated: false,
             error_code: code.map(|code| serde_json::from_str(&format!("\"{code}\"")).unwrap()),
             error_message: None,
+            error_exit: None,
             duration: Duration::ZERO,
             session_id: None,
             started_at: Timestamp::UNIX_EPOCH,

@@ -74,6 +74,7 @@ fn result(at: Timestamp) -> StepExecutionResult {
         output_truncated: false,
         error_code: None,
         error_message: None,
+        error_exit: None,
         duration: std::time::Duration::from_millis(400),
         session_id: None,
         started_at: at,

@@ -85,6 +85,7 @@ pub fn result(step: &str, attempt: u32, success: bool) -> StepExecutionResult {
         output_truncated: false,
         error_code: (!success).then_some(awo_models::FailureCode::AgentCrashed),
         error_message: (!success).then(|| "exit code 3".into()),
+        error_exit: None,
         duration: Duration::from_nanos(1_234_567_891),
         session_id: None,
         started_at: at(1),
