@@ -206,6 +206,9 @@ pub trait ProcessTracker: Debug + Send + Sync {
     /// What a process of an order is started with.
     fn custody(&self, order: OrderId) -> Custody;
 
+    /// What a process is started with that belongs to no order: a program that is only looked at.
+    fn custody_of_a_look(&self) -> Custody;
+
     /// Records a process, the leader of its group. The record goes away when the answer is dropped.
     fn track(&self, order: OrderId, pid: u32) -> io::Result<Box<dyn Send>>;
 }
@@ -216,6 +219,10 @@ pub struct NoTracking;
 
 impl ProcessTracker for NoTracking {
     fn custody(&self, _order: OrderId) -> Custody {
+        Custody::default()
+    }
+
+    fn custody_of_a_look(&self) -> Custody {
         Custody::default()
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use awo_testkit::eventually;
 use serde_json::{Value, json};
 
-use crate::setting::{Setting, completed};
+use crate::setting::{Setting, completed, group_ends};
 
 /// A program that reads a file and prints its answer, and settings that let it implement.
 fn described(setting: &Setting) -> PathBuf {
@@ -51,6 +51,28 @@ fn a_start_clears_homes_and_leaves_sessions() {
     let _server = setting.program.serve();
     assert!(!agents.join("homes").exists() && !agents.join("files").exists());
     assert!(agents.join("sessions/of-an-earlier-life").exists());
+}
+
+#[test]
+fn a_server_that_is_killed_while_it_looks_at_an_agent_leaves_nothing_of_it() {
+    let setting = Setting::new();
+    let file = described(&setting);
+    let told = setting.program.place().join("told");
+    let hangs = format!(
+        "#!/bin/sh\nsetsid sh -c 'trap \"\" INT TERM HUP; echo $$ >> {0}; exec sleep 600' &\n\
+         trap '' INT TERM; echo $$ >> {0}; exec sleep 600\n",
+        told.display()
+    );
+    std::fs::write(setting.program.place().join("mine"), hangs).unwrap();
+    let mut server = setting.program.serve_with(["--config", file.to_str().unwrap()]);
+    server.get("/health"); // which has the agents looked at
+    let processes = eventually("it is asked for its version", || {
+        let told = std::fs::read_to_string(&told).unwrap_or_default();
+        let processes: Vec<u32> = told.lines().map(|line| line.parse().unwrap()).collect();
+        (processes.len() == 2).then_some(processes)
+    });
+    server.kill();
+    processes.into_iter().for_each(group_ends);
 }
 
 #[test]
