@@ -1,6 +1,8 @@
 //! Whole orders with real agent programs, which speak to a server that plays the model. Left out, and said so, where a
 //! program is not there.
 
+mod every_agent;
+
 use std::path::{Path, PathBuf};
 
 use awo_testkit::{ModelServer, Script, Step, Tokens, programs, until};

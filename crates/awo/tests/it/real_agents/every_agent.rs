@@ -1,0 +1,188 @@
+//! Whole orders with every agent that awo knows, one table for all: each built-in workflow, with programs that play the
+//! agent in its format, and with the real ones where they are there.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use awo_testkit::{ModelServer, Program, Script, Server, Step, eventually, programs};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::setting::{ORDERS, STEPS, Setting, create, has_ended, order, steps, text, told};
+
+const KEY: &str = "sk-canary-of-the-operator";
+const COMMANDS: [&str; 6] = ["create-branch", "planning", "execute", "prp-review", "commit", "create-pr"];
+
+/// What is done and said in each role, with the tool of a program that runs a command in a shell.
+fn script(shell: fn(&str) -> Step) -> Script {
+    let plan = "specs/say-hello.md";
+    let role = |name: &str| format!("Role: {name}\n");
+    Script::answering("This role is not in the script.")
+        .on("^Generate a title", [Step::saying("A title")])
+        .on(&role("classifier"), [Step::saying("/feature")])
+        .on(
+            &role("planner"),
+            [shell(&format!("mkdir -p specs && echo '1. Add greetings.txt.' > {plan}")), Step::saying(plan)],
+        )
+        .on(&role("plan_finder"), [Step::saying(plan)])
+        .on(&role("branch_generator"), [Step::saying("say-hello")])
+        .on(&role("implementor"), [shell("echo 'de Hallo' > greetings.txt"), Step::saying("Added greetings.txt.")])
+        .on(&role("code_reviewer"), [Step::saying("No problems found.")])
+        .on(&role("tester"), [Step::saying("All tests pass.")])
+        .on(&role("committer"), [Step::saying("feat: say hello in more languages")])
+        .on(&role("pr_creator"), [Step::saying("Say hello\n\nIn more languages.")])
+}
+
+/// An agent as an order chooses it: its name, its settings, and variables that it needs.
+struct Cast {
+    name: &'static str,
+    settings: String,
+    variables: Vec<(&'static str, String)>,
+    /// Plays the model of a real program as long as this lives.
+    model: Option<ModelServer>,
+}
+
+/// The agent that is part of the program.
+fn scripted(_: &Program) -> Option<Cast> {
+    Some(Cast { name: "scripted", settings: String::new(), variables: Vec::new(), model: None })
+}
+
+/// A program that plays the agent, by the name of its format.
+fn played(program: &Program, name: &'static str, kind: &'static str, more: &str) -> Option<Cast> {
+    let path = program.place().join(name);
+    let plays = if name == "claude" { "stream-json-agent.sh" } else { "speaks.sh" };
+    symlink(programs::path(plays), &path).unwrap();
+    let path = path.display();
+    let settings = format!("[agents.{name}]\nkind = \"{kind}\"\npath = \"{path}\"\nskip_permissions = true\n{more}");
+    let keys = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"];
+    Some(Cast { name, settings, variables: keys.map(|key| (key, KEY.to_owned())).into(), model: None })
+}
+
+fn claude(program: &Program) -> Option<Cast> {
+    played(program, "claude", "claude", "")
+}
+
+fn codex(program: &Program) -> Option<Cast> {
+    played(program, "codex", "codex", "")
+}
+
+fn gemini(program: &Program) -> Option<Cast> {
+    played(program, "gemini", "gemini", "")
+}
+
+fn opencode(program: &Program) -> Option<Cast> {
+    played(program, "opencode", "opencode", "")
+}
+
+fn described_by_words(program: &Program) -> Option<Cast> {
+    played(program, "words", "command", "prompt = \"stdin\"\n")
+}
+
+fn described_by_lines(program: &Program) -> Option<Cast> {
+    let lines = "prompt = \"stdin\"\n[agents.lines.lines]\nkind = \"event\"\nresult_kind = \"done\"\n\
+                 text_kinds = [\"say\"]\ntext = \"words\"\n";
+    played(program, "lines", "command", lines)
+}
+
+/// A real program with its model; `None` where it is not there.
+fn real(name: &'static str, model_name: &str, shell: fn(&str) -> Step) -> Option<(Cast, String)> {
+    let path: PathBuf = programs::real(name)?;
+    let model = ModelServer::start(script(shell));
+    let address = model.address();
+    let settings =
+        format!("[agents.{name}]\npath = \"{}\"\nmodel = \"{model_name}\"\nskip_permissions = true\n", path.display());
+    Some((Cast { name, settings, variables: Vec::new(), model: Some(model) }, address))
+}
+
+fn real_claude(_: &Program) -> Option<Cast> {
+    let shell = |command: &str| Step::using("Bash", json!({"command": command}));
+    let (mut cast, address) = real("claude", "sonnet", shell)?;
+    cast.variables = vec![("ANTHROPIC_API_KEY", KEY.to_owned()), ("ANTHROPIC_BASE_URL", address)];
+    Some(cast)
+}
+
+fn real_codex(_: &Program) -> Option<Cast> {
+    let (mut cast, address) =
+        real("codex", "test-model", |command| Step::using("exec_command", json!({"cmd": command})))?;
+    let provider = format!(
+        r#"model_providers.test={{name="test",base_url="{address}/v1",env_key="CODEX_API_KEY",wire_api="responses"}}"#
+    );
+    writeln!(cast.settings, "args = ['-c', 'model_provider=\"test\"', '-c', '{provider}']").unwrap();
+    cast.variables = vec![("OPENAI_API_KEY", KEY.to_owned())];
+    Some(cast)
+}
+
+fn real_gemini(_: &Program) -> Option<Cast> {
+    let shell = |command: &str| Step::using("run_shell_command", json!({"command": command, "description": "run it"}));
+    let (mut cast, address) = real("gemini", "gemini-2.5-flash", shell)?;
+    cast.variables = vec![("GEMINI_API_KEY", KEY.to_owned()), ("GOOGLE_GEMINI_BASE_URL", address)];
+    Some(cast)
+}
+
+fn real_opencode(_: &Program) -> Option<Cast> {
+    let shell = |command: &str| Step::using("bash", json!({"command": command, "description": "run it"}));
+    let (mut cast, address) = real("opencode", "test/test-model", shell)?;
+    let provider = json!({"npm": "@ai-sdk/openai-compatible", "name": "Test",
+        "options": {"baseURL": format!("{address}/v1"), "apiKey": KEY}, "models": {"test-model": {"name": "Test"}}});
+    cast.variables = vec![("OPENCODE_CONFIG_CONTENT", json!({"provider": {"test": provider}}).to_string())];
+    Some(cast)
+}
+
+#[rstest]
+#[case::scripted(scripted)]
+#[case::claude(claude)]
+#[case::codex(codex)]
+#[case::gemini(gemini)]
+#[case::opencode(opencode)]
+#[case::described_by_words(described_by_words)]
+#[case::described_by_lines(described_by_lines)]
+#[case::real_claude(real_claude)]
+#[case::real_codex(real_codex)]
+#[case::real_gemini(real_gemini)]
+#[case::real_opencode(real_opencode)]
+fn every_workflow_is_done_with_every_agent(#[case] cast: fn(&Program) -> Option<Cast>) {
+    let mut setting = Setting::new();
+    let Some(cast) = cast(&setting.program) else { return };
+    let file = setting.program.place().join("awo.toml");
+    std::fs::write(&file, &cast.settings).unwrap();
+    for (name, value) in &cast.variables {
+        setting.program = setting.program.with_variable(name, value);
+    }
+    let server = setting.program.serve_with(["--config", file.to_str().unwrap()]);
+    // All at once: most of the time goes into the starts of programs.
+    let ask = |more: Value| {
+        let mut body = setting.body();
+        body["agent"] = cast.name.into();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        create(&server, &body)
+    };
+    let (plan, commands) = (ask(json!({})), ask(json!({"selected_commands": COMMANDS})));
+    for (id, done) in [(plan, &STEPS[..]), (commands, &COMMANDS[..])] {
+        let order = delivered(&server, &id);
+        assert_eq!(told(&steps(&server, &id)), done.iter().map(|step| format!("{step} 1 ok")).collect::<Vec<_>>());
+        assert_eq!((&order["agent"], &order["git_commit_count"]), (&cast.name.into(), &1.into()));
+        let branch = text(&order["git_branch_name"]);
+        assert_eq!(setting.remote.log(&branch).len(), 2, "its commit, and the first");
+    }
+    if let Some(model) = &cast.model {
+        assert!(model.requests().iter().all(|request| request.status == Some(200)));
+    }
+    setting.nothing_is_left();
+}
+
+/// Waits step by step: starts of large programs add up to more than one wait.
+fn delivered(server: &Server, id: &str) -> Value {
+    let mut seen = 0;
+    loop {
+        let order = eventually(&format!("more than {seen} steps have ended"), || {
+            let order = order(server, id);
+            (has_ended(&order) || steps(server, id).len() > seen).then_some(order)
+        });
+        if has_ended(&order) {
+            assert_eq!(order["status"], "completed", "{:#}", server.get(&format!("{ORDERS}/{id}/steps")).json());
+            return order;
+        }
+        seen = steps(server, id).len();
+    }
+}
