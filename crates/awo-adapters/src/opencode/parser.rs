@@ -20,8 +20,8 @@ const LONGEST_ANSWER: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub(super) struct OpenCodeParser {
     session_id: Option<Arc<str>>,
-    /// What it has said in this turn.
-    said: Vec<String>,
+    /// What it has said in this turn: its parts, with an empty line between them.
+    said: String,
     /// Why the last turn ended, and what was said in it.
     turn: Option<(String, String)>,
     working: bool,
@@ -41,6 +41,14 @@ struct CallError {
 }
 
 impl OpenCodeParser {
+    fn say(&mut self, part: &str) {
+        let gap = if self.said.is_empty() { "" } else { "\n\n" };
+        if !part.is_empty() && self.said.len() + gap.len() + part.len() <= LONGEST_ANSWER {
+            self.said.push_str(gap);
+            self.said.push_str(part);
+        }
+    }
+
     fn tool(&mut self, part: &Value, tell: &mut dyn FnMut(AgentProgress)) {
         let tool: Arc<str> = text(part, "tool").unwrap_or("a tool").into();
         let Some(state) = part.get("state") else {
@@ -65,7 +73,7 @@ impl OpenCodeParser {
         }
         tell(AgentProgress::Used(used.clone()));
         self.usage = Some(used);
-        let said = std::mem::take(&mut self.said).join("\n\n");
+        let said = std::mem::take(&mut self.said);
         self.turn = Some((text(part, "reason").unwrap_or_default().to_owned(), said));
         // What came right after an error is its end; what was retried and went on is none.
         if self.is_done() {
@@ -139,9 +147,7 @@ impl AgentParser for OpenCodeParser {
                 self.working = true;
                 let said = text(part, "text").unwrap_or_default();
                 tell(AgentProgress::Text(said.into()));
-                if self.said.iter().map(String::len).sum::<usize>() + said.len() <= LONGEST_ANSWER {
-                    self.said.push(said.to_owned());
-                }
+                self.say(said);
             }
             Some("tool_use") => {
                 self.working = true;
