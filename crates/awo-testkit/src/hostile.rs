@@ -1,7 +1,8 @@
 //! Owns the names of what the program `hostile` does to whoever runs it. It is built by the feature `hostile`.
 //!
 //! It does what its own name says, so that a driver can be given it as its agent: a link named after the trick. If its
-//! arguments are those of `claude --print`, it speaks that program's protocol; else each word is a plain line.
+//! arguments are those of `claude`, `codex`, `gemini` or `opencode`, it speaks that program's protocol, after `--lines` one
+//! of lines of JSON; else each word is a plain line.
 //!
 //! Every process that a trick leaves behind tells its number in a line `left <number>`.
 
@@ -21,6 +22,8 @@ pub const TRICKS: &[(&str, &str)] = &[
     ("splits-utf8", "writes characters in two pieces, and half a one at its end"),
     ("two-results", "answers twice"),
     ("no-result", "ends without an answer"),
+    ("talks-on", "answers, says more, begins to use a tool, and ends"),
+    ("long-line", "says something of 3 MiB in one line, and answers"),
     ("lingers", "answers and works on for ever"),
     ("dies", "is killed by a signal while a tool is at work"),
     ("exits-130", "answers and ends with a code that looks like a signal"),

@@ -1,13 +1,14 @@
 //! The runner, faced with every trick: how each ends, within which bounds, and that nothing is left.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use awo_adapters::{Custody, EndCause, Exit, Invocation, Keeper, Line, RunEnd, RunLimits, Secrets, run};
 use awo_testkit::hostile;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
+
+use crate::processes::{marked, runs};
 
 const HOSTILE: &str = env!("CARGO_BIN_EXE_hostile");
 /// Much longer than any of it takes, also on a busy machine.
@@ -83,21 +84,6 @@ impl Played {
     }
 }
 
-fn runs(pid: &str) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with(['Z', 'X']))
-}
-
-/// Processes with a mark in their environment.
-fn marked(mark: &str) -> Vec<PathBuf> {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-    let bears = |path: &PathBuf| {
-        let environment = std::fs::read(path.join("environ")).unwrap_or_default();
-        environment.windows(mark.len()).any(|window| window == mark.as_bytes())
-    };
-    processes.filter(bears).collect()
-}
-
 const NEVER: usize = usize::MAX;
 const ENDED: Exit = Exit::Exited(0);
 const INTERRUPTED: Exit = Exit::Signalled(2);
@@ -107,6 +93,8 @@ const KILLED: Exit = Exit::Signalled(9);
 #[case::two_results("two-results", NEVER, ENDED)]
 #[case::no_result("no-result", NEVER, ENDED)]
 #[case::claims("claims", NEVER, ENDED)]
+#[case::talks_on("talks-on", NEVER, ENDED)]
+#[case::long_line("long-line", NEVER, ENDED)]
 #[case::splits_utf8("splits-utf8", NEVER, ENDED)]
 #[case::exits_130("exits-130", NEVER, Exit::Exited(130))]
 #[case::dies("dies", NEVER, KILLED)]

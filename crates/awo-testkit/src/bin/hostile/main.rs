@@ -82,6 +82,15 @@ fn play(trick: &str, voice: &Voice) -> io::Result<ExitCode> {
             voice.answer("the last");
         }
         "no-result" => voice.say("all done, everything works"),
+        "talks-on" => {
+            voice.answer("done");
+            voice.say("and another thing");
+            voice.tool();
+        }
+        "long-line" => {
+            voice.say(&"x".repeat(3 << 20));
+            voice.answer("done");
+        }
         "lingers" => {
             voice.answer("done");
             wait();
