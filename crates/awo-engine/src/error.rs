@@ -35,6 +35,15 @@ pub enum EngineError {
         order: OrderId,
     },
 
+    /// The idempotency key was used for another prompt to the order.
+    #[error("the idempotency key {key:?} was used for another prompt to {order}; use a new key")]
+    PromptKeyReused {
+        /// The key.
+        key: String,
+        /// The order.
+        order: OrderId,
+    },
+
     /// As many orders wait as may wait.
     #[error("{limit} agent work orders wait already; try again when some have run")]
     QueueFull {

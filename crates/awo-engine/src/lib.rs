@@ -75,6 +75,7 @@ pub use hints::Hint;
 pub use live::Persistence;
 pub use new_order::{MAX_ATTEMPTS, NewOrder};
 pub use orchestrator::{Orchestrator, OrchestratorBuilder};
+pub use prompting::Prompted;
 pub use recovery::{Forecast, Foreseen, ForeseenOrder};
 pub use retention::{EndedOrder, Expired, Limit, Orphan, RetentionPolicy, Retired, plan as plan_retention};
 pub use run::RunEnd;

@@ -21,6 +21,7 @@ mod create;
 mod edge;
 mod handlers;
 mod hosts;
+mod idempotency;
 mod nearest;
 mod openapi;
 mod paths;

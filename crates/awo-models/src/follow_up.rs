@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentName, AgentWorkOrder, FailureCode, PromptInput, RetryPolicy, StepDefinition, StepExecutionResult, StepGoal,
-    StepHistory, StepName, agents,
+    AgentName, AgentWorkOrder, FailureCode, Idempotency, PromptInput, RetryPolicy, StepDefinition, StepExecutionResult,
+    StepGoal, StepHistory, StepName, agents,
 };
 
 /// What the names of steps begin with that prompts become; a number from 1 follows.
@@ -26,6 +26,9 @@ pub struct FollowUp {
     pub at: Timestamp,
     /// It is taken up as soon as so many attempts have ended by themselves, or nothing else is left to do.
     pub after_results: usize,
+    /// The caller's key against doubled requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
 }
 
 /// Name of the step that the n-th prompt of an order becomes, from 1.

@@ -232,6 +232,9 @@ pub(crate) struct Prompt {
     pub(crate) id: String,
     /// What you want, in your words.
     pub(crate) text: String,
+    /// Key against doubled requests: the same key brings the prompt once.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -208,3 +208,21 @@ async fn any_failing_save_around_a_prompt_loses_and_repeats_nothing() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_while_its_prompt_is_stored_leaves_an_order_that_runs() {
+    let world = World::new();
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    orchestrator.start();
+    ended(&world, id).await;
+    let work_orders = orchestrator.work_orders();
+    tokio::select! {
+        biased;
+        _ = work_orders.prompt(id, "more") => panic!("nothing is waited for"),
+        () = std::future::ready(()) => {}
+    }
+    until_async(async || world.stored(id).await.history.len() == 8).await;
+    ended(&world, id).await;
+    assert_taken_up(&world, id, "gone").await;
+}

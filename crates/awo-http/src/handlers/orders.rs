@@ -1,7 +1,5 @@
 //! Orders: create, list, get, cancel, retry.
 
-use std::sync::Arc;
-
 use awo_engine::{EngineError, FieldError, OrderList, OrderQuery};
 use awo_models::{AgentWorkOrderStatus, Idempotency, OrderId, StepName};
 use axum::body::Body;
@@ -10,7 +8,6 @@ use axum::http::header::{CONTENT_TYPE, LINK, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 use serde::Deserialize;
-use serde_json::json;
 use tracing::warn;
 use utoipa::ToSchema;
 
@@ -18,13 +15,13 @@ use super::ApiState;
 use crate::answer;
 use crate::body::{digest, read_json};
 use crate::create::{CreateOrder, read_new_order};
+use crate::idempotency::idempotency_key;
 use crate::paths::{Base, OrderPath};
-use crate::problem::{InputError, Problem};
+use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::version_tag::VersionTag;
 use crate::views::{CreatedOrderView, OrderView};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 const DAMAGED: HeaderName = HeaderName::from_static("x-damaged-orders");
 
@@ -73,19 +70,6 @@ pub(crate) async fn create_order(State(api): ApiState, base: Base, request: Requ
     let mut response = answer::json(status, &CreatedOrderView { order: view, message });
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let text = value.to_str().ok().map(str::trim).filter(|text| (1..=255).contains(&text.len()));
-    text.map(|text| Some(text.into())).ok_or_else(|| {
-        Problem::invalid(vec![InputError {
-            loc: vec![json!("header"), json!("Idempotency-Key")],
-            msg: "must be 1 to 255 printable ASCII characters".into(),
-            kind: "value_error",
-            input: None,
-        }])
-    })
 }
 
 /// List orders

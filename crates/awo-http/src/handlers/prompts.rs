@@ -1,5 +1,7 @@
 //! Follow-up prompts to an order.
 
+use awo_engine::Prompted;
+use awo_models::Idempotency;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -10,8 +12,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::ApiState;
 use crate::answer;
-use crate::body::read_json;
+use crate::body::{digest, read_json};
 use crate::create::{Field, body_schema, check_body};
+use crate::idempotency::idempotency_key;
 use crate::paths::{Base, OrderPath};
 use crate::problem::{InputError, Problem};
 use crate::views::OrderView;
@@ -44,9 +47,18 @@ impl PartialSchema for PromptRequest {
     post,
     path = "/agent-work-orders/{id}/prompt",
     tag = "orders",
-    params(("id" = String, Path, description = "Id of the order")),
+    params(
+        ("id" = String, Path, description = "Id of the order"),
+        ("Idempotency-Key" = Option<String>, Header,
+         description = "1 to 255 printable characters. The same key with the same body is one prompt to this order, \
+                        however often it is sent; with another body it is refused."),
+    ),
     request_body = PromptRequest,
-    responses((status = 202, description = "The order", body = OrderView<'static>))
+    responses(
+        (status = 202, description = "The order, with the prompt", body = OrderView<'static>),
+        (status = 200, description = "The order; an earlier request with this key brought the prompt",
+         body = OrderView<'static>),
+    )
 )]
 pub(crate) async fn prompt_order(
     State(api): ApiState,
@@ -55,6 +67,7 @@ pub(crate) async fn prompt_order(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let key = idempotency_key(&headers)?;
     let body = read_json(&headers, body, &api.limits).await?;
     let mut errors = check_body(&body, FIELDS, "must be an object with prompt_text", api.lenient);
     if let Some(named) = body.get("agent_work_order_id").and_then(Value::as_str)
@@ -71,6 +84,14 @@ pub(crate) async fn prompt_order(
         return Err(Problem::invalid(errors));
     }
     let text = body.get("prompt_text").and_then(Value::as_str).unwrap_or_default();
-    let seen = api.work_orders.prompt(id, text).await?;
-    Ok(answer::json(StatusCode::ACCEPTED, &OrderView::of(&seen, base)))
+    let (seen, existed) = match key {
+        None => (api.work_orders.prompt(id, text).await?, false),
+        Some(key) => {
+            let key = Idempotency { key, body_digest: digest(&body).into() };
+            let Prompted { view, existed } = api.work_orders.prompt_once(id, text, key).await?;
+            (view, existed)
+        }
+    };
+    let status = if existed { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(answer::json(status, &OrderView::of(&seen, base)))
 }

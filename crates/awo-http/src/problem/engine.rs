@@ -33,7 +33,9 @@ impl From<EngineError> for Problem {
             }
             EngineError::NotFound(id) => Self::order_not_found(&id.to_string()),
             EngineError::NotAllowed { .. } => Self::new(ProblemType::NotAllowed, detail),
-            EngineError::KeyReused { .. } => Self::new(ProblemType::IdempotencyKeyReused, detail),
+            EngineError::KeyReused { .. } | EngineError::PromptKeyReused { .. } => {
+                Self::new(ProblemType::IdempotencyKeyReused, detail)
+            }
             EngineError::QueueFull { .. } => Self::new(ProblemType::QueueFull, detail).retry_after(QUEUE_PAUSE),
             EngineError::ShuttingDown => Self::new(ProblemType::ShuttingDown, detail).retry_after(RESTART_PAUSE),
             EngineError::State(state) => state.into(),

@@ -76,3 +76,32 @@ async fn what_is_no_prompt_is_refused_with_everything_that_is_wrong() {
     world.post(&unknown, &json!({"prompt_text": "x"})).await.problem(404, "order-not-found");
     assert_eq!(world.get(&format!("/agent-work-orders/{id}")).await.json()["queued_prompts"], 0);
 }
+
+#[tokio::test]
+async fn a_prompt_that_is_sent_again_with_its_key_is_one_prompt() {
+    let world = World::new();
+    let id = world.order().await;
+    let path = format!("/agent-work-orders/{id}/prompt");
+    let (key, body) = ([("idempotency-key", "key-1")], json!({"prompt_text": "In French, too"}));
+    let first = world.post_with(&path, &key, &body).await;
+    assert_eq!(first.status, StatusCode::ACCEPTED, "{}", first.text());
+    let second = world.post_with(&path, &key, &body).await;
+    assert_eq!((second.status, &second.json()["queued_prompts"]), (StatusCode::OK, &json!(1)));
+    let other = json!({"prompt_text": "In German, too"});
+    let reused = world.post_with(&path, &key, &other).await.problem(409, "idempotency-key-reused");
+    assert!(reused["detail"].as_str().unwrap().contains("\"key-1\" was used for another prompt"), "{reused}");
+    world.post_with(&path, &[("idempotency-key", "")], &body).await.problem(422, "invalid-request");
+    // Keys belong to the order, and a prompt without one is always another.
+    let elsewhere = world.order().await;
+    let there = world.post_with(&format!("/agent-work-orders/{elsewhere}/prompt"), &key, &body).await;
+    assert_eq!(there.status, StatusCode::ACCEPTED);
+    let third = world.post(&path, &body).await;
+    assert_eq!((third.status, &third.json()["queued_prompts"]), (StatusCode::ACCEPTED, &json!(2)));
+
+    // What was stored stays stored: also where another prompt would be refused.
+    let mut worker = Worker::claim(&world, id, current("classify", "classifier")).await;
+    worker.save(result("classify", "classifier"), awo_models::OrderPatch::default()).await;
+    world.post(&format!("/agent-work-orders/{id}/cancel"), &json!({})).await;
+    world.post(&path, &body).await.problem(409, "not-allowed");
+    assert_eq!(world.post_with(&path, &key, &body).await.status, StatusCode::OK);
+}

@@ -7,7 +7,12 @@ fn prompted(after: &[usize], placed: &[usize]) -> AgentWorkOrder {
     let mut order = order(1);
     order.state.prompts = after
         .iter()
-        .map(|&after_results| FollowUp { text: "more".into(), at: Timestamp::UNIX_EPOCH, after_results })
+        .map(|&after_results| FollowUp {
+            text: "more".into(),
+            at: Timestamp::UNIX_EPOCH,
+            after_results,
+            idempotency: None,
+        })
         .collect();
     order.state.prompts_placed = placed.to_vec();
     order
@@ -23,6 +28,18 @@ fn steps(order: &AgentWorkOrder) -> String {
 
 fn next(order: &AgentWorkOrder, words: &str) -> Option<String> {
     order.next_step(&history(words)).map(|definition| definition.step.to_string())
+}
+
+#[test]
+fn the_key_of_a_prompt_is_stored_and_prompts_without_one_are_read() {
+    let key = Idempotency { key: "key-1".into(), body_digest: "abc".into() };
+    let prompt = FollowUp { text: "more".into(), at: Timestamp::UNIX_EPOCH, after_results: 1, idempotency: Some(key) };
+    let stored = serde_json::to_string(&prompt).unwrap();
+    let old = r#"{"text":"more","at":"1970-01-01T00:00:00Z","after_results":1"#;
+    assert_eq!(stored, format!(r#"{old},"idempotency":{{"key":"key-1","body_digest":"abc"}}}}"#));
+    assert_eq!(serde_json::from_str::<FollowUp>(&stored).unwrap(), prompt);
+    let old = serde_json::from_str::<FollowUp>(&format!("{old}}}")).unwrap();
+    assert_eq!(old, FollowUp { idempotency: None, ..prompt });
 }
 
 #[test]

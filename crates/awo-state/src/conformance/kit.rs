@@ -177,7 +177,7 @@ pub fn retried(change: Change, first_result: usize, resumes_at: usize) -> Change
 
 /// A prompt: one that waits, or, with `reopens`, one that opens an order that has ended again.
 pub fn prompted(change: Change, number: usize, reopens: bool) -> Change {
-    let prompt = FollowUp { text: format!("and now {number}").into(), at: at(7), after_results: 0 };
+    let prompt = FollowUp { text: format!("and now {number}").into(), at: at(7), after_results: 0, idempotency: None };
     let patch = OrderPatch {
         status: reopens.then_some(AgentWorkOrderStatus::Pending),
         prompt: Some(prompt),

@@ -127,7 +127,8 @@ pub(crate) async fn prompt(settings: &Settings, prompt: &Prompt, as_json: bool) 
     let client = writer(settings)?;
     let id = resolve(&client, &prompt.id).await?;
     let body = json!({ "prompt_text": prompt.text });
-    let answer = client.post(&format!("{ORDERS}/{id}/prompt"), &body, &[]).await?;
+    let headers: Vec<_> = prompt.idempotency_key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
+    let answer = client.post(&format!("{ORDERS}/{id}/prompt"), &body, &headers).await?;
     if as_json {
         print_json(&answer.body);
         return Ok(ExitCode::SUCCESS);
