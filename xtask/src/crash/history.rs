@@ -85,7 +85,10 @@ impl History {
         violations.extend(repeated(&next.results));
         violations.extend(gaps(&next.events));
         violations.extend(untold(&next));
-        if self.has_ended() && next.status != self.status {
+        let new = next.events.iter().skip(self.events.len());
+        // A prompt opens an order that has ended again.
+        let reopened = new.into_iter().any(|event| event["kind"] == "prompted");
+        if self.has_ended() && next.status != self.status && !reopened {
             violations.push(Violation::other(format!("was {} and is {}", self.status, next.status)));
         }
         for violation in &mut violations {
@@ -168,8 +171,31 @@ fn untold(read: &History) -> Vec<Violation> {
     violations
 }
 
+/// Whether a step is one that a prompt became.
+fn is_follow_up(step: &str) -> bool {
+    step.starts_with("prompt-")
+}
+
+/// What is wrong with the prompts of an order that has ended: of each that was sent there is one, and it became a step
+/// that succeeded once.
+pub(super) fn unheard(order: &History, sent: usize) -> Vec<Violation> {
+    let prompted = order.events.iter().filter(|event| event["kind"] == "prompted").count();
+    let successes = order.results.iter().filter(|result| result["success"] == true);
+    let done: Vec<_> = successes.map(|result| text(&result["step"])).filter(|step| is_follow_up(step)).collect();
+    let expected: Vec<_> = (1..=sent).map(|number| format!("prompt-{number}")).collect();
+    if prompted == sent && done == expected {
+        return Vec::new();
+    }
+    let kind = if prompted < sent || done.len() < sent { Kind::Lost } else { Kind::Repeated };
+    let id = &order.id;
+    vec![Violation {
+        kind,
+        what: format!("{id}: {sent} prompts were sent, {prompted} are there, and {done:?} are done"),
+    }]
+}
+
 /// What is wrong with an order that should have completed by itself: every step succeeded once, in order, and all other
-/// results tell of a kill.
+/// results tell of a kill. What prompts became is looked at by [`unheard`].
 pub(super) fn incomplete(order: &History) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut say = |what: String| violations.push(Violation::other(format!("{}: {what}", order.id)));
@@ -177,7 +203,7 @@ pub(super) fn incomplete(order: &History) -> Vec<Violation> {
         say(format!("is {} and not completed; its last result: {:?}", order.status, order.results.last()));
     }
     let successes = order.results.iter().filter(|result| result["success"] == true);
-    let done: Vec<_> = successes.map(|result| text(&result["step"])).collect();
+    let done: Vec<_> = successes.map(|result| text(&result["step"])).filter(|step| !is_follow_up(step)).collect();
     if done != STEPS {
         say(format!("its steps succeeded in the order {done:?}"));
     }

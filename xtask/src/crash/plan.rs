@@ -29,6 +29,8 @@ impl Moment {
 pub(super) struct Plan {
     pub(super) orders: usize,
     pub(super) kills: Vec<Moment>,
+    /// Follow-up prompts: the number of an order, and how many of its results are read before it is sent.
+    pub(super) prompts: Vec<(usize, usize)>,
     /// What is damaged after which kill, counted from 0. Once in a trial: what two take no third place has.
     pub(super) damage: Option<(usize, Damage)>,
 }
@@ -36,7 +38,7 @@ pub(super) struct Plan {
 impl Plan {
     /// One order and no kill.
     pub(super) fn undisturbed() -> Self {
-        Self { orders: 1, kills: Vec::new(), damage: None }
+        Self { orders: 1, kills: Vec::new(), prompts: Vec::new(), damage: None }
     }
 
     pub(super) fn new(seed: u64) -> Self {
@@ -47,7 +49,10 @@ impl Plan {
         let kills: Vec<_> = (0..kills).map(|_| moment(&mut random, orders)).collect();
         let damage = (!kills.is_empty() && random.below(2) == 0)
             .then(|| (random.below(kills.len()), Damage::ALL[random.below(Damage::ALL.len())]));
-        Self { orders, kills, damage }
+        // Drawn last, so that older seeds mean the kills that they meant. Seven results: the order may have ended.
+        let prompts = [0, 0, 1, 1, 2][random.below(5)];
+        let prompts = (0..prompts).map(|_| (random.below(orders), random.below(8))).collect();
+        Self { orders, kills, prompts, damage }
     }
 }
 
@@ -75,6 +80,9 @@ impl fmt::Display for Plan {
             {
                 write!(f, ", then {damage}")?;
             }
+        }
+        for (order, results) in &self.prompts {
+            write!(f, ", prompt to {order} after result {results}")?;
         }
         Ok(())
     }
@@ -115,6 +123,9 @@ mod tests {
         }
         for orders in 1..=3 {
             assert!(plans.iter().any(|plan| plan.orders == orders), "{orders} orders");
+        }
+        for prompts in 0..=2 {
+            assert!(plans.iter().any(|plan| plan.prompts.len() == prompts), "{prompts} prompts");
         }
         for damage in Damage::ALL {
             assert!(plans.iter().any(|plan| plan.damage.is_some_and(|(_, d)| d == damage)), "{damage}");

@@ -79,6 +79,7 @@ pub(super) fn run(setting: &Setting, plan: &Plan, whole: Option<Duration>) -> Re
     let place = directory.path().canonicalize()?;
     let data = place.join("data");
     let mut trial = Trial::new(setting, place, data, plan.orders)?;
+    trial.prompts = plan.prompts.iter().map(|&(order, after)| Prompt { order, after, acknowledged: false }).collect();
     let start = Instant::now();
     let kills = plan.kills.iter().map(|moment| Some((*moment, moment.delay(whole.unwrap_or_default()))));
     for (number, end) in kills.chain([None]).enumerate() {
@@ -103,6 +104,17 @@ pub(super) fn run(setting: &Setting, plan: &Plan, whole: Option<Duration>) -> Re
     Ok(outcome)
 }
 
+/// A follow-up prompt to an order.
+#[derive(Debug)]
+pub(super) struct Prompt {
+    /// Number of the order.
+    order: usize,
+    /// It is sent when so many results were read.
+    after: usize,
+    /// Whether it was answered. Until then it is sent again, with its key.
+    acknowledged: bool,
+}
+
 /// A place with a data directory, and all that was read of the orders in it.
 pub(super) struct Trial<'a> {
     setting: &'a Setting,
@@ -117,6 +129,8 @@ pub(super) struct Trial<'a> {
     pub(super) empty_in_the_end: Vec<PathBuf>,
     /// What was read of each order; without an id as long as its creation was not acknowledged.
     pub(super) orders: Vec<History>,
+    /// What is said to the orders after their requests.
+    prompts: Vec<Prompt>,
     pub(super) outcome: Outcome,
 }
 
@@ -128,8 +142,9 @@ impl<'a> Trial<'a> {
         let remote = Remote::new(&place)?;
         let outcome = Outcome { orders, ..Outcome::default() };
         let empty_in_the_end = vec![data.with_file_name("data.spill")];
+        let (variables, prompts) = (Vec::new(), Vec::new());
         let orders = vec![History::default(); orders];
-        Ok(Self { setting, place, data, home, remote, variables: Vec::new(), empty_in_the_end, orders, outcome })
+        Ok(Self { setting, place, data, home, remote, variables, empty_in_the_end, orders, prompts, outcome })
     }
 
     /// A server on the data directory.
@@ -186,7 +201,7 @@ impl<'a> Trial<'a> {
             if unowned.is_none() && std::mem::take(&mut recovering) {
                 self.outcome.recoveries.push(server.started().elapsed());
             }
-            let ended = self.orders.iter().all(History::has_ended);
+            let ended = self.has_ended();
             let results: usize = self.orders.iter().map(|order| order.results.len()).sum();
             match end {
                 None if ended => return true,
@@ -225,7 +240,29 @@ impl<'a> Trial<'a> {
                 };
             violations.extend(order.follow(History::read(&order.id, &steps, &events)));
         }
+        for (number, prompt) in self.prompts.iter_mut().enumerate() {
+            let order = &self.orders[prompt.order];
+            if prompt.acknowledged || order.id.is_empty() || order.results.len() < prompt.after {
+                continue;
+            }
+            let (status, answer) = say(address, &order.id, number)?;
+            if matches!(status, 200 | 202) {
+                prompt.acknowledged = true;
+            } else {
+                violations.push(Violation::other(format!("a prompt was answered with {status}: {answer}")));
+            }
+        }
         Ok(violations)
+    }
+
+    /// Whether all that was asked for has come to an end, as far as it was read.
+    fn has_ended(&self) -> bool {
+        let heard = |(number, order): (usize, &History)| {
+            let sent = self.prompts.iter().filter(|prompt| prompt.order == number).count();
+            let waits = history::unheard(order, sent).iter().any(|violation| violation.kind == Kind::Lost);
+            order.has_ended() && !waits
+        };
+        self.prompts.iter().all(|prompt| prompt.acknowledged) && self.orders.iter().enumerate().all(heard)
     }
 
     /// Asks for the order of a number; the answer.
@@ -236,6 +273,10 @@ impl<'a> Trial<'a> {
     /// What must be so when all orders have ended and the server still runs, and when it was told to end.
     pub(super) fn afterwards(&self, server: &Server, address: &str) -> Result<Vec<Violation>> {
         let mut violations: Vec<_> = self.orders.iter().flat_map(history::incomplete).collect();
+        for (number, order) in self.orders.iter().enumerate() {
+            let sent = self.prompts.iter().filter(|prompt| prompt.order == number).count();
+            violations.extend(history::unheard(order, sent));
+        }
         let (_, list) = call(address, &format!("GET {ORDERS}"), "", "")?;
         let listed = list.as_array().map_or(0, Vec::len);
         if listed != self.orders.len() {
@@ -328,6 +369,13 @@ fn create(address: &str, remote: &Remote, number: usize) -> io::Result<(u16, Val
     // A creation that was cut may have been stored or not; the key makes it one order.
     let headers = format!("content-type: application/json\r\nidempotency-key: trial-{number}\r\n");
     call(address, &format!("POST {ORDERS}"), &headers, &body.to_string())
+}
+
+/// Says something more to an order. Whether it was stored is not known when its answer was cut; the key makes it one prompt.
+fn say(address: &str, id: &str, number: usize) -> io::Result<(u16, Value)> {
+    let body = json!({"prompt_text": "Is the greeting in French right?"});
+    let headers = format!("content-type: application/json\r\nidempotency-key: prompt-{number}\r\n");
+    call(address, &format!("POST {ORDERS}/{id}/prompt"), &headers, &body.to_string())
 }
 
 /// Reads of an order that was created; anything but 200 is a promise broken.

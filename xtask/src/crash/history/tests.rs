@@ -127,3 +127,26 @@ fn a_completed_order_has_every_step_once_and_no_failure_of_its_own() {
     results[4]["error_code"] = "agent_failed".into();
     assert!(broken(&history("completed", &results)).contains("failed by itself"));
 }
+
+#[test]
+fn prompts_that_were_sent_are_there_once_and_done_once() {
+    let order = |prompted: usize, done: &[&str]| {
+        let results: Vec<_> = done.iter().map(|step| result(step, 1, true)).collect();
+        let mut order = history("completed", &results);
+        order.events.extend((0..prompted).map(|_| json!({"kind": "prompted"})));
+        order
+    };
+    assert_eq!(unheard(&order(2, &["prompt-1", "commit", "prompt-2"]), 2), []);
+    let kind = |order: &History, sent| unheard(order, sent).pop().unwrap().kind;
+    assert_eq!(kind(&order(1, &["prompt-1"]), 2), Kind::Lost);
+    assert_eq!(kind(&order(1, &[]), 1), Kind::Lost, "acknowledged, and never done");
+    assert_eq!(kind(&order(2, &["prompt-1", "prompt-2"]), 1), Kind::Repeated);
+}
+
+#[test]
+fn only_a_prompt_opens_an_order_that_has_ended() {
+    let (before, mut after) = (history("completed", &[]), history("running", &[]));
+    assert_broken(&followed(before.clone(), after.clone()), Kind::Other, "was completed and is running");
+    after.events.push(json!({"kind": "prompted", "sequence": 3}));
+    assert_eq!(followed(before, after), []);
+}
