@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use crate::setting::{ORDERS, STEPS, Setting, create, has_ended, order, steps, text, told};
 
 const KEY: &str = "sk-canary-of-the-operator";
+/// Settings of a program that prints lines of JSON.
+const LINES: &str = "prompt = \"stdin\"\n[agents.lines.lines]\nkind = \"event\"\nresult_kind = \"done\"\n\
+                     text_kinds = [\"say\"]\ntext = \"words\"\n";
 const COMMANDS: [&str; 6] = ["create-branch", "planning", "execute", "prp-review", "commit", "create-pr"];
 
 /// What is done and said in each role, with the tool of a program that runs a command in a shell.
@@ -44,45 +47,20 @@ struct Cast {
 }
 
 /// The agent that is part of the program.
+#[expect(clippy::unnecessary_wraps, reason = "a row of a table in which others may be missing")]
 fn scripted(_: &Program) -> Option<Cast> {
     Some(Cast { name: "scripted", settings: String::new(), variables: Vec::new(), model: None })
 }
 
 /// A program that plays the agent, by the name of its format.
-fn played(program: &Program, name: &'static str, kind: &'static str, more: &str) -> Option<Cast> {
+fn played(program: &Program, name: &'static str, kind: &'static str, more: &str) -> Cast {
     let path = program.place().join(name);
     let plays = if name == "claude" { "stream-json-agent.sh" } else { "speaks.sh" };
     symlink(programs::path(plays), &path).unwrap();
     let path = path.display();
     let settings = format!("[agents.{name}]\nkind = \"{kind}\"\npath = \"{path}\"\nskip_permissions = true\n{more}");
     let keys = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"];
-    Some(Cast { name, settings, variables: keys.map(|key| (key, KEY.to_owned())).into(), model: None })
-}
-
-fn claude(program: &Program) -> Option<Cast> {
-    played(program, "claude", "claude", "")
-}
-
-fn codex(program: &Program) -> Option<Cast> {
-    played(program, "codex", "codex", "")
-}
-
-fn gemini(program: &Program) -> Option<Cast> {
-    played(program, "gemini", "gemini", "")
-}
-
-fn opencode(program: &Program) -> Option<Cast> {
-    played(program, "opencode", "opencode", "")
-}
-
-fn described_by_words(program: &Program) -> Option<Cast> {
-    played(program, "words", "command", "prompt = \"stdin\"\n")
-}
-
-fn described_by_lines(program: &Program) -> Option<Cast> {
-    let lines = "prompt = \"stdin\"\n[agents.lines.lines]\nkind = \"event\"\nresult_kind = \"done\"\n\
-                 text_kinds = [\"say\"]\ntext = \"words\"\n";
-    played(program, "lines", "command", lines)
+    Cast { name, settings, variables: keys.map(|key| (key, KEY.to_owned())).into(), model: None }
 }
 
 /// A real program with its model; `None` where it is not there.
@@ -131,12 +109,12 @@ fn real_opencode(_: &Program) -> Option<Cast> {
 
 #[rstest]
 #[case::scripted(scripted)]
-#[case::claude(claude)]
-#[case::codex(codex)]
-#[case::gemini(gemini)]
-#[case::opencode(opencode)]
-#[case::described_by_words(described_by_words)]
-#[case::described_by_lines(described_by_lines)]
+#[case::claude(|program: &Program| Some(played(program, "claude", "claude", "")))]
+#[case::codex(|program: &Program| Some(played(program, "codex", "codex", "")))]
+#[case::gemini(|program: &Program| Some(played(program, "gemini", "gemini", "")))]
+#[case::opencode(|program: &Program| Some(played(program, "opencode", "opencode", "")))]
+#[case::described_by_words(|program: &Program| Some(played(program, "words", "command", "prompt = \"stdin\"\n")))]
+#[case::described_by_lines(|program: &Program| Some(played(program, "lines", "command", LINES)))]
 #[case::real_claude(real_claude)]
 #[case::real_codex(real_codex)]
 #[case::real_gemini(real_gemini)]
