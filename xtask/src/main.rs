@@ -9,6 +9,7 @@ mod codegen;
 mod crash;
 mod deny;
 mod docs;
+mod fuzz;
 mod layers;
 mod process;
 mod provision;
@@ -48,6 +49,8 @@ enum Command {
     Deny,
     /// Build the documentation of all crates and check its links.
     Docs,
+    /// Feed whatever reads foreign text with inputs that a fuzzer finds. Needs the nightly toolchain and cargo-fuzz.
+    Fuzz(fuzz::Arguments),
     /// Check which crate may use which, and that each builds alone.
     Layers,
     /// Run the tests, the documentation tests and the examples.
@@ -77,6 +80,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Crash(arguments) => crash::run(&repository, &arguments),
         Command::Deny => deny::run(&repository),
         Command::Docs => docs::run(&repository),
+        Command::Fuzz(arguments) => fuzz::run(&repository, &arguments),
         Command::Layers => layers::run(&repository),
         Command::Test(arguments) => test::run(&repository, &arguments),
         Command::Tidy => tidy::run(&repository),
