@@ -26,7 +26,10 @@ use async_trait::async_trait;
 use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest, Standing};
 use awo_models::{Failure, FailureCode, OrderId, WorkspaceSnapshot};
 
-use crate::git::{Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
+use crate::git::{
+    Dialling, Git, HOST_SETTINGS, NameLookup, SystemNames, WORKSPACE_SETTINGS, find_git, host_environment,
+    workspace_environment,
+};
 use crate::{AddressPolicy, ForgeTokens, Processes, Redirects, RepositoryAddress};
 use layout::Layout;
 use sandbox::GitSandbox;
@@ -41,8 +44,10 @@ pub struct WorkspaceSettings {
     pub mirrors: PathBuf,
     /// Addresses that callers may use.
     pub policy: AddressPolicy,
-    /// Where awo's own git goes instead.
+    /// Where awo's own git goes instead. What they lead to is trusted as the hosts are that the policy trusts.
     pub redirects: Redirects,
+    /// Who knows the network addresses of hosts.
+    pub names: Arc<dyn NameLookup>,
     /// Who sees to the end of what is started.
     pub processes: Arc<Processes>,
     /// The git program: a name looked up in `search_path`, or a path.
@@ -82,6 +87,7 @@ impl WorkspaceSettings {
             mirrors,
             policy: AddressPolicy::default(),
             redirects: Redirects::default(),
+            names: Arc::new(SystemNames),
             processes,
             git: PathBuf::from("git"),
             search_path: "/usr/local/bin:/usr/bin:/bin".into(),
@@ -235,9 +241,15 @@ impl Tools {
             deadline,
             owner: owner.clone(),
             tokens: None,
+            dialling: None,
         };
         let host = Git {
             tokens: settings.tokens.clone(),
+            dialling: Some(Arc::new(Dialling {
+                trusted: settings.policy.trusted_hosts.clone(),
+                redirects: settings.redirects.clone(),
+                names: Arc::clone(&settings.names),
+            })),
             ..git(host, HOST_SETTINGS, &settings.mirrors, settings.network_deadline)
         };
         Self {

@@ -133,6 +133,9 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     let mut workspaces = WorkspaceSettings::new(settings.workspaces_dir(), mirrors, Arc::clone(&processes), author);
     // Only loopback is served, so whoever asks can read this machine's files anyway.
     workspaces.policy.allow_local = true;
+    let hosts = settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;
+    workspaces.policy.hosts = hosts.allowed;
+    workspaces.policy.trusted_hosts = hosts.trusted;
     let redirects = settings.git.redirect.iter().map(|r| Redirect { from: r.from.clone(), to: r.to.clone() });
     workspaces.redirects = Redirects::new(redirects.collect());
     workspaces.host_environment =

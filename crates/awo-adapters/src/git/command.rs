@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::dialling::{Dialling, Pinned};
 use super::error::{self, GitError};
 use super::run::{self, Limit};
 use crate::forge_token::{ForgeTokens, GitCredential};
@@ -39,6 +40,8 @@ pub(crate) struct Git {
     pub(crate) owner: Option<(Arc<Processes>, OrderId)>,
     /// The token for remotes on a forge; host git only.
     pub(crate) tokens: Option<Arc<ForgeTokens>>,
+    /// Which addresses of the network it may dial; host git only.
+    pub(crate) dialling: Option<Arc<Dialling>>,
 }
 
 impl Git {
@@ -128,12 +131,18 @@ impl GitCommand<'_> {
             // The operating system would look for it again, from the checkout.
             return Err(GitError::Missing { program: self.git.program.clone() });
         }
+        let pinned = match (&self.git.dialling, &self.remote) {
+            (Some(dialling), Some(remote)) => dialling.pin(remote, &self.git.environment).await?,
+            _ => Pinned::default(),
+        };
         let credential = match (&self.git.tokens, &self.remote) {
             (Some(tokens), Some(remote)) => tokens.for_git(remote).await,
             _ => None,
         };
-        let settings = self.git.settings.iter().flat_map(|setting| ["-c", setting]).map(OsString::from);
-        let variables = self.variables.into_iter().map(|(name, value)| (name.into(), value));
+        let settings = self.git.settings.iter().copied().chain(pinned.setting.as_deref());
+        let settings = settings.flat_map(|setting| ["-c", setting]).map(OsString::from);
+        let variables = self.variables.into_iter().chain(pinned.variable);
+        let variables = variables.map(|(name, value)| (name.into(), value));
         let secret_variables = credential.iter().flat_map(|credential| credential.variables.iter());
         let secret_variables = secret_variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let start = Start {

@@ -6,6 +6,7 @@ mod claude;
 mod drivers;
 #[cfg(feature = "github")]
 mod github;
+mod hostile_addresses;
 #[cfg(target_os = "linux")]
 mod keeper;
 mod process;
