@@ -8,6 +8,7 @@ mod changes;
 mod checkpoints;
 mod exporting;
 mod inspecting;
+mod kept;
 mod layout;
 mod mirror;
 mod origin;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest, Standing};
+use awo_engine::ports::{KeptCommit, Sandbox, SandboxProvider, SandboxRequest, Standing};
 use awo_models::{Failure, FailureCode, OrderId, WorkspaceSnapshot};
 
 use crate::git::{
@@ -182,6 +183,28 @@ impl SandboxProvider for GitSandboxes {
         let tools = Tools::new(&self.settings, &layout, request.order);
         let origin = rebuilding::rebuild(&tools, &layout, &remote, request, left).await?;
         Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin)))
+    }
+
+    async fn kept_patch(
+        &self,
+        order: OrderId,
+        from: &WorkspaceSnapshot,
+        to: &WorkspaceSnapshot,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let layout = self.layout(order);
+        let tools = Tools::new(&self.settings, &layout, order);
+        kept::patch(&tools, &layout, from, to).await
+    }
+
+    async fn kept_commit(&self, order: OrderId, commit: &str) -> Result<Option<KeptCommit>, Failure> {
+        let layout = self.layout(order);
+        let tools = Tools::new(&self.settings, &layout, order);
+        kept::commit(&tools, &layout, commit).await
+    }
+
+    async fn working_dir(&self, order: OrderId) -> Result<Option<PathBuf>, Failure> {
+        let layout = self.layout(order);
+        Ok(layout.origin().await?.map(|_| layout.repo))
     }
 
     async fn orders(&self) -> Result<Vec<OrderId>, Failure> {

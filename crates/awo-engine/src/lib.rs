@@ -37,6 +37,7 @@ mod engine;
 mod error;
 pub mod figures;
 mod follow_ups;
+mod git_facts;
 mod hints;
 mod issue_reference;
 mod issue_text;
@@ -71,6 +72,7 @@ pub use awo_state::{
 };
 pub use engine::Settings;
 pub use error::{EngineError, FieldError};
+pub use git_facts::GitProgress;
 pub use hints::Hint;
 pub use live::Persistence;
 pub use new_order::{MAX_ATTEMPTS, NewOrder};

@@ -92,7 +92,11 @@ impl<S: Send + Sync> FromRequestParts<S> for ResultNumber {
         let text = parameter(parts, state, "n").await.unwrap_or_default();
         let number = text.parse().ok().filter(|number| *number > 0);
         number.map(Self).ok_or_else(|| {
-            Problem::new(ProblemType::OutputNotFound, "output not found: steps are counted by whole numbers from 1")
+            let (kind, what) = match parts.uri.path().ends_with("/diff") {
+                true => (ProblemType::DiffNotFound, "diff"),
+                false => (ProblemType::OutputNotFound, "output"),
+            };
+            Problem::new(kind, format!("{what} not found: steps are counted by whole numbers from 1"))
         })
     }
 }

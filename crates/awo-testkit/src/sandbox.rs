@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use awo_engine::ports::{FileKind, Sandbox, SandboxProvider, SandboxRequest, Standing};
+use awo_engine::ports::{FileKind, KeptCommit, Sandbox, SandboxProvider, SandboxRequest, Standing};
 use awo_models::{BranchPush, DiffStat, Failure, FailureCode, Isolation, OrderId, WorkspaceSnapshot};
 
 use crate::Timeline;
@@ -214,6 +214,33 @@ impl SandboxProvider for FakeSandboxes {
             found.ok_or_else(|| Failure::new(FailureCode::WorkspaceLost, "the state is not kept anywhere"))?;
         let files = serde_json::from_str(&left.tree).unwrap_or_default();
         Ok(self.place(request.order, State { files, branch: left.branch.clone(), commits }))
+    }
+
+    async fn kept_patch(
+        &self,
+        order: OrderId,
+        from: &WorkspaceSnapshot,
+        to: &WorkspaceSnapshot,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let elsewhere = self.elsewhere(order);
+        let elsewhere = locked(&elsewhere);
+        // A commit that stands for its tree is the base, of which nothing is kept here but that it is empty.
+        let files = |state: &WorkspaceSnapshot| match (state.head == state.tree, elsewhere.kept(state)) {
+            (true, _) => Some(Files::default()),
+            (false, Some(_)) => serde_json::from_str(&state.tree).ok(),
+            (false, None) => None,
+        };
+        Ok(files(from).zip(files(to)).map(|(from, to)| format!("{from:?} -> {to:?}").into_bytes()))
+    }
+
+    async fn kept_commit(&self, order: OrderId, commit: &str) -> Result<Option<KeptCommit>, Failure> {
+        let elsewhere = self.elsewhere(order);
+        let is_kept = locked(&elsewhere).kept.iter().any(|(snapshot, _)| *snapshot.head == *commit);
+        Ok(is_kept.then(|| KeptCommit { id: commit.into(), subject: format!("message of {commit}").into() }))
+    }
+
+    async fn working_dir(&self, order: OrderId) -> Result<Option<PathBuf>, Failure> {
+        Ok(self.checkouts().get(&order).map(|checkout| checkout.dir.clone()))
     }
 
     async fn orders(&self) -> Result<Vec<OrderId>, Failure> {

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Show(One),
     /// Show the steps of an order.
     Steps(Steps),
+    /// Show what an order changed so far, or what one of its steps did, as a unified diff.
+    Diff(Diff),
     /// Cancel an order.
     Cancel(One),
     /// Try an order that has ended again, from its first step that is not done or from an earlier one.
@@ -197,6 +199,15 @@ pub(crate) struct List {
 pub(crate) struct One {
     /// The order: its id, or a unique end of it (four digits or more).
     pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The order: its id, or a unique end of it (four digits or more).
+    pub(crate) id: String,
+    /// Only what one result changed: its place in the history, from 1.
+    #[arg(long, value_name = "N")]
+    pub(crate) step: Option<std::num::NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]

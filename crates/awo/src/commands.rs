@@ -2,6 +2,7 @@
 
 mod create;
 mod demo;
+mod diff;
 mod doctor;
 mod follow;
 mod list;
@@ -39,6 +40,7 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
         Command::List(list) => list::run(&settings, list, common.json).await,
         Command::Show(one) => show::order(&settings, &one, common.json).await,
         Command::Steps(steps) => show::steps(&settings, &steps, common.json).await,
+        Command::Diff(diff) => diff::run(&settings, &diff, common.json).await,
         Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,
         Command::Prompt(prompt) => show::prompt(&settings, &prompt, common.json).await,

@@ -95,6 +95,23 @@ impl SandboxProvider for Checkouts {
         Ok(checkout)
     }
 
+    async fn kept_patch(
+        &self,
+        _order: OrderId,
+        _from: &WorkspaceSnapshot,
+        _to: &WorkspaceSnapshot,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(None)
+    }
+
+    async fn kept_commit(&self, _order: OrderId, _commit: &str) -> Result<Option<KeptCommit>, Failure> {
+        Ok(None)
+    }
+
+    async fn working_dir(&self, order: OrderId) -> Result<Option<PathBuf>, Failure> {
+        Ok(self.all().get(&order).map(|checkout| checkout.dir.clone()))
+    }
+
     async fn orders(&self) -> Result<Vec<OrderId>, Failure> {
         Ok(self.all().keys().copied().collect())
     }
