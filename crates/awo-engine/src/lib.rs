@@ -33,6 +33,7 @@ mod budget;
 mod chronicle;
 mod claim;
 mod claiming;
+mod disk_use;
 mod engine;
 mod error;
 pub mod figures;
@@ -63,6 +64,7 @@ mod waiting;
 mod work_orders;
 mod workflows;
 mod workspace;
+mod workspaces;
 
 pub use activity::{ActivityEntry, ActivityHint, StepActivity};
 pub use agent_health::AgentStatus;
@@ -70,6 +72,7 @@ pub use awo_state::{
     ArtifactContent, ArtifactStore, BoxError, Change, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog,
     OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
 };
+pub use disk_use::DiskUse;
 pub use engine::Settings;
 pub use error::{EngineError, FieldError};
 pub use git_facts::GitProgress;
@@ -84,6 +87,7 @@ pub use run::RunEnd;
 pub use waiting::WaitingPolicy;
 pub use work_orders::{Created, EngineHealth, ListedOrder, OrderList, OrderView, WorkOrders};
 pub use workflows::{COMMANDS, OPTIONAL_STEPS};
+pub use workspaces::{KeptWorkspace, Loss};
 
 /// The program in the README is compiled with the documentation tests.
 #[cfg(doctest)]

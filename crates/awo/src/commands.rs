@@ -12,6 +12,7 @@ mod run;
 mod serve;
 mod show;
 mod state;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,7 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
         Command::Prompt(prompt) => show::prompt(&settings, &prompt, common.json).await,
         Command::Recover(recover) => recover::run(settings, recover, common.json).await,
         Command::State(state) => state::run(&settings, state.command, common.json).await,
+        Command::Workspace(workspace) => workspace::run(&settings, &workspace.command, common.json).await,
         Command::Repo(repo) => repo::run(&settings, &repo.command, common.json).await,
         Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,
         Command::Openapi => {

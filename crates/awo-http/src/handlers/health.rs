@@ -2,8 +2,9 @@
 
 use std::sync::LazyLock;
 
-use awo_engine::AgentStatus;
 use awo_engine::ports::{AgentHealth, Login};
+use awo_engine::{AgentStatus, DiskUse};
+use awo_models::Timestamp;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -56,6 +57,27 @@ pub(crate) struct Health<'a> {
     agents: Vec<String>,
     /// What was last seen of them; looked at again in the background when it is older than a minute.
     agent_details: Vec<AgentDetail>,
+    /// What checkouts take of the disk; counted again in the background when it is older than five minutes. Null if that has
+    /// not ended for the first time.
+    workspaces: Option<WorkspacesDetail>,
+}
+
+/// What checkouts take of the disk.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WorkspacesDetail {
+    /// When it was counted.
+    #[schema(value_type = String, format = DateTime)]
+    seen_at: Timestamp,
+    /// Orders that have a checkout, or something left of one.
+    orders: usize,
+    /// Bytes of them, with what was kept of their states.
+    bytes: u64,
+}
+
+impl From<DiskUse> for WorkspacesDetail {
+    fn from(DiskUse { seen_at, orders, bytes }: DiskUse) -> Self {
+        Self { seen_at, orders, bytes }
+    }
 }
 
 /// An agent, and whether it can be used.
@@ -148,6 +170,7 @@ fn health(api: &Api) -> Health<'_> {
         unsaved_results: engine.unsaved_results,
         agents: engine.agents,
         agent_details: api.work_orders.agents().into_iter().map(AgentDetail::from).collect(),
+        workspaces: api.work_orders.disk_use().map(WorkspacesDetail::from),
     }
 }
 
