@@ -242,7 +242,7 @@ impl Orchestrator {
     /// Removes a checkout, with what was kept of its states; whether it is gone. One that is needed stays, and so does, unless
     /// `force` is given, work that is nowhere else.
     pub async fn clear_workspace(&self, id: OrderId, force: bool) -> bool {
-        workspaces::clear(&self.engine, id, force).await
+        workspaces::clear(&self.engine, &self.queue, id, force).await
     }
 
     /// Ends this worker: no new step begins. An agent that is still at work after `finishing` is stopped and its order

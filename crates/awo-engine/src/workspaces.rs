@@ -7,6 +7,7 @@ use awo_state::OrderSnapshot;
 use tracing::info;
 
 use crate::engine::Engine;
+use crate::queue::QueueSender;
 use crate::snapshots::{is_pushed, last_snapshot};
 use crate::workspace;
 
@@ -92,9 +93,9 @@ pub(crate) async fn list(engine: &Engine) -> Result<Vec<KeptWorkspace>, Failure>
 }
 
 /// Removes a checkout that may go; whether it is gone. It is looked at again right before: it may have changed.
-pub(crate) async fn clear(engine: &Engine, id: OrderId, force: bool) -> bool {
+pub(crate) async fn clear(engine: &Engine, queue: &QueueSender, id: OrderId, force: bool) -> bool {
     // As if it ran: a retry that comes now must not find half a checkout.
-    let Some(_entered) = engine.live.enter(id) else { return false };
+    let Some(entered) = engine.live.enter(id) else { return false };
     let loss = match engine.answered(engine.repository.get(id)).await {
         Ok(Some(OrderSnapshot { order, history, .. })) => loss(&order, &history),
         Ok(None) => Loss::Unknown,
@@ -103,6 +104,9 @@ pub(crate) async fn clear(engine: &Engine, id: OrderId, force: bool) -> bool {
     let gone = loss.allows_removal(force) && workspace::remove(engine, id).await;
     if gone {
         info!(agent_work_order_id = %id, ?loss, "workspace_removed");
+    }
+    if entered.leave() {
+        queue.push(id).await; // it was wanted meanwhile
     }
     gone
 }

@@ -81,16 +81,12 @@ impl Dialling {
         if let Some(address) = addresses.iter().copied().find(|address| !is_public(*address)) {
             return Err(not_public(host, address));
         }
-        Ok(match remote {
-            RepositoryAddress::Ssh { port: explicit, .. } => {
-                Pinned { variable: ssh_command(host, *explicit, addresses[0], environment), setting: None }
-            }
-            _ => {
-                let addresses: Vec<_> = addresses.iter().map(in_brackets).collect();
-                let setting = format!("http.curloptResolve={host}:{port}:{}", addresses.join(","));
-                Pinned { setting: Some(setting), variable: None }
-            }
-        })
+        if let RepositoryAddress::Ssh { port, .. } = remote {
+            return Ok(Pinned { variable: ssh_command(host, *port, addresses[0], environment), setting: None });
+        }
+        let addresses: Vec<_> = addresses.iter().map(in_brackets).collect();
+        let setting = format!("http.curloptResolve={host}:{port}:{}", addresses.join(","));
+        Ok(Pinned { setting: Some(setting), variable: None })
     }
 
     async fn look_up(&self, host: &str) -> io::Result<Vec<IpAddr>> {
