@@ -17,16 +17,16 @@ pub(super) async fn run(settings: &Settings, diff: &Diff, as_json: bool) -> anyh
         Some(number) => format!("{ORDERS}/{id}/steps/{number}/diff"),
         None => format!("{ORDERS}/{id}/diff"),
     };
-    let patch = client.get_raw(&path).await?;
+    let bytes = client.get_raw(&path).await?;
     if as_json {
-        print_json(&json!({"agent_work_order_id": id, "step": diff.step, "diff": String::from_utf8_lossy(&patch)}));
+        print_json(&json!({"agent_work_order_id": id, "step": diff.step, "diff": String::from_utf8_lossy(&bytes)}));
     } else if std::io::stdout().is_terminal() {
         // Whoever wrote the files may not steer the terminal.
-        for line in String::from_utf8_lossy(&patch).lines() {
+        for line in String::from_utf8_lossy(&bytes).lines() {
             anstream::println!("{}", visible(line));
         }
     } else {
-        std::io::stdout().write_all(&patch)?; // for `git apply`, byte by byte
+        std::io::stdout().write_all(&bytes)?; // for `git apply`, byte by byte
     }
     Ok(ExitCode::SUCCESS)
 }
