@@ -1,7 +1,5 @@
 //! Addresses that mean harm: each is refused as text, and nothing is started for it.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
