@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use awo_engine::ports::{
-    AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest, FileKind, Forge, PullRequestDraft,
-    Sandbox, SandboxProvider, SandboxRequest, Standing, VerifiedRepository,
+    AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest, FileKind, Forge, KeptCommit,
+    PullRequestDraft, Sandbox, SandboxProvider, SandboxRequest, Standing, VerifiedRepository,
 };
 use awo_models::{
     BranchPush, DiffStat, Failure, FailureCode, Isolation, Issue, OrderId, PullRequestEvidence, WorkspaceSnapshot,
