@@ -7,6 +7,7 @@ mod command;
 mod dialling;
 mod environment;
 mod error;
+mod progress;
 mod run;
 mod version;
 

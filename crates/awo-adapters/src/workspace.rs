@@ -3,6 +3,7 @@
 //! *Invariant*: the operator's rights and secrets are used on the bare clone only, where no agent works. What an agent
 //! made comes out of its checkout as a pack of objects that is checked when it is taken in.
 
+mod borrowing;
 mod branch_names;
 mod changes;
 mod checkpoints;
@@ -16,15 +17,17 @@ mod packing;
 mod preparing;
 mod rebuilding;
 mod sandbox;
+mod shared;
 mod stale_locks;
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{KeptCommit, Sandbox, SandboxProvider, SandboxRequest, Standing};
+use awo_engine::ports::{KeptCommit, Progress, Sandbox, SandboxProvider, SandboxRequest, Standing};
 use awo_models::{Failure, FailureCode, OrderId, WorkspaceSnapshot};
 
 use crate::git::{
@@ -40,8 +43,8 @@ use sandbox::GitSandbox;
 pub struct WorkspaceSettings {
     /// Directory that holds one directory per order, with its checkout.
     pub root: PathBuf,
-    /// Directory that holds one bare clone per order, with the checkpoints. Not below `root`: a checkout is made anew
-    /// from it when `root` is lost.
+    /// Directory that holds one mirror per repository, and one bare clone per order, with the checkpoints. Not below
+    /// `root`: a checkout is made anew from it when `root` is lost.
     pub mirrors: PathBuf,
     /// Addresses that callers may use.
     pub policy: AddressPolicy,
@@ -65,6 +68,8 @@ pub struct WorkspaceSettings {
     pub local_deadline: Duration,
     /// How long one run of git over the network may take.
     pub network_deadline: Duration,
+    /// How many commits of a branch's history are fetched; `None`: all.
+    pub depth: Option<NonZeroU32>,
     /// Longest patch; more is left out.
     pub max_patch_bytes: usize,
     /// Largest pack of new objects that is taken out of a checkout.
@@ -97,6 +102,7 @@ impl WorkspaceSettings {
             author,
             local_deadline: Duration::from_mins(5),
             network_deadline: Duration::from_mins(15),
+            depth: None,
             max_patch_bytes: 8 << 20,
             max_export_bytes: 1 << 30,
         }
@@ -145,8 +151,8 @@ impl SandboxProvider for GitSandboxes {
         let remote = self.remote(&request.repository_url)?;
         let layout = self.layout(request.order);
         layout.clear().await?;
-        let tools = Tools::new(&self.settings, &layout, request.order);
-        let made = preparing::prepare(&tools, &layout, &remote, request.base_branch.as_deref()).await;
+        let tools = Tools { progress: request.progress.clone(), ..Tools::new(&self.settings, &layout, request.order) };
+        let made = preparing::prepare(&tools, &layout, &remote, request).await;
         match made {
             Ok(origin) => Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin))),
             Err(failure) => {
@@ -241,6 +247,8 @@ struct Tools {
     host: Git,
     /// Without; for the checkout.
     inside: Git,
+    /// Who hears how a long fetch gets on.
+    progress: Progress,
 }
 
 impl Tools {
@@ -278,6 +286,7 @@ impl Tools {
         Self {
             host,
             inside: git(inside, WORKSPACE_SETTINGS, &layout.order, settings.local_deadline),
+            progress: Progress::default(),
             settings: Arc::clone(settings),
         }
     }

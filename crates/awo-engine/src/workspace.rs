@@ -9,7 +9,7 @@ use awo_state::{LogLevel, OrderSnapshot};
 use tracing::{info, warn};
 
 use crate::engine::Engine;
-use crate::ports::{Sandbox, SandboxRequest, Standing};
+use crate::ports::{Progress, Sandbox, SandboxRequest, Standing};
 use crate::queue::QueueSender;
 use crate::snapshots::{is_delivered, is_pushed};
 use crate::suspension::workspace_left;
@@ -107,6 +107,7 @@ pub(crate) fn sandbox_request(order: &AgentWorkOrder) -> SandboxRequest {
         sandbox_type: order.spec.sandbox_type,
         base_branch: order.spec.base_branch.clone(),
         isolation: order.spec.isolation,
+        progress: Progress::default(),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct FakeSandboxes {
     elsewhere: Mutex<HashMap<OrderId, Arc<Mutex<Elsewhere>>>>,
     /// Why it makes no checkout.
     pub refuses: Mutex<Option<Failure>>,
+    /// What it tells while it makes a checkout.
+    pub tells: Mutex<Vec<&'static str>>,
     /// Why it keeps no checkpoint.
     pub keeps_nothing: Arc<Mutex<Option<Failure>>>,
     push_hangs: Arc<AtomicBool>,
@@ -72,6 +74,7 @@ impl FakeSandboxes {
             checkouts: Mutex::default(),
             elsewhere: Mutex::default(),
             refuses: Mutex::default(),
+            tells: Mutex::default(),
             keeps_nothing: Arc::default(),
             push_hangs: Arc::default(),
             remove_hangs: AtomicBool::default(),
@@ -177,6 +180,7 @@ impl SandboxProvider for FakeSandboxes {
 
     async fn prepare(&self, request: &SandboxRequest) -> Result<Arc<dyn Sandbox>, Failure> {
         self.timeline.note("sandbox: prepare");
+        locked(&self.tells).iter().for_each(|line| request.progress.tell(line));
         if let Some(failure) = locked(&self.refuses).clone() {
             return Err(failure);
         }

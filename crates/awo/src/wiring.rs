@@ -132,6 +132,7 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     let mirrors = settings.data_dir.join("mirrors");
     let mut workspaces = WorkspaceSettings::new(settings.workspaces_dir(), mirrors, Arc::clone(&processes), author);
     // Only loopback is served, so whoever asks can read this machine's files anyway.
+    workspaces.depth = settings.git.depth;
     workspaces.policy.allow_local = true;
     let hosts = settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;
     workspaces.policy.hosts = hosts.allowed;

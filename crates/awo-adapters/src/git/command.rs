@@ -13,6 +13,7 @@ use super::run::{self, Limit};
 use crate::forge_token::{ForgeTokens, GitCredential};
 use crate::process::{Input, Start};
 use crate::{Processes, RepositoryAddress, find_program};
+use awo_engine::ports::Progress;
 use awo_models::OrderId;
 
 /// Output of commands that print little.
@@ -57,6 +58,7 @@ impl Git {
             limit: Limit::Refuse(SMALL),
             accepted: &[0],
             remote: None,
+            progress: Progress::default(),
         }
     }
 }
@@ -74,6 +76,7 @@ pub(crate) struct GitCommand<'a> {
     limit: Limit,
     accepted: &'static [i32],
     remote: Option<RepositoryAddress>,
+    progress: Progress,
 }
 
 impl GitCommand<'_> {
@@ -110,6 +113,12 @@ impl GitCommand<'_> {
     /// Has it print into a file, without limit; what it left has then no `stdout`.
     pub(crate) fn output(mut self, file: File) -> Self {
         self.output = Some(file);
+        self
+    }
+
+    /// Who hears how a long transfer gets on; git must be told to say it.
+    pub(crate) fn progress(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
         self
     }
 
@@ -153,7 +162,7 @@ impl GitCommand<'_> {
             stdin: self.input.map_or(Input::Nothing, Input::File),
             stdout: self.output.map_or_else(Stdio::piped, Stdio::from),
         };
-        let mut output = run::run(start, self.name, self.git, self.limit).await?;
+        let mut output = run::run(start, self.name, self.git, self.limit, &self.progress).await?;
         if let Some(GitCredential { secrets, .. }) = credential {
             output.stderr = secrets.redact(&String::from_utf8_lossy(&output.stderr)).into_bytes();
         }

@@ -18,3 +18,5 @@ mod workspace;
 mod workspace_checkpoints;
 mod workspace_hostile;
 mod workspace_mirrors;
+mod workspace_shared;
+mod workspace_special;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use awo_models::{BranchPush, DiffStat, Failure, Isolation, OrderId, SandboxType, WorkspaceSnapshot};
+use tokio::sync::mpsc;
 
 /// Makes, finds, mends and removes the checkouts of orders.
 ///
@@ -165,6 +166,32 @@ pub struct SandboxRequest {
     pub base_branch: Option<Arc<str>>,
     /// Walls that were asked for.
     pub isolation: Isolation,
+    /// Who hears how `prepare` gets on.
+    pub progress: Progress,
+}
+
+/// Where a call that may take long tells people how it gets on, in lines. By default nobody hears them.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Option<mpsc::Sender<Arc<str>>>);
+
+impl Progress {
+    /// One that is heard. Whoever does not keep up misses lines.
+    pub fn heard() -> (Self, mpsc::Receiver<Arc<str>>) {
+        let (sender, receiver) = mpsc::channel(16);
+        (Self(Some(sender)), receiver)
+    }
+
+    /// Whether it is worth while to tell anything.
+    pub fn is_heard(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Tells a line.
+    pub fn tell(&self, line: &str) {
+        if let Some(sender) = &self.0 {
+            let _ = sender.try_send(line.into());
+        }
+    }
 }
 
 /// One order's checkout.

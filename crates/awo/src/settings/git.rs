@@ -1,5 +1,7 @@
 //! Settings of git on the host: who commits, and which hosts are used.
 
+use std::num::NonZeroU32;
+
 use awo_adapters::{Hosts, HostsError};
 use serde::Deserialize;
 
@@ -10,6 +12,8 @@ use super::github::Github;
 pub(crate) struct Git {
     pub(crate) author_name: String,
     pub(crate) author_email: String,
+    /// How many commits of a branch are fetched.
+    pub(crate) depth: Option<NonZeroU32>,
     pub(crate) redirect: Vec<Redirect>,
     /// Hosts that repositories may be on; any, if none is listed.
     allowed_hosts: Vec<String>,
@@ -22,6 +26,7 @@ impl Default for Git {
         Self {
             author_name: "awo".into(),
             author_email: "awo@localhost".into(),
+            depth: None,
             redirect: Vec::new(),
             allowed_hosts: Vec::new(),
             trusted_hosts: Vec::new(),
