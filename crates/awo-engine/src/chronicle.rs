@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use awo_models::OrderId;
 use awo_state::{LogEntry, OrderLog, StateError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
@@ -26,12 +26,17 @@ const APPEND: Duration = Duration::from_secs(5);
 /// Longest message, in bytes; entries have a limit.
 const LONGEST: usize = 16 * 1024;
 
+/// Words about new lines that a slow receiver may be behind before it misses some.
+const WORDS_KEPT: usize = 256;
+
 /// The way to the logs of orders; to nowhere without one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Chronicle {
     log: Option<Arc<dyn OrderLog>>,
     writer: OnceLock<mpsc::Sender<Said>>,
     left_out: Arc<AtomicU64>,
+    /// Says whose log has new lines.
+    written: broadcast::Sender<OrderId>,
 }
 
 #[derive(Debug)]
@@ -43,7 +48,13 @@ enum Said {
 
 impl Chronicle {
     pub(crate) fn new(log: Option<Arc<dyn OrderLog>>) -> Self {
-        Self { log, ..Self::default() }
+        let written = broadcast::Sender::new(WORDS_KEPT);
+        Self { log, writer: OnceLock::new(), left_out: Arc::default(), written }
+    }
+
+    /// Hears whose log has new lines, once they can be read.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<OrderId> {
+        self.written.subscribe()
     }
 
     /// The log itself.
@@ -80,7 +91,7 @@ impl Chronicle {
         let log = self.log.as_ref()?;
         Some(self.writer.get_or_init(|| {
             let (sender, receiver) = mpsc::channel(WAITING);
-            tokio::spawn(write(Arc::clone(log), receiver, Arc::clone(&self.left_out)));
+            tokio::spawn(write(Arc::clone(log), receiver, Arc::clone(&self.left_out), self.written.clone()));
             sender
         }))
     }
@@ -88,7 +99,12 @@ impl Chronicle {
 
 /// Writes lines until nobody can say anything any more. At most one call of the log is under way: while one hangs, lines are
 /// left out.
-async fn write(log: Arc<dyn OrderLog>, mut said: mpsc::Receiver<Said>, left_out: Arc<AtomicU64>) {
+async fn write(
+    log: Arc<dyn OrderLog>,
+    mut said: mpsc::Receiver<Said>,
+    left_out: Arc<AtomicU64>,
+    written: broadcast::Sender<OrderId>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut under_way: Option<JoinHandle<Result<(), StateError>>> = None;
     let mut failing = false;
@@ -125,6 +141,8 @@ async fn write(log: Arc<dyn OrderLog>, mut said: mpsc::Receiver<Said>, left_out:
             if failing {
                 left_out.fetch_add(lines, Ordering::Relaxed);
                 figures::lines_left_out(lines);
+            } else {
+                let _ = written.send(id); // nobody listens: nobody needs it
             }
         }
         for waiting in flushed {

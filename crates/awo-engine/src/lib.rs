@@ -76,7 +76,7 @@ pub use disk_use::DiskUse;
 pub use engine::Settings;
 pub use error::{EngineError, FieldError};
 pub use git_facts::GitProgress;
-pub use hints::Hint;
+pub use hints::{Hint, HintCursor, HintsSince, ParseHintCursorError};
 pub use live::Persistence;
 pub use new_order::{MAX_ATTEMPTS, NewOrder};
 pub use orchestrator::{Orchestrator, OrchestratorBuilder};

@@ -20,7 +20,7 @@ use crate::claim::end_patch;
 use crate::disk_use::{self, DiskUse};
 use crate::engine::Engine;
 use crate::error::{EngineError, FieldError};
-use crate::hints::Hint;
+use crate::hints::{Hint, HintCursor, HintsSince};
 use crate::live::{Persistence, StopReason};
 use crate::new_order::NewOrder;
 use crate::ports::VerifiedRepository;
@@ -223,6 +223,22 @@ impl WorkOrders {
     /// Hints that orders have changed. A receiver that lags has missed hints, not events: it reads again.
     pub fn hints(&self) -> broadcast::Receiver<Hint> {
         self.engine.hints.subscribe()
+    }
+
+    /// Where the hints of this process are now.
+    pub fn hint_cursor(&self) -> HintCursor {
+        self.engine.hints.now()
+    }
+
+    /// The orders that have changed since a cursor, at most so many; `None` if the cursor is of another process, or of too
+    /// long ago: whoever has it lists the orders again.
+    pub fn hints_since(&self, cursor: HintCursor, limit: usize) -> Option<HintsSince> {
+        self.engine.hints.since(cursor, limit)
+    }
+
+    /// Hints that an order's own log has new lines. A receiver that lags reads again.
+    pub fn log_hints(&self) -> broadcast::Receiver<OrderId> {
+        self.engine.chronicle.subscribe()
     }
 
     /// Hints that agents did something, a few a second of each order at most. They have no number and may be lost; what

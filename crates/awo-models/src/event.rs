@@ -95,6 +95,23 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All words for them on the wire, in the order of the kinds.
+    pub const WORDS: [&str; 13] = [
+        "created",
+        "claimed",
+        "step_started",
+        "step_finished",
+        "prepared",
+        "warning",
+        "waiting",
+        "step_resumed",
+        "cancel_requested",
+        "retried",
+        "prompted",
+        "handed_over",
+        "ended",
+    ];
+
     /// The word for it on the wire.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -112,5 +129,18 @@ impl EventKind {
             Self::HandedOver => "handed_over",
             Self::Ended { .. } => "ended",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_word_in_the_list() {
+        let unknown = serde_json::from_str::<EventKind>(r#"{"kind": "?"}"#).unwrap_err().to_string();
+        let (_, expected) = unknown.split_once("expected one of ").unwrap();
+        let words: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
+        assert_eq!(words, EventKind::WORDS);
     }
 }
