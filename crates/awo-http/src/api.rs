@@ -9,6 +9,7 @@ use awo_engine::WorkOrders;
 use tokio_util::sync::CancellationToken;
 
 use crate::hosts::{AllowedHosts, InvalidHost};
+use crate::streams::StreamPlaces;
 
 /// Everything the routes need. Cheap to clone.
 ///
@@ -29,7 +30,8 @@ pub struct Api {
     pub(crate) hosts: AllowedHosts,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
-    /// Fires when answers that are held back must be given at once.
+    pub(crate) streams: StreamPlaces,
+    /// Fires when answers that are held back must be given at once, and streams end.
     pub(crate) closing: CancellationToken,
 }
 
@@ -44,6 +46,10 @@ pub struct Limits {
     pub max_connections: usize,
     /// Bytes of a request's body.
     pub max_body_bytes: usize,
+    /// How long a client may take nothing of what is sent to it.
+    pub write_timeout: Duration,
+    /// Streams at once; fewer than connections, so that a place is left for questions.
+    pub max_streams: u32,
 }
 
 impl Default for Limits {
@@ -53,6 +59,8 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             max_connections: 512,
             max_body_bytes: 1024 * 1024,
+            write_timeout: Duration::from_secs(30),
+            max_streams: 256,
         }
     }
 }
@@ -66,6 +74,7 @@ impl Api {
             lenient: false,
             hosts: AllowedHosts::default(),
             limits: Limits::default(),
+            streams: StreamPlaces::new(Limits::default().max_streams),
             metrics: Metrics { render: Arc::new(String::new) },
             closing: CancellationToken::new(),
         }
@@ -91,6 +100,7 @@ impl Api {
 
     /// Sets what one client may take.
     pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.streams = StreamPlaces::new(limits.max_streams);
         self.limits = limits;
         self
     }
@@ -102,7 +112,7 @@ impl Api {
         self
     }
 
-    /// A token that ends long polls at once when it fires. [`serve`](crate::serve()) sets it.
+    /// A token that ends long polls and streams at once when it fires. [`serve`](crate::serve()) sets it.
     pub fn with_closing(mut self, closing: CancellationToken) -> Self {
         self.closing = closing;
         self

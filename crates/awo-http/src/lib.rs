@@ -13,7 +13,9 @@
 //! | what orders and steps look like | `views/` |
 //! | which problems there are | `problem/types.rs` |
 //! | what a connection may take | `serve.rs` |
+//! | what streams send, and how they resume | `streams/` |
 
+mod accept;
 mod answer;
 mod api;
 mod body;
@@ -29,6 +31,7 @@ mod problem;
 mod query;
 mod routes;
 mod serve;
+mod streams;
 mod version_tag;
 mod views;
 

@@ -89,7 +89,7 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
     use ProblemType::{
         BodyTimeout, BodyTooLarge, DiffNotFound, IdempotencyKeyReused, InvalidRequest, MalformedJson, NotAcceptable,
         NotAllowed, NotReady, OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound, QueueFull, ShuttingDown,
-        StoreUnavailable, UnsupportedMediaType, WorkspaceUnavailable,
+        StoreUnavailable, TooManyStreams, UnsupportedMediaType, UpgradeRequired, WorkspaceUnavailable,
     };
     match operation {
         "create_order" => &[
@@ -126,7 +126,21 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
         "get_diff" | "get_step_diff" => {
             &[OrderNotFound, DiffNotFound, OrderDamaged, OrderTooNew, StoreUnavailable, WorkspaceUnavailable]
         }
-        "list_events" => &[OrderNotFound, NotAcceptable, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
+        "list_events" => {
+            &[OrderNotFound, NotAcceptable, InvalidRequest, TooManyStreams, OrderDamaged, OrderTooNew, StoreUnavailable]
+        }
+        "follow_orders" => &[NotAcceptable, InvalidRequest, TooManyStreams],
+        "converse_about_order" => &[
+            OrderNotFound,
+            InvalidRequest,
+            UpgradeRequired,
+            TooManyStreams,
+            OrderDamaged,
+            OrderTooNew,
+            StoreUnavailable,
+        ],
+        "list_logs" => &[OrderNotFound, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
+        "follow_logs" => &[OrderNotFound, InvalidRequest, TooManyStreams, OrderDamaged, OrderTooNew, StoreUnavailable],
         "verify_repository" => &[MalformedJson, BodyTimeout, BodyTooLarge, UnsupportedMediaType, InvalidRequest],
         "get_readiness" => &[NotReady],
         _ => &[],

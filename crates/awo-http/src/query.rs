@@ -84,7 +84,8 @@ impl Parameters {
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
     }
 
-    fn refuse(&mut self, name: &str, kind: &'static str, msg: String, input: &str) {
+    /// Says what is wrong with a parameter.
+    pub(crate) fn refuse(&mut self, name: &str, kind: &'static str, msg: String, input: &str) {
         let shorten = |text: &str| text.chars().take(200).collect::<String>();
         let input = (!input.is_empty()).then(|| Value::from(shorten(input)));
         self.errors.push(InputError { loc: vec![json!("query"), shorten(name).into()], msg, kind, input });

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::edge::{Edge, edge};
-use crate::handlers::{events, git, github, health, orders, prompts, steps};
+use crate::handlers::{events, git, github, health, logs, orders, prompts, steps};
 use crate::openapi::{begin, complete};
 use crate::paths::normalize;
 use crate::problem::{Problem, ProblemType};
@@ -32,6 +32,10 @@ fn table() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(git::get_diff))
         .routes(routes!(git::get_step_diff))
         .routes(routes!(events::list_events))
+        .routes(routes!(events::follow_orders))
+        .routes(routes!(events::converse_about_order))
+        .routes(routes!(logs::list_logs))
+        .routes(routes!(logs::follow_logs))
         .routes(routes!(github::verify_repository))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_liveness))
@@ -43,7 +47,9 @@ fn table() -> OpenApiRouter<Arc<Api>> {
 
 /// The description of all routes (OpenAPI 3.1).
 pub fn openapi() -> OpenApi {
-    complete(table().into_openapi())
+    let mut openapi = table().into_openapi();
+    openapi.merge(<events::StreamSchemas as utoipa::OpenApi>::openapi());
+    complete(openapi)
 }
 
 /// The interface as a service.

@@ -1,6 +1,9 @@
 //! The accept loop. axum's own has no limit on the time a header may take, so a half-sent request would stay for ever.
 
+mod patience;
+
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -8,7 +11,6 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +22,8 @@ use tracing::{debug, warn};
 
 use crate::api::{Api, Limits};
 use crate::routes::router;
+use crate::streams::StreamPlaces;
+use patience::Patient;
 
 /// Pause after an accept that failed for lack of something, such as open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -28,14 +32,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const HEADER_BYTES: usize = 64 * 1024;
 
 /// Serves the interface until `shutdown` fires: then no connection is accepted, held answers are given at once, requests
-/// in flight may end within `drain`, and what is left is cut.
+/// in flight may end within `drain`, streams end with what is stored by then, and what is left is cut.
 pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken, drain: Duration) -> io::Result<()> {
     let closing = shutdown.child_token();
-    let api = api.with_port(listener.local_addr()?.port()).with_closing(closing);
+    let api = api.with_port(listener.local_addr()?.port()).with_closing(closing.clone());
     let server = Server {
         limits: api.limits.clone(),
+        streams: api.streams.clone(),
+        closing,
         router: router(api),
-        graceful: GracefulShutdown::new(),
         cut: CancellationToken::new(),
         connections: TaskTracker::new(),
     };
@@ -66,8 +71,9 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken,
 
 struct Server {
     limits: Limits,
+    streams: StreamPlaces,
+    closing: CancellationToken,
     router: Router,
-    graceful: GracefulShutdown,
     cut: CancellationToken,
     connections: TaskTracker,
 }
@@ -76,17 +82,26 @@ impl Server {
     /// Answers the requests of one connection, on a task of its own. The place is free again when it ends.
     fn attend(&self, stream: TcpStream, place: Option<tokio::sync::OwnedSemaphorePermit>) {
         let _ = stream.set_nodelay(true);
+        let stream = Patient::new(stream, self.limits.write_timeout, self.closing.clone());
         let service = self.router.clone().map_request(|request: hyper::Request<Incoming>| request.map(Body::new));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)
             .max_buf_size(HEADER_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = self.graceful.watch(connection);
-        let cut = self.cut.clone();
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+            .with_upgrades();
+        let (closing, cut) = (self.closing.clone(), self.cut.clone());
         self.connections.spawn(async move {
+            let mut connection = pin!(connection);
+            let ends = async {
+                tokio::select! {
+                    ended = connection.as_mut() => return ended,
+                    () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
+                }
+                connection.await
+            };
             tokio::select! {
-                ended = connection => if let Err(error) = ended {
+                ended = ends => if let Err(error) = ended {
                     debug!(%error, "connection_ended");
                 },
                 () = cut.cancelled() => {}
@@ -98,8 +113,8 @@ impl Server {
     async fn end(self, drain: Duration) {
         self.connections.close();
         let drained = async {
-            self.graceful.shutdown().await;
             self.connections.wait().await;
+            self.streams.all_free().await; // a WebSocket outlives what was its connection
         };
         if tokio::time::timeout(drain, drained).await.is_err() {
             warn!(connections = self.connections.len(), "connections_cut: they did not end in time");

@@ -7,12 +7,16 @@ mod event;
 mod evidence;
 mod git;
 mod limits;
+mod log;
 mod order;
+mod state;
 mod step;
 
 pub(crate) use event::EventView;
 pub(crate) use git::GitProgressView;
+pub(crate) use log::{LogEntryView, LogPageView};
 pub(crate) use order::{CreatedOrderView, OrderView};
+pub(crate) use state::{ActivityNewsView, ChangeView, EndView, OrderStateView, ResetView};
 pub(crate) use step::StepHistoryView;
 
 /// `ok`, or `degraded` while the store does not take an order's saves.

@@ -48,7 +48,9 @@ problem_types! {
     BodyTooLarge = PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is not sent as JSON";
     HostRefused = MISDIRECTED_REQUEST, "host-refused", "The server does not answer to this name";
+    UpgradeRequired = UPGRADE_REQUIRED, "upgrade-required", "The path is for WebSockets";
     InvalidRequest = UNPROCESSABLE_ENTITY, "invalid-request", "The request cannot be used";
+    TooManyStreams = TOO_MANY_REQUESTS, "too-many-streams", "As many streams are open as may be";
     QueueFull = TOO_MANY_REQUESTS, "queue-full", "As many orders wait as may wait";
     Internal = INTERNAL_SERVER_ERROR, "internal", "A defect of awo";
     OrderDamaged = INTERNAL_SERVER_ERROR, "order-damaged", "The stored data of the order is damaged";

@@ -27,15 +27,3 @@ async fn events_are_numbered_and_can_be_resumed() {
     assert_eq!(numbers("after=5").await, [0; 0]);
     world.get(&format!("{path}?limit=0")).await.problem(422, "invalid-request");
 }
-
-#[tokio::test]
-async fn a_stream_is_refused_with_another_way() {
-    let world = World::new();
-    let path = format!("/agent-work-orders/{}/events", world.order().await);
-    let stream = world.get_with(&path, &[("accept", "text/event-stream")]).await;
-    let problem = stream.problem(406, "not-acceptable");
-    assert!(problem["detail"].as_str().unwrap().contains("streams are not there yet"), "{problem}");
-    for accepted in ["application/json", "*/*"] {
-        assert_eq!(world.get_with(&path, &[("accept", accepted)]).await.status, StatusCode::OK);
-    }
-}

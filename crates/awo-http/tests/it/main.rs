@@ -2,17 +2,23 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod activity;
+mod changes;
 mod create;
 mod events;
 mod github;
 mod guard;
 mod health;
+mod logs;
 mod openapi;
 mod orders;
 mod pollers;
 mod prompts;
 mod serve;
+mod sockets;
+mod sse;
 mod steps;
 mod stores;
+mod streams;
 mod support;
 mod wait;
+mod websocket;

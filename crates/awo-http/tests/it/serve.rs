@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use crate::support::World;
 use crate::wait::{held, watched};
 
-struct Server {
-    address: SocketAddr,
-    shutdown: CancellationToken,
-    ended: JoinHandle<std::io::Result<()>>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) ended: JoinHandle<std::io::Result<()>>,
 }
 
 /// Serves a world's orders on a port of its own.
-async fn server(world: &World, limits: Limits, drain: Duration) -> Server {
+pub(crate) async fn server(world: &World, limits: Limits, drain: Duration) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
@@ -30,15 +30,15 @@ async fn server(world: &World, limits: Limits, drain: Duration) -> Server {
 }
 
 impl Server {
-    async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    fn head(&self, path: &str, more: &str) -> String {
+    pub(crate) fn head(&self, path: &str, more: &str) -> String {
         format!("GET {path} HTTP/1.1\r\nHost: localhost:{}\r\n{more}\r\n", self.address.port())
     }
 
-    async fn ask(&self, path: &str) -> String {
+    pub(crate) async fn ask(&self, path: &str) -> String {
         let mut stream = self.connect().await;
         stream.write_all(self.head(path, "Connection: close\r\n").as_bytes()).await.unwrap();
         rest(&mut stream).await
@@ -46,7 +46,7 @@ impl Server {
 }
 
 /// Everything until the server closes.
-async fn rest(stream: &mut TcpStream) -> String {
+pub(crate) async fn rest(stream: &mut TcpStream) -> String {
     let mut text = String::new();
     let _ = stream.read_to_string(&mut text).await; // a reset is an end, too
     text

@@ -25,7 +25,7 @@ fn id() -> OrderId {
     ID.parse().unwrap()
 }
 
-const READS: [&str; 4] = ["", "/steps", "/steps/1/output", "/events"];
+const READS: [&str; 6] = ["", "/steps", "/steps/1/output", "/events", "/logs", "/logs/stream"];
 
 #[tokio::test]
 async fn an_outage_is_503_and_says_when_to_come_back() {

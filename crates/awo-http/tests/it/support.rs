@@ -8,10 +8,10 @@ use awo_engine::ports::{Clock, Forge, MockAgentExecutor, MockForge, MockPromptSo
 use awo_engine::{Orchestrator, OrchestratorBuilder, Settings, StateRepository};
 use awo_http::Api;
 use awo_models::{
-    AgentName, CurrentStep, EventKind, Evidence, OrderId, OrderPatch, StepExecutionResult, StepHistory, StepName,
-    Timestamp,
+    AgentName, AgentWorkOrderStatus, CurrentStep, EventKind, Evidence, FailureCode, OrderId, OrderPatch,
+    StepExecutionResult, StepHistory, StepName, Timestamp,
 };
-use awo_state::{Change, ClaimId, Committed, InMemory, InMemoryArtifacts};
+use awo_state::{Change, ClaimId, Committed, InMemory, InMemoryArtifacts, InMemoryOrderLog};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -55,6 +55,7 @@ impl Clock for StoppedClock {
 pub(crate) struct World {
     pub(crate) repository: Arc<dyn StateRepository>,
     pub(crate) artifacts: InMemoryArtifacts,
+    pub(crate) log: InMemoryOrderLog,
     pub(crate) orchestrator: Orchestrator,
     pub(crate) router: Router,
 }
@@ -82,7 +83,7 @@ impl World {
         forge: Arc<dyn Forge>,
         configure: impl FnOnce(Api) -> Api,
     ) -> Self {
-        let artifacts = InMemoryArtifacts::default();
+        let (artifacts, log) = (InMemoryArtifacts::default(), InMemoryOrderLog::default());
         let mut sandboxes = MockSandboxProvider::new();
         sandboxes.expect_check_address().returning(|address| match address {
             ok if ok.starts_with("https://") && !ok.contains('@') => Ok(()),
@@ -98,11 +99,12 @@ impl World {
         )
         .with_agent("scripted", Arc::new(MockAgentExecutor::new()))
         .with_clock(Arc::new(StoppedClock::default()))
+        .with_log(Arc::new(log.clone()))
         .with_settings(settings)
         .build();
         let api = Api::new(orchestrator.work_orders(), "1.2.3").with_port(8888);
         let router = awo_http::router(configure(api));
-        Self { repository, artifacts, orchestrator, router }
+        Self { repository, artifacts, log, orchestrator, router }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -234,6 +236,22 @@ impl Worker {
 }
 
 impl Worker {
+    /// Says so many warnings at once.
+    pub(crate) async fn warn(&mut self, warnings: usize, text: &str) {
+        let message: Arc<str> = text.into();
+        let change = (0..warnings).fold(Change::after(self.heard), |change, _| {
+            let kind = EventKind::Warning { code: FailureCode::Internal, message: Arc::clone(&message) };
+            change.with(kind, at(2), OrderPatch::default())
+        });
+        self.heard = self.repository.save_step_history(self.id, &self.history, &change).await.unwrap();
+    }
+
+    /// Ends the order with the step that is at work.
+    pub(crate) async fn complete(&mut self) {
+        let status = Some(AgentWorkOrderStatus::Completed);
+        self.save(result("classify", "classifier"), OrderPatch { status, ..OrderPatch::default() }).await;
+    }
+
     /// Says that the order waits.
     pub(crate) async fn wait(&mut self, what: &str, until: awo_models::Timestamp) {
         let waiting_for: Arc<str> = what.into();
