@@ -81,7 +81,16 @@ impl Program {
 
     /// The same with more arguments.
     pub fn serve_with<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Server {
-        let mut command = self.command(["serve", "--bind", "127.0.0.1:0"]);
+        self.serve_on("127.0.0.1:0", arguments)
+    }
+
+    /// The same at an address that another server had before.
+    pub fn serve_again(&self, address: &str) -> Server {
+        self.serve_on::<&str>(address.trim_start_matches("http://"), [])
+    }
+
+    fn serve_on<A: AsRef<OsStr>>(&self, address: &str, arguments: impl IntoIterator<Item = A>) -> Server {
+        let mut command = self.command(["serve", "--bind", address]);
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         Server::start(command)
     }

@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Steps(Steps),
     /// Show what an order changed so far, or what one of its steps did, as a unified diff.
     Diff(Diff),
+    /// Show what the work of an order says about itself.
+    Logs(Logs),
     /// Cancel an order.
     Cancel(One),
     /// Try an order that has ended again, from its first step that is not done or from an earlier one.
@@ -300,6 +302,27 @@ pub(crate) struct Steps {
     /// Print the outputs in full.
     #[arg(long)]
     pub(crate) full: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The order: its id, or a unique end of it (four digits or more).
+    pub(crate) id: String,
+    /// Go on with new lines as they are written, until Ctrl-C.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only lines of these levels: debug, info, warning, error.
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',')]
+    pub(crate) level: Vec<String>,
+    /// Only lines about this step.
+    #[arg(long, value_name = "STEP")]
+    pub(crate) step: Option<String>,
+    /// Only lines of this time (RFC 3339) or later.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only lines that contain this text, whatever its case.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
 }
 
 #[derive(Debug, Args)]

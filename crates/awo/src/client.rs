@@ -2,6 +2,8 @@
 //!
 //! So every command sees the same JSON, with and without a server.
 
+mod following;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,10 +16,15 @@ use tower::ServiceExt as _;
 
 use crate::exit::{BAD_INPUT, FAILED, NOT_FOUND, UNAVAILABLE, coded};
 use crate::wire::Problem;
+use following::{EventStream, Source};
+
+pub(crate) use following::{Following, News, is_unavailable};
 
 /// How long a server may take to accept, and to answer; the longest question that waits for news is shorter.
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_mins(1);
+/// How long a stream may say nothing; it gives a sign of life much more often.
+const SILENCE: Duration = Duration::from_secs(20);
 /// Names orders that a list leaves out, as they cannot be read.
 const DAMAGED: HeaderName = HeaderName::from_static("x-damaged-orders");
 
@@ -25,7 +32,7 @@ const DAMAGED: HeaderName = HeaderName::from_static("x-damaged-orders");
 #[derive(Debug, Clone)]
 pub(crate) enum Client {
     /// On a server.
-    Server { base: String, http: reqwest::Client },
+    Server { base: String, http: reqwest::Client, streams: reqwest::Client },
     /// In this process.
     InProcess(Box<axum::Router>),
 }
@@ -33,8 +40,6 @@ pub(crate) enum Client {
 /// An answer that is not a problem.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) unchanged: bool,
-    pub(crate) tag: Option<String>,
     /// Orders that are left out, as they cannot be read.
     pub(crate) damaged: Vec<String>,
     pub(crate) body: Value,
@@ -48,14 +53,15 @@ impl Answer {
 
 impl Client {
     pub(crate) fn server(address: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .no_proxy() // it has no business between a program and its own machine
-            .tls_certs_only([]) // neither have certificates, which take a while to read
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            .build()
-            .context("cannot make an HTTP client")?;
-        Ok(Self::Server { base: address.trim_end_matches('/').to_owned(), http })
+        let builder = || {
+            reqwest::Client::builder()
+                .no_proxy() // it has no business between a program and its own machine
+                .tls_certs_only([]) // neither have certificates, which take a while to read
+                .connect_timeout(CONNECT)
+        };
+        let http = builder().timeout(ANSWER).build().context("cannot make an HTTP client")?;
+        let streams = builder().read_timeout(SILENCE).build().context("cannot make an HTTP client")?;
+        Ok(Self::Server { base: address.trim_end_matches('/').to_owned(), http, streams })
     }
 
     pub(crate) fn in_process(router: axum::Router) -> Self {
@@ -70,7 +76,7 @@ impl Client {
         self.call(Method::POST, path, Some(body.to_string()), headers).await
     }
 
-    pub(crate) async fn call(
+    async fn call(
         &self,
         method: Method,
         path: &str,
@@ -79,16 +85,12 @@ impl Client {
     ) -> anyhow::Result<Answer> {
         let (status, headers, bytes) = self.send(method, path, body, headers).await?;
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let tag = text(header::ETAG);
         let damaged = text(DAMAGED).map(|ids| ids.split(", ").map(str::to_owned).collect()).unwrap_or_default();
-        if status == StatusCode::NOT_MODIFIED {
-            return Ok(Answer { unchanged: true, tag, damaged, body: Value::Null });
-        }
         if !status.is_success() {
             return Err(problem(status, &bytes));
         }
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? };
-        Ok(Answer { unchanged: false, tag, damaged, body })
+        Ok(Answer { damaged, body })
     }
 
     /// An answer that is no JSON.
@@ -105,7 +107,7 @@ impl Client {
         headers: &[(&str, &str)],
     ) -> anyhow::Result<(StatusCode, HeaderMap, Bytes)> {
         Ok(match self {
-            Self::Server { base, http } => {
+            Self::Server { base, http, .. } => {
                 let mut request = http.request(method, format!("{base}{path}"));
                 for (name, value) in headers {
                     request = request.header(*name, *value);
@@ -113,11 +115,9 @@ impl Client {
                 if let Some(body) = body {
                     request = request.header(header::CONTENT_TYPE, "application/json").body(body);
                 }
-                let unreachable = |error: reqwest::Error| {
-                    coded(UNAVAILABLE, format!("cannot reach the server at {base}: {}", root_cause(&error)))
-                };
-                let answer = request.send().await.map_err(unreachable)?;
-                (answer.status(), answer.headers().clone(), answer.bytes().await.map_err(unreachable)?)
+                let answer = request.send().await.map_err(|error| unreachable(base, &error))?;
+                let (status, headers) = (answer.status(), answer.headers().clone());
+                (status, headers, answer.bytes().await.map_err(|error| unreachable(base, &error))?)
             }
             Self::InProcess(router) => {
                 let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost:1");
@@ -134,6 +134,39 @@ impl Client {
             }
         })
     }
+
+    /// Opens a stream after the message with this id.
+    async fn stream(&self, path: &str, last_id: Option<&str>) -> anyhow::Result<EventStream> {
+        let mut headers = vec![(header::ACCEPT, "text/event-stream")];
+        headers.extend(last_id.map(|id| (HeaderName::from_static("last-event-id"), id)));
+        match self {
+            Self::Server { base, streams, .. } => {
+                let request = streams.get(format!("{base}{path}"));
+                let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+                let answer = request.send().await.map_err(|error| unreachable(base, &error))?;
+                let status = answer.status();
+                if !status.is_success() {
+                    return Err(problem(status, &answer.bytes().await.map_err(|error| unreachable(base, &error))?));
+                }
+                Ok(EventStream::new(Source::Server(answer)))
+            }
+            Self::InProcess(router) => {
+                let request = Request::get(path).header(header::HOST, "localhost:1");
+                let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+                let request = request.body(Body::empty()).context("cannot make the request")?;
+                let answer = router.as_ref().clone().oneshot(request).await?;
+                let (parts, body) = answer.into_parts();
+                if !parts.status.is_success() {
+                    return Err(problem(parts.status, &body.collect().await?.to_bytes()));
+                }
+                Ok(EventStream::new(Source::InProcess(body)))
+            }
+        }
+    }
+}
+
+fn unreachable(base: &str, error: &reqwest::Error) -> anyhow::Error {
+    coded(UNAVAILABLE, format!("cannot reach the server at {base}: {}", root_cause(error)))
 }
 
 /// A problem as an error of the terminal.

@@ -6,6 +6,7 @@ mod diff;
 mod doctor;
 mod follow;
 mod list;
+mod logs;
 mod recover;
 mod repo;
 mod run;
@@ -42,6 +43,7 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
         Command::Show(one) => show::order(&settings, &one, common.json).await,
         Command::Steps(steps) => show::steps(&settings, &steps, common.json).await,
         Command::Diff(diff) => diff::run(&settings, &diff, common.json).await,
+        Command::Logs(logs) => logs::run(&settings, &logs, common.json).await,
         Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,
         Command::Prompt(prompt) => show::prompt(&settings, &prompt, common.json).await,

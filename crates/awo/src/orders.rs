@@ -44,6 +44,21 @@ pub(crate) fn writer(settings: &Settings) -> anyhow::Result<Client> {
     })
 }
 
+/// A query string; names and values may hold anything.
+pub(crate) fn form(pairs: &[(&str, &str)]) -> String {
+    let encode = |text: &str| {
+        text.bytes().fold(String::new(), |mut all, byte| {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+                all.push(char::from(byte));
+            } else {
+                let _ = write!(all, "%{byte:02X}");
+            }
+            all
+        })
+    };
+    pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
+}
+
 /// Says that nothing runs, if some order has not ended and nobody has the data directory: its status tells what was.
 pub(crate) fn note_if_idle<'s>(settings: &Settings, mut statuses: impl Iterator<Item = &'s str>) -> anyhow::Result<()> {
     let has_ended = |status| matches!(status, "completed" | "failed" | "cancelled");
@@ -81,6 +96,11 @@ pub(crate) async fn resolve(client: &Client, text: &str) -> anyhow::Result<Strin
 /// Prints a value as JSON, with characters that could steer a terminal escaped: it is the same JSON.
 pub(crate) fn print_json(value: &Value) {
     anstream::println!("{}", escaped(&format!("{value:#}")));
+}
+
+/// The same in one line.
+pub(crate) fn print_json_line(value: &Value) {
+    anstream::println!("{}", escaped(&value.to_string()));
 }
 
 /// JSON escapes what is below U+0020 itself; this does the same for the rest that a terminal obeys. Such characters

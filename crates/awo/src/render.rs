@@ -6,7 +6,7 @@ use std::path::Path;
 use anstream::stream::IsTerminal as _;
 use awo_models::{FailureCode, Timestamp};
 
-use crate::wire::{Activity, CurrentStep, Evidence, Order, Step, Tokens};
+use crate::wire::{Activity, CurrentStep, Evidence, LogEntry, Order, Step, Tokens};
 
 /// Text from elsewhere with its control characters made visible, so that it can do nothing to the terminal.
 pub(crate) fn visible(text: &str) -> String {
@@ -48,6 +48,24 @@ pub(crate) fn duration(seconds: f64) -> String {
         60..3600 => format!("{} m {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} m", whole / 3600, whole / 60 % 60),
     }
+}
+
+/// A line of an order's own log.
+pub(crate) fn log_line(entry: &LogEntry) -> String {
+    let LogEntry { timestamp, level, event, step, message, fields } = entry;
+    let mut line = format!("{timestamp:.3}  {level:<7}  {event}");
+    if let Some(step) = step {
+        let _ = write!(line, "  step={step}");
+    }
+    let own = |name: &str| matches!(name, "work_order_id" | "number");
+    for (name, value) in fields.iter().filter(|(name, value)| !own(name) && !value.is_null()) {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let _ = write!(line, "  {name}={value}");
+    }
+    if let Some(message) = message {
+        let _ = write!(line, "  {message}");
+    }
+    visible(&line).replace('\n', "\n        ")
 }
 
 /// What an order waits for, and until when.

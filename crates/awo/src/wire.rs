@@ -46,6 +46,33 @@ pub(crate) struct Steps {
     pub(crate) total_steps: usize,
     pub(crate) persistence: String,
     pub(crate) pending_steps: usize,
+    pub(crate) version: u64,
+}
+
+/// What the agent of the step in progress does, as a stream tells it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ActivityNews {
+    pub(crate) current_step: Option<CurrentStep>,
+}
+
+/// A line of an order's own log.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LogEntry {
+    pub(crate) timestamp: Timestamp,
+    pub(crate) level: String,
+    pub(crate) event: String,
+    pub(crate) step: Option<String>,
+    pub(crate) message: Option<String>,
+    /// What else is known of it.
+    #[serde(flatten)]
+    pub(crate) fields: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A page of lines.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LogPage {
+    pub(crate) log_entries: Vec<LogEntry>,
+    pub(crate) total: usize,
 }
 
 /// A step in progress.

@@ -5,89 +5,116 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use awo_engine::ports::{Clock as _, SystemClock};
-use axum::http::Method;
+use awo_models::EventKind;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::client::Client;
-use crate::exit::{CANCELLED, Coded, FAILED, UNAVAILABLE};
+use crate::client::{Client, Following, News, is_unavailable};
+use crate::exit::{CANCELLED, FAILED};
 use crate::orders::ORDERS;
 use crate::render::{activity_line, duration, ending, first_line, moves, step_line, visible, waiting};
-use crate::wire::{CurrentStep, Order, Steps};
+use crate::wire::{ActivityNews, CurrentStep, Order, Steps};
 
-/// How long one question may wait for news.
-const WAIT_SECONDS: u64 = 25;
-
-/// The same where a line shows what the agent does: that is news which ends no wait.
-const GLANCE_SECONDS: u64 = 1;
-
-/// Times a lost server is asked again before following ends.
-const RECONNECTS: u32 = 60;
+/// Times that a store which does not answer is asked how an order ended.
+const LAST_QUESTIONS: u32 = 60;
+/// Pause between these.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Shows an order until it has ended, or waits silently; the order as it ended.
 pub(crate) async fn follow(client: &Client, id: &str, silent: bool) -> anyhow::Result<(Order, Steps)> {
-    let mut shown = 0;
-    let mut tag: Option<String> = None;
-    let mut lost = 0;
-    let mut degraded = false;
-    let mut waits = None;
     let line = RunningLine::new(silent);
+    let mut shown = Shown::default();
+    let mut following = Following::new(client, format!("{ORDERS}/{id}/events{}", line.kinds()));
     loop {
-        let steps: Steps = {
-            let headers: Vec<(&str, &str)> = tag.iter().map(|tag| ("if-none-match", tag.as_str())).collect();
-            let wait = if tag.is_some() { format!("?wait={}", line.patience()) } else { String::new() };
-            match client.call(Method::GET, &format!("{ORDERS}/{id}/steps{wait}"), None, &headers).await {
-                Ok(answer) if answer.unchanged => {
-                    // A server that closes does not hold its answers back.
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-                Ok(answer) => {
-                    lost = 0;
-                    tag.clone_from(&answer.tag);
-                    answer.read()?
-                }
-                Err(error) if is_unavailable(&error) && lost < RECONNECTS => {
-                    if lost == 0 {
-                        line.settle("  · the server does not answer; still trying");
-                    }
-                    lost += 1;
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    continue;
-                }
-                Err(error) => return Err(error),
+        let message = match following.next().await? {
+            News::Message(message) => message,
+            News::Lost => {
+                line.settle("  · the server does not answer; still trying");
+                continue;
             }
         };
-        for step in steps.steps.iter().skip(shown) {
+        match message.event.as_str() {
+            "activity" => {
+                let news: ActivityNews = message.read()?;
+                line.show(news.current_step.as_ref(), false);
+            }
+            "end" => {
+                let steps = last_steps(client, id).await?;
+                shown.take(&steps, &line);
+                if has_ended(&steps) {
+                    line.clear();
+                    let order = client.get(&format!("{ORDERS}/{id}")).await?.read()?;
+                    return Ok((order, steps));
+                }
+            }
+            // What came before is in what is shown.
+            _ if message.number().is_some_and(|number| number <= shown.version) => {}
+            _ => match steps(client, id).await {
+                Ok(steps) => shown.take(&steps, &line),
+                // The next message asks again, and a stream that is lost begins with one.
+                Err(error) if is_unavailable(&error) => {}
+                Err(error) => return Err(error),
+            },
+        }
+    }
+}
+
+async fn steps(client: &Client, id: &str) -> anyhow::Result<Steps> {
+    client.get(&format!("{ORDERS}/{id}/steps")).await?.read()
+}
+
+/// The steps of an order that has ended: no message follows, so this asks until there is an answer.
+async fn last_steps(client: &Client, id: &str) -> anyhow::Result<Steps> {
+    let mut questions = 1;
+    loop {
+        match steps(client, id).await {
+            Err(error) if is_unavailable(&error) && questions < LAST_QUESTIONS => {
+                questions += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn has_ended(steps: &Steps) -> bool {
+    matches!(steps.status.as_str(), "completed" | "failed" | "cancelled")
+}
+
+/// What the person has seen.
+#[derive(Debug, Default)]
+struct Shown {
+    steps: usize,
+    version: u64,
+    degraded: bool,
+    waits: Option<String>,
+}
+
+impl Shown {
+    /// Shows what is new.
+    fn take(&mut self, steps: &Steps, line: &RunningLine) {
+        for step in steps.steps.iter().skip(self.steps) {
             line.settle(&step_line(step));
         }
-        shown = steps.steps.len();
-        let now_degraded = steps.persistence == "degraded";
-        if now_degraded != degraded {
-            degraded = now_degraded;
+        self.steps = steps.steps.len();
+        self.version = steps.version;
+        let degraded = steps.persistence == "degraded";
+        if degraded != self.degraded {
+            self.degraded = degraded;
             line.settle(&if degraded {
                 format!("  · the store does not take saves; the work goes on, {} unsaved", steps.pending_steps)
             } else {
                 "  · the store takes saves again; nothing is missing".to_owned()
             });
         }
-        let now_waiting = waiting(steps.waiting_for.as_deref(), steps.waiting_until);
-        if now_waiting != waits {
-            if let Some(waiting) = &now_waiting {
+        let waits = waiting(steps.waiting_for.as_deref(), steps.waiting_until);
+        if waits != self.waits {
+            if let Some(waiting) = &waits {
                 line.settle(&format!("  · waits {waiting}"));
             }
-            waits = now_waiting;
+            self.waits = waits;
         }
-        line.show(steps.current_step.as_ref(), waits.is_some());
-        if matches!(steps.status.as_str(), "completed" | "failed" | "cancelled") {
-            line.clear();
-            let order = client.get(&format!("{ORDERS}/{id}")).await?.read()?;
-            return Ok((order, steps));
-        }
+        line.show(steps.current_step.as_ref(), self.waits.is_some());
     }
-}
-
-fn is_unavailable(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Coded>().is_some_and(|coded| coded.code == UNAVAILABLE)
 }
 
 /// Says how an order ended; the exit code that goes with it. `artifacts` is where its artifacts stay, if they do.
@@ -129,9 +156,12 @@ impl RunningLine {
         Self { bar: Some(bar), silent }
     }
 
-    /// How long it can do without news, in seconds.
-    fn patience(&self) -> u64 {
-        if self.bar.is_some() { GLANCE_SECONDS } else { WAIT_SECONDS }
+    /// The kinds of messages that are of use: without a line that moves, what agents do is of none.
+    fn kinds(&self) -> String {
+        match self.bar {
+            Some(_) => String::new(),
+            None => format!("?kinds=state,{}", EventKind::WORDS.join(",")),
+        }
     }
 
     /// Prints a line above it.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::List;
 use crate::commands::follow::span;
-use crate::orders::{ORDERS, note_if_idle, print_json, reader};
+use crate::orders::{ORDERS, form, note_if_idle, print_json, reader};
 use crate::render::first_line;
 use crate::settings::Settings;
 use crate::wire::Order;
@@ -50,20 +50,4 @@ pub(crate) async fn run(settings: &Settings, list: List, as_json: bool) -> anyho
         anstream::eprintln!("     `awo state verify` says what is wrong with them");
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// A query string; names and values may hold anything.
-fn form(pairs: &[(&str, &str)]) -> String {
-    let encode = |text: &str| {
-        text.bytes().fold(String::new(), |mut all, byte| {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-                all.push(char::from(byte));
-            } else {
-                use std::fmt::Write as _;
-                let _ = write!(all, "%{byte:02X}");
-            }
-            all
-        })
-    };
-    pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
 }

@@ -18,6 +18,7 @@ mod seed;
 mod setting;
 mod shutdown;
 mod state_tools;
+mod streams;
 mod time_limits;
 mod visibility;
 mod waiting;
