@@ -22,6 +22,7 @@
 //! | which steps there are | `workflows.rs` |
 //! | what may be asked for | `new_order.rs` |
 //! | what is kept of orders that have ended | `retention.rs` |
+//! | when one is deleted on request | `deleting.rs` |
 //! | what was last seen of the agents | `agent_health.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
 
@@ -33,6 +34,7 @@ mod budget;
 mod chronicle;
 mod claim;
 mod claiming;
+mod deleting;
 mod disk_use;
 mod engine;
 mod error;

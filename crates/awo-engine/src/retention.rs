@@ -238,6 +238,12 @@ async fn delete(engine: &Engine, order: &Expired) -> bool {
         }
     }
     info!(agent_work_order_id = %id, why = %order.why, bytes = order.bytes, "agent_work_order_deleted");
+    remove_belongings(engine, id).await;
+    true
+}
+
+/// Removes what belonged to an order that is not there any more. What cannot be removed now, a later pass finds.
+pub(crate) async fn remove_belongings(engine: &Engine, id: OrderId) {
     remove_artifacts(engine, id).await;
     remove_log(engine, id).await;
     workspace::remove(engine, id).await;
@@ -249,7 +255,6 @@ async fn delete(engine: &Engine, order: &Expired) -> bool {
     if let Some(spills) = &engine.spills {
         forget(&**spills, id, engine.settings.answer_time).await;
     }
-    true
 }
 
 async fn remove_artifacts(engine: &Engine, id: OrderId) -> bool {

@@ -336,6 +336,12 @@ impl WorkOrders {
         }
     }
 
+    /// Names of an order's artifacts, sorted.
+    pub async fn artifacts(&self, id: OrderId) -> Result<Vec<ArtifactName>, EngineError> {
+        self.get(id).await?;
+        Ok(self.engine.answered(self.engine.artifacts.list(id)).await?)
+    }
+
     /// Reads an artifact; `None` if there is none of that name.
     pub async fn artifact(&self, id: OrderId, name: &ArtifactName) -> Result<Option<Vec<u8>>, EngineError> {
         Ok(self.engine.artifacts.get(id, name).await?)

@@ -1,5 +1,6 @@
 //! The handlers: extract, call one method of `WorkOrders`, map to a view. Each one's name is its operation id.
 
+pub(crate) mod artifacts;
 pub(crate) mod events;
 pub(crate) mod git;
 pub(crate) mod github;

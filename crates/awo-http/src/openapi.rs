@@ -87,9 +87,9 @@ fn add_problems(operation: &mut Operation) {
 
 fn problems_of(operation: &str) -> &'static [ProblemType] {
     use ProblemType::{
-        BodyTimeout, BodyTooLarge, DiffNotFound, IdempotencyKeyReused, InvalidRequest, MalformedJson, NotAcceptable,
-        NotAllowed, NotReady, OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound, QueueFull, ShuttingDown,
-        StoreUnavailable, TooManyStreams, UnsupportedMediaType, UpgradeRequired, WorkspaceUnavailable,
+        ArtifactNotFound, BodyTimeout, BodyTooLarge, DiffNotFound, IdempotencyKeyReused, InvalidRequest, MalformedJson,
+        NotAcceptable, NotAllowed, NotReady, OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound, QueueFull,
+        ShuttingDown, StoreUnavailable, TooManyStreams, UnsupportedMediaType, UpgradeRequired, WorkspaceUnavailable,
     };
     match operation {
         "create_order" => &[
@@ -104,7 +104,7 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
             ShuttingDown,
         ],
         "list_orders" => &[InvalidRequest, StoreUnavailable],
-        "get_order" => &[OrderNotFound, OrderDamaged, OrderTooNew, StoreUnavailable],
+        "get_order" | "list_artifacts" => &[OrderNotFound, OrderDamaged, OrderTooNew, StoreUnavailable],
         "retry_order" | "prompt_order" => &[
             MalformedJson,
             OrderNotFound,
@@ -119,8 +119,11 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
             ShuttingDown,
             StoreUnavailable,
         ],
-        "cancel_order" => &[OrderNotFound, NotAllowed, OrderDamaged, OrderTooNew, StoreUnavailable],
-        "list_steps" => &[OrderNotFound, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
+        "get_artifact" | "get_step_transcript" => {
+            &[OrderNotFound, ArtifactNotFound, OrderDamaged, OrderTooNew, StoreUnavailable]
+        }
+        "cancel_order" | "delete_order" => &[OrderNotFound, NotAllowed, OrderDamaged, OrderTooNew, StoreUnavailable],
+        "list_steps" | "list_logs" => &[OrderNotFound, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
         "get_step_output" => &[OrderNotFound, OutputNotFound, OrderDamaged, OrderTooNew, StoreUnavailable],
         "get_git_progress" => &[OrderNotFound, OrderDamaged, OrderTooNew, StoreUnavailable, WorkspaceUnavailable],
         "get_diff" | "get_step_diff" => {
@@ -139,7 +142,6 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
             OrderTooNew,
             StoreUnavailable,
         ],
-        "list_logs" => &[OrderNotFound, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
         "follow_logs" => &[OrderNotFound, InvalidRequest, TooManyStreams, OrderDamaged, OrderTooNew, StoreUnavailable],
         "verify_repository" => &[MalformedJson, BodyTimeout, BodyTooLarge, UnsupportedMediaType, InvalidRequest],
         "get_readiness" => &[NotReady],

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use awo_models::OrderId;
+use awo_models::{ArtifactName, OrderId};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::Uri;
 use axum::http::request::Parts;
@@ -92,13 +92,28 @@ impl<S: Send + Sync> FromRequestParts<S> for ResultNumber {
         let text = parameter(parts, state, "n").await.unwrap_or_default();
         let number = text.parse().ok().filter(|number| *number > 0);
         number.map(Self).ok_or_else(|| {
-            let (kind, what) = if parts.uri.path().ends_with("/diff") {
-                (ProblemType::DiffNotFound, "diff")
-            } else {
-                (ProblemType::OutputNotFound, "output")
+            let (kind, what) = match parts.uri.path().rsplit('/').next() {
+                Some("diff") => (ProblemType::DiffNotFound, "diff"),
+                Some("transcript") => (ProblemType::ArtifactNotFound, "transcript"),
+                _ => (ProblemType::OutputNotFound, "output"),
             };
             Problem::new(kind, format!("{what} not found: steps are counted by whole numbers from 1"))
         })
+    }
+}
+
+/// The artifact that a path names.
+#[derive(Debug, Clone)]
+pub(crate) struct ArtifactPath(pub(crate) ArtifactName);
+
+impl<S: Send + Sync> FromRequestParts<S> for ArtifactPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = parameter(parts, state, "name").await.unwrap_or_default();
+        ArtifactName::new(&text)
+            .map(Self)
+            .map_err(|reason| Problem::new(ProblemType::ArtifactNotFound, format!("artifact not found: {reason}")))
     }
 }
 

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::edge::{Edge, edge};
-use crate::handlers::{events, git, github, health, logs, orders, prompts, steps};
+use crate::handlers::{artifacts, events, git, github, health, logs, orders, prompts, steps};
 use crate::openapi::{begin, complete};
 use crate::paths::normalize;
 use crate::problem::{Problem, ProblemType};
@@ -22,12 +22,15 @@ use crate::problem::{Problem, ProblemType};
 fn table() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(begin())
         .routes(routes!(orders::list_orders, orders::create_order))
-        .routes(routes!(orders::get_order))
+        .routes(routes!(orders::get_order, orders::delete_order))
         .routes(routes!(orders::cancel_order))
         .routes(routes!(orders::retry_order))
         .routes(routes!(prompts::prompt_order))
         .routes(routes!(steps::list_steps))
         .routes(routes!(steps::get_step_output))
+        .routes(routes!(artifacts::get_step_transcript))
+        .routes(routes!(artifacts::list_artifacts))
+        .routes(routes!(artifacts::get_artifact))
         .routes(routes!(git::get_git_progress))
         .routes(routes!(git::get_diff))
         .routes(routes!(git::get_step_diff))

@@ -3,6 +3,7 @@
 //! Every field is always there; `null` stands for what is not known or not there.
 
 mod activity;
+mod artifacts;
 mod event;
 mod evidence;
 mod git;
@@ -12,6 +13,7 @@ mod order;
 mod state;
 mod step;
 
+pub(crate) use artifacts::ArtifactListView;
 pub(crate) use event::EventView;
 pub(crate) use git::GitProgressView;
 pub(crate) use log::{LogEntryView, LogPageView};

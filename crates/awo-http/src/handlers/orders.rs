@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, LINK, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tracing::warn;
 use utoipa::ToSchema;
@@ -182,6 +182,22 @@ pub(crate) async fn cancel_order(
     let seen = api.work_orders.cancel(id).await?;
     let view = OrderView::of(&seen, base);
     Ok(answer::json(StatusCode::ACCEPTED, &view))
+}
+
+/// Delete an order
+///
+/// Only one that has ended; with its artifacts, its log, its checkout and its sessions. A branch that was pushed, and its
+/// pull request, stay.
+#[utoipa::path(
+    delete,
+    path = "/agent-work-orders/{id}",
+    tag = "orders",
+    params(("id" = String, Path, description = "Id of the order")),
+    responses((status = 204, description = "It is gone"))
+)]
+pub(crate) async fn delete_order(State(api): ApiState, OrderPath(id): OrderPath) -> Result<Response, Problem> {
+    api.work_orders.delete(id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// What may be said with a retry.

@@ -39,6 +39,7 @@ problem_types! {
     OrderNotFound = NOT_FOUND, "order-not-found", "There is no such agent work order";
     OutputNotFound = NOT_FOUND, "output-not-found", "There is no such output";
     DiffNotFound = NOT_FOUND, "diff-not-found", "There is no such diff";
+    ArtifactNotFound = NOT_FOUND, "artifact-not-found", "There is no such artifact";
     PathNotFound = NOT_FOUND, "path-not-found", "There is no such path";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method";
     NotAcceptable = NOT_ACCEPTABLE, "not-acceptable", "The answer has no such media type";
@@ -48,7 +49,7 @@ problem_types! {
     BodyTooLarge = PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is not sent as JSON";
     HostRefused = MISDIRECTED_REQUEST, "host-refused", "The server does not answer to this name";
-    UpgradeRequired = UPGRADE_REQUIRED, "upgrade-required", "The path is for WebSockets";
+    UpgradeRequired = UPGRADE_REQUIRED, "upgrade-required", "The path needs a connection that is upgraded";
     InvalidRequest = UNPROCESSABLE_ENTITY, "invalid-request", "The request cannot be used";
     TooManyStreams = TOO_MANY_REQUESTS, "too-many-streams", "As many streams are open as may be";
     QueueFull = TOO_MANY_REQUESTS, "queue-full", "As many orders wait as may wait";

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod activity;
+mod artifacts;
 mod changes;
 mod create;
+mod delete;
 mod events;
 mod github;
 mod guard;

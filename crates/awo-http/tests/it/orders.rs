@@ -185,7 +185,7 @@ async fn what_is_not_there_is_a_problem_too() {
     }
     for (method, path, allowed) in [
         ("PUT", "/agent-work-orders".to_owned(), "GET,HEAD,POST"),
-        ("DELETE", format!("/api/agent-work-orders/{id}/"), "GET,HEAD"),
+        ("PUT", format!("/api/agent-work-orders/{id}/"), "GET,HEAD,DELETE"),
         ("GET", format!("/agent-work-orders/{id}/cancel"), "POST"),
         ("POST", "/health".to_owned(), "GET,HEAD"),
         ("OPTIONS", "/agent-work-orders".to_owned(), "GET,HEAD,POST"),
@@ -194,7 +194,7 @@ async fn what_is_not_there_is_a_problem_too() {
         answer.problem(405, "method-not-allowed");
         assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");
     }
-    for absent in ["start", "artifacts"] {
+    for absent in ["start", "pause"] {
         world.get(&format!("/agent-work-orders/{id}/{absent}")).await.problem(404, "path-not-found");
     }
 }
