@@ -7,6 +7,7 @@ mod branch_names;
 mod changes;
 mod checkpoints;
 mod exporting;
+mod holding;
 mod inspecting;
 mod layout;
 mod mirror;
@@ -24,9 +25,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest, Standing};
-use awo_models::{Failure, FailureCode, OrderId, WorkspaceSnapshot};
+use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, WorkspaceSnapshot};
 
 use crate::git::{Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
+use crate::walls::{Account, Effective, Room, Walls};
 use crate::{AddressPolicy, ForgeTokens, Processes, Redirects, RepositoryAddress};
 use layout::Layout;
 use sandbox::GitSandbox;
@@ -63,6 +65,8 @@ pub struct WorkspaceSettings {
     pub max_patch_bytes: usize,
     /// Largest pack of new objects that is taken out of a checkout.
     pub max_export_bytes: u64,
+    /// Walls around what runs in a checkout.
+    pub walls: Arc<Walls>,
 }
 
 /// Who commits.
@@ -92,6 +96,7 @@ impl WorkspaceSettings {
             network_deadline: Duration::from_mins(15),
             max_patch_bytes: 8 << 20,
             max_export_bytes: 1 << 30,
+            walls: Arc::new(Walls::none()),
         }
     }
 }
@@ -138,7 +143,7 @@ impl SandboxProvider for GitSandboxes {
         let remote = self.remote(&request.repository_url)?;
         let layout = self.layout(request.order);
         layout.clear().await?;
-        let tools = Tools::new(&self.settings, &layout, request.order);
+        let tools = Tools::new(&self.settings, &layout, request).await?;
         let made = preparing::prepare(&tools, &layout, &remote, request.base_branch.as_deref()).await;
         match made {
             Ok(origin) => Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin))),
@@ -158,14 +163,14 @@ impl SandboxProvider for GitSandboxes {
         // The one that no agent reaches counts, if it is there.
         let origin = mirror::origin(&layout).await?.unwrap_or(claimed);
         let remote = self.remote(&request.repository_url)?;
-        let tools = Tools::new(&self.settings, &layout, request.order);
+        let tools = Tools::new(&self.settings, &layout, request).await?;
         Ok(Some(Arc::new(GitSandbox::new(layout, tools, remote, origin))))
     }
 
     async fn examine(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Standing, Failure> {
         sandbox::check_state(left)?;
         let layout = self.layout(request.order);
-        let tools = Tools::new(&self.settings, &layout, request.order);
+        let tools = Tools::new(&self.settings, &layout, request).await?;
         rebuilding::examine(&tools, &layout, left).await
     }
 
@@ -173,7 +178,7 @@ impl SandboxProvider for GitSandboxes {
         sandbox::check_state(left)?;
         let remote = self.remote(&request.repository_url)?;
         let layout = self.layout(request.order);
-        let tools = Tools::new(&self.settings, &layout, request.order);
+        let tools = Tools::new(&self.settings, &layout, request).await?;
         let origin = rebuilding::rebuild(&tools, &layout, &remote, request, left).await?;
         Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin)))
     }
@@ -208,14 +213,38 @@ impl SandboxProvider for GitSandboxes {
 #[derive(Debug)]
 struct Tools {
     settings: Arc<WorkspaceSettings>,
+    /// The walls of the order.
+    walls: Effective,
+    /// What git in the checkout may reach, if it runs within walls.
+    room: Option<Arc<Room>>,
+    /// Whether settings of agents that the repository brings along are held back from them.
+    holds_back: bool,
     /// With the operator's rights; for the bare clone and the remote only.
     host: Git,
-    /// Without; for the checkout.
+    /// Without, for a checkout that no agent was in yet.
     inside: Git,
 }
 
 impl Tools {
-    fn new(settings: &Arc<WorkspaceSettings>, layout: &Layout, order: OrderId) -> Self {
+    async fn new(
+        settings: &Arc<WorkspaceSettings>,
+        layout: &Layout,
+        request: &SandboxRequest,
+    ) -> Result<Self, Failure> {
+        let order = request.order;
+        let walls = settings.walls.effective(request.isolation, request.network).await?;
+        let room = (walls.isolation != Isolation::None).then(|| {
+            Arc::new(Room {
+                account: Account::of(order),
+                writable: vec![layout.repo.clone(), layout.home.clone()],
+                readable: Vec::new(),
+                seen_as: Vec::new(),
+                covered: Vec::new(),
+                tmp: layout.home.clone(),
+                network: Network::Off,
+            })
+        });
+        let holds_back = room.is_some() && !settings.walls.trusts(&request.repository_url);
         let owner = Some((Arc::clone(&settings.processes), order));
         let nowhere = PathBuf::from("/nonexistent");
         let mut host = host_environment(&settings.search_path, &nowhere, &settings.host_environment);
@@ -235,16 +264,20 @@ impl Tools {
             deadline,
             owner: owner.clone(),
             tokens: None,
+            walls: None,
         };
         let host = Git {
             tokens: settings.tokens.clone(),
             ..git(host, HOST_SETTINGS, &settings.mirrors, settings.network_deadline)
         };
-        Self {
+        Ok(Self {
             host,
             inside: git(inside, WORKSPACE_SETTINGS, &layout.order, settings.local_deadline),
             settings: Arc::clone(settings),
-        }
+            walls,
+            room,
+            holds_back,
+        })
     }
 
     /// Host git in a bare clone.
@@ -254,10 +287,12 @@ impl Tools {
         git
     }
 
-    /// Workspace git in the checkout, wherever its configuration says that its files are.
+    /// Workspace git in the checkout, wherever its configuration says that its files are. It runs within the order's walls,
+    /// without network: what an agent left there may run along with it.
     fn checkout(&self, layout: &Layout) -> Git {
         let mut git = self.inside.clone();
         git.directory.clone_from(&layout.repo);
+        git.walls = self.room.clone().map(|room| (Arc::clone(&self.settings.walls), room));
         git.environment.extend([
             ("GIT_DIR".into(), layout.repo.join(".git").into()),
             ("GIT_WORK_TREE".into(), layout.repo.clone().into()),

@@ -11,6 +11,7 @@ use super::error::{self, GitError};
 use super::run::{self, Limit};
 use crate::forge_token::{ForgeTokens, GitCredential};
 use crate::process::{Input, Start};
+use crate::walls::{Launch, Room, Walls};
 use crate::{Processes, RepositoryAddress, find_program};
 use awo_models::OrderId;
 
@@ -39,6 +40,8 @@ pub(crate) struct Git {
     pub(crate) owner: Option<(Arc<Processes>, OrderId)>,
     /// The token for remotes on a forge; host git only.
     pub(crate) tokens: Option<Arc<ForgeTokens>>,
+    /// Within which walls it runs, if any.
+    pub(crate) walls: Option<(Arc<Walls>, Arc<Room>)>,
 }
 
 impl Git {
@@ -136,13 +139,20 @@ impl GitCommand<'_> {
         let variables = self.variables.into_iter().map(|(name, value)| (name.into(), value));
         let secret_variables = credential.iter().flat_map(|credential| credential.variables.iter());
         let secret_variables = secret_variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let args: Vec<OsString> = settings.chain([self.name.into()]).chain(self.arguments).collect();
+        let (walls, program) = (self.git.walls.as_ref(), &self.git.program);
+        let launch = match walls {
+            Some((walls, room)) => walls.launch(room, program, args, &self.git.directory),
+            None => Launch { program: program.clone(), args },
+        };
         let start = Start {
-            program: self.git.program.clone(),
-            args: settings.chain([self.name.into()]).chain(self.arguments).collect(),
+            program: launch.program,
+            args: launch.args,
             env: self.git.environment.iter().cloned().chain(variables).chain(secret_variables).collect(),
             working_dir: self.git.directory.clone(),
             stdin: self.input.map_or(Input::Nothing, Input::File),
             stdout: self.output.map_or_else(Stdio::piped, Stdio::from),
+            walled: walls.is_some(),
         };
         let mut output = run::run(start, self.name, self.git, self.limit).await?;
         if let Some(GitCredential { secrets, .. }) = credential {

@@ -4,7 +4,7 @@ use awo_models::{Failure, FailureCode};
 
 use super::layout::Layout;
 use super::origin::Origin;
-use super::{Tools, branch_names, failed, mirror, with_causes};
+use super::{Tools, branch_names, failed, holding, mirror, with_causes};
 use crate::RepositoryAddress;
 use crate::address::redacted;
 use crate::git::{GitError, Limit};
@@ -21,30 +21,30 @@ pub(super) async fn prepare(
     layout.make().await?;
     let base_branch = base_branch(tools, remote, asked).await?;
     let origin = mirror::make(tools, layout, remote, &base_branch, None).await?;
-    clone_for_agent(tools, layout, &base_branch, &[]).await?;
+    clone_for_agent(tools, layout, &base_branch).await?;
+    let told = |error: GitError| failed(format!("check out branch {base_branch:?}"), &error);
+    // Within the walls, as it is the repository that says which files there are.
+    let files = tools.checkout(layout).command("read-tree").args(["--reset", "-u", "HEAD"]).run().await;
+    files.map_err(told)?;
+    holding::hold_back(tools, layout).await?;
     layout.finish(&origin).await?;
     Ok(origin)
 }
 
-/// Makes the checkout: a clone of the bare clone, with a git directory of its own and no remote.
-pub(super) async fn clone_for_agent(
-    tools: &Tools,
-    layout: &Layout,
-    base_branch: &str,
-    how: &[&str],
-) -> Result<(), Failure> {
+/// Makes the checkout, without its files: a clone of the bare clone, with a git directory of its own and no remote.
+pub(super) async fn clone_for_agent(tools: &Tools, layout: &Layout, base_branch: &str) -> Result<(), Failure> {
     let told = |error: GitError| failed(format!("make a checkout of branch {base_branch:?}"), &error);
     tools
         .inside
         .command("clone")
-        .args(["--quiet", "--no-hardlinks", "--single-branch", "--template=", "--branch", base_branch])
-        .args(how)
+        .args(["--quiet", "--no-checkout", "--no-hardlinks", "--single-branch", "--template=", "--branch", base_branch])
         .arg("--")
         .arg(&layout.mirror)
         .arg(&layout.repo)
         .run()
         .await
         .map_err(told)?;
+    layout.hand_over(tools.room.as_ref().and_then(|room| room.account)).await?;
     let checkout = tools.checkout(layout);
     checkout.command("remote").args(["remove", "origin"]).run().await.map_err(told)?;
     let author = &tools.settings.author;

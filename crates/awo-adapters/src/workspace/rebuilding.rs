@@ -38,7 +38,7 @@ pub(super) async fn examine(tools: &Tools, layout: &Layout, left: &WorkspaceSnap
                 return Ok(if there { Standing::Changed } else { Standing::Lost });
             }
             // The checkout is broken; or git is, which says nothing about the checkout.
-            Err(_) => tools.inside.command("version").run().await.map(drop).map_err(told)?,
+            Err(_) => checkout.command("version").run().await.map(drop).map_err(told)?,
         }
     }
     Ok(if kept().await? { Standing::Rebuildable } else { Standing::Lost })
@@ -72,7 +72,7 @@ pub(super) async fn rebuild(
     }
     layout.clear_checkout().await?;
     layout.make().await?;
-    preparing::clone_for_agent(tools, layout, &origin.base_branch, &["--no-checkout"]).await?;
+    preparing::clone_for_agent(tools, layout, &origin.base_branch).await?;
     checkpoints::restore(tools, layout, &origin, left).await?;
     layout.finish(&origin).await?;
     Ok(origin)

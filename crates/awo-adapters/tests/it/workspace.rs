@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use awo_adapters::{AddressPolicy, Author, GitSandboxes, Processes, Redirect, Redirects, WorkspaceSettings};
 use awo_engine::ports::{FileKind, Sandbox, SandboxProvider as _, SandboxRequest};
-use awo_models::{Failure, FailureCode, Isolation, OrderId, SandboxType};
+use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, SandboxType};
 use awo_testkit::repository::FixtureRepository;
 
 /// A provider in a directory of its own, and a remote.
@@ -43,6 +43,7 @@ impl Setting {
             sandbox_type: SandboxType::GitBranch,
             base_branch: None,
             isolation: Isolation::Auto,
+            network: Network::Host,
         }
     }
 

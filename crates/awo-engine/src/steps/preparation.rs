@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::engine::Engine;
 use crate::issue_reference::issue_reference;
 use crate::issue_text::cleaned;
-use crate::ports::Sandbox;
+use crate::ports::{Sandbox, SandboxRequest};
 use crate::workspace::sandbox_request;
 
 /// Makes the checkout and fetches the issue. A failed fetch is a warning; the order goes on without.
@@ -17,10 +17,12 @@ pub(super) async fn prepare(
     order: &AgentWorkOrder,
     events: &mut Vec<(EventKind, OrderPatch)>,
 ) -> Result<Arc<dyn Sandbox>, Failure> {
-    let sandbox = engine.sandboxes.prepare(&sandbox_request(order)).await?;
+    let sandbox =
+        engine.sandboxes.prepare(&SandboxRequest { isolation: order.spec.isolation, ..sandbox_request(order) }).await?;
     let learnt = OrderPatch {
         base_commit: Some(Some(sandbox.base_commit().into())),
         isolation_effective: Some(Some(sandbox.isolation())),
+        isolation_reason: Some(sandbox.isolation_reason()),
         ..OrderPatch::default()
     };
     events.push((EventKind::Prepared, learnt));
