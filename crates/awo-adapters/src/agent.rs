@@ -195,7 +195,6 @@ impl ProgramAgent {
             readable: named_by(env),
             seen_as,
             covered,
-            tmp: home.tmp().to_owned(),
             network: request.network,
         })
     }

@@ -113,8 +113,6 @@ pub(crate) struct Room {
     pub(crate) seen_as: Vec<(PathBuf, PathBuf)>,
     /// What of the writable directories is out of reach: what is seen instead, and where.
     pub(crate) covered: Vec<(PathBuf, PathBuf)>,
-    /// Directory for temporary files, which is `/tmp` within, too.
-    pub(crate) tmp: PathBuf,
     /// What of the network they have.
     pub(crate) network: Network,
 }

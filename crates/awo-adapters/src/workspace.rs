@@ -240,7 +240,6 @@ impl Tools {
                 readable: Vec::new(),
                 seen_as: Vec::new(),
                 covered: Vec::new(),
-                tmp: layout.home.clone(),
                 network: Network::Off,
             })
         });

@@ -49,7 +49,6 @@ pub(super) fn launch(settings: &WallSettings, room: &Room, program: &Path, worki
             view.args.push(hidden.into());
         }
     }
-    view.bind("--bind", &room.tmp, Path::new("/tmp"));
     for path in &room.writable {
         view.bind("--bind", path, path);
     }
@@ -88,8 +87,11 @@ fn system(view: &mut View, room: &Room) {
         view.bind("--ro-bind-try", place, place);
     }
     view.options(&["--proc", "/proc", "--dev", "/dev"]);
-    // In memory, and shared with nobody.
-    view.options(&["--perms", "1777", "--size", "268435456", "--tmpfs", "/dev/shm"]);
+    // In memory, and shared with nobody. For what is large there is TMPDIR.
+    for (place, bytes) in [("/dev/shm", "268435456"), ("/tmp", "1073741824")] {
+        view.options(&["--perms", "1777", "--size", bytes, "--tmpfs", place]);
+        view.made.insert(place.into());
+    }
 }
 
 /// Arguments that add to what is seen.
@@ -142,7 +144,6 @@ mod tests {
             readable: Vec::new(),
             seen_as: Vec::new(),
             covered: Vec::new(),
-            tmp: "/data/a/tmp".into(),
             network: Network::Host,
         }
     }

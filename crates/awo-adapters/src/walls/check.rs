@@ -37,21 +37,18 @@ async fn try_out(walls: &Walls) -> Result<String, String> {
         return Err(format!("there is no program `{}` in PATH", bubblewrap.display()));
     }
     let place = tempfile::Builder::new().prefix("awo-walls-").tempdir().map_err(told)?;
-    let [own, tmp, outside] = ["own", "tmp", "outside"].map(|name| place.path().join(name));
+    let [own, outside] = ["own", "outside"].map(|name| place.path().join(name));
     let account = Account::of(OrderId::new(0, [0; 10]));
-    for directory in [&own, &tmp, &outside] {
+    for directory in [&own, &outside] {
         fs::create_dir(directory).map_err(told)?;
     }
-    for directory in [&own, &tmp] {
-        account.map_or(Ok(()), |account| account.take(directory)).map_err(told)?;
-    }
+    account.map_or(Ok(()), |account| account.take(&own)).map_err(told)?;
     let room = Room {
         account,
         writable: vec![own.clone()],
         readable: Vec::new(),
         seen_as: Vec::new(),
         covered: Vec::new(),
-        tmp,
         network: Network::Off,
     };
     let launch = walls.launch(&room, Path::new(PROGRAM), vec![own.clone().into(), outside.into()], &own);
