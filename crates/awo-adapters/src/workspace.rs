@@ -65,6 +65,8 @@ pub struct WorkspaceSettings {
     pub max_patch_bytes: usize,
     /// Largest pack of new objects that is taken out of a checkout.
     pub max_export_bytes: u64,
+    /// Bytes that must be free where checkouts are, before one is made.
+    pub min_free_bytes: u64,
     /// Walls around what runs in a checkout.
     pub walls: Arc<Walls>,
 }
@@ -96,6 +98,7 @@ impl WorkspaceSettings {
             network_deadline: Duration::from_mins(15),
             max_patch_bytes: 8 << 20,
             max_export_bytes: 1 << 30,
+            min_free_bytes: 0,
             walls: Arc::new(Walls::none()),
         }
     }

@@ -109,6 +109,9 @@ pub(crate) struct Settings {
     pub(crate) max_queued: usize,
     #[serde(default)]
     pub(crate) keep_workspaces: bool,
+    /// Bytes that must be free where the checkouts are, before an order begins.
+    #[serde(default = "default_min_free_bytes")]
+    pub(crate) min_free_bytes: u64,
     #[serde(default)]
     pub(crate) lenient: bool,
     /// How agents are run, by their names.
@@ -341,6 +344,10 @@ fn default_data_dir() -> PathBuf {
 
 fn default_bind() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8888))
+}
+
+fn default_min_free_bytes() -> u64 {
+    64 << 20
 }
 
 fn default_agent() -> String {

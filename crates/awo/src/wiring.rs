@@ -153,6 +153,7 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     let mut workspaces = WorkspaceSettings::new(settings.workspaces_dir(), mirrors, Arc::clone(&processes), author);
     let walls = walls(settings);
     workspaces.walls = Arc::clone(&walls);
+    workspaces.min_free_bytes = settings.min_free_bytes;
     // Only loopback is served, so whoever asks can read this machine's files anyway.
     workspaces.policy.allow_local = true;
     let redirects = settings.git.redirect.iter().map(|r| Redirect { from: r.from.clone(), to: r.to.clone() });

@@ -78,6 +78,24 @@ impl Layout {
         [&self.order, &self.home, &self.mirrors].into_iter().try_for_each(|directory| builder.create(directory))
     }
 
+    /// Fails if the disk of the checkouts is fuller than it may be when an order begins.
+    pub(super) async fn check_room(&self, least: u64) -> Result<(), Failure> {
+        let order = self.order.clone();
+        let free = aside(move || {
+            let disk = rustix::fs::statvfs(&order)?;
+            Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        });
+        let free = free.await.map_err(|error| failed("tell how much of the disk is free", &error))?;
+        if free >= least {
+            return Ok(());
+        }
+        let order = self.order.display();
+        let message = format!(
+            "cannot begin in {order}: {free} bytes of its disk are free, and {least} are to be (min_free_bytes); make room"
+        );
+        Err(Failure::new(FailureCode::WorkspaceFailed, message))
+    }
+
     /// Gives the checkout to the account that works in it.
     pub(super) async fn hand_over(&self, account: Option<Account>) -> Result<(), Failure> {
         let Some(account) = account else { return Ok(()) };

@@ -19,6 +19,7 @@ pub(super) async fn prepare(
     asked: Option<&str>,
 ) -> Result<Origin, Failure> {
     layout.make().await?;
+    layout.check_room(tools.settings.min_free_bytes).await?;
     let base_branch = base_branch(tools, remote, asked).await?;
     let origin = mirror::make(tools, layout, remote, &base_branch, None).await?;
     clone_for_agent(tools, layout, &base_branch).await?;

@@ -372,3 +372,11 @@ async fn a_checkout_becomes_again_what_it_was() {
     assert!(sandbox.restore(&unknown).await.is_err());
     assert_eq!(sandbox.snapshot().await.unwrap(), planned, "a restore that cannot be done does nothing");
 }
+
+#[tokio::test]
+async fn no_order_begins_on_a_disk_that_is_nearly_full() {
+    let setting = Setting::with(FixtureRepository::new(), |settings| settings.min_free_bytes = u64::MAX);
+    let failure = setting.refused(&setting.request(1)).await;
+    assert_eq!(failure.code, FailureCode::WorkspaceFailed);
+    assert!(failure.message.contains("min_free_bytes"), "{failure}");
+}

@@ -49,7 +49,8 @@ impl Prison {
         change(&mut settings);
         let walls = Arc::new(Walls::new(settings));
         if let Err(reason) = &walls.probe().await.found {
-            assert!(std::env::var_os("CI").is_none(), "no walls: {reason}");
+            let in_ci = std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+            assert!(!in_ci, "no walls: {reason}");
             eprintln!("skipped, as there are no walls here: {reason}");
             return None;
         }
@@ -162,6 +163,7 @@ async fn nobody_gets_out_of_bubblewrap() {
     assert!(tries.len() >= 60, "{} tries", tries.len());
     assert!(udp.recv(&mut [0; 8]).is_err(), "nothing arrived");
     assert_eq!(fs::read_dir(outside.join("open")).unwrap().count(), 0);
+    assert!(!sandbox.working_dir().join("../written").exists());
 
     let mut table = String::from("| about | the agent tries | |\n|---|---|---|\n");
     for row in &tries {
