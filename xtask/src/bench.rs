@@ -9,6 +9,7 @@ mod client;
 mod compare;
 mod figure;
 mod flatness;
+mod floods;
 mod machine;
 mod memory;
 mod opening;
@@ -34,8 +35,15 @@ const PAGE: &str = "docs/benchmarks.md";
 const FIGURES: &str = "docs/benchmarks.json";
 
 /// Everything that is measured, in the order of the page.
-const FAMILIES: &[&Family] =
-    &[&saves::FAMILY, &flatness::FAMILY, &writers::FAMILY, &memory::FAMILY, &opening::FAMILY, &start::FAMILY];
+const FAMILIES: &[&Family] = &[
+    &saves::FAMILY,
+    &flatness::FAMILY,
+    &writers::FAMILY,
+    &memory::FAMILY,
+    &opening::FAMILY,
+    &start::FAMILY,
+    &floods::FAMILY,
+];
 
 /// Options of `bench`.
 #[derive(Debug, clap::Args)]

@@ -20,7 +20,6 @@ mod life;
 mod plan;
 mod power;
 mod processes;
-mod remote;
 mod strays;
 mod trial;
 

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::history::{self, History, Kind, Violation};
 use super::plan::{Moment, Plan};
-use super::remote::Remote;
 use super::{data_dir, processes};
+use crate::remote::Remote;
 use crate::server::{Server, call};
 
 /// After this time a server that listens has claimed every order that has not ended.

@@ -9,13 +9,13 @@ use crate::process;
 
 /// A bare repository on this machine.
 #[derive(Debug)]
-pub(super) struct Remote {
+pub(crate) struct Remote {
     path: PathBuf,
 }
 
 impl Remote {
     /// Makes one in a directory.
-    pub(super) fn new(place: &Path) -> Result<Self> {
+    pub(crate) fn new(place: &Path) -> Result<Self> {
         let path = place.join("remote.git");
         let seed = place.join("seed");
         git(place, &["init", "--quiet", "--bare", "--initial-branch=main", "remote.git"])?;
@@ -27,12 +27,12 @@ impl Remote {
         Ok(Self { path })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// First lines of the commits of a branch that the default branch does not have. None if there is no such branch.
-    pub(super) fn commits(&self, branch: &str) -> Result<Vec<String>> {
+    pub(crate) fn commits(&self, branch: &str) -> Result<Vec<String>> {
         let branch_name = format!("refs/heads/{branch}");
         if git(&self.path, &["for-each-ref", "--format=%(refname)", &branch_name])?.is_empty() {
             return Ok(Vec::new());
