@@ -170,7 +170,7 @@ mod tests {
     fn hidden_directories_are_never_shown_and_covered_where_they_would_be() {
         let hidden = vec!["/usr/local/share/awo".into(), "/home/me".into()];
         let readable = vec!["/home".into(), "/home/me".into(), "/home/me/tools".into()];
-        let told = words(&WallSettings { hidden, readable, ..WallSettings::new(None) }, &room());
+        let told = words(&WallSettings { readable, hidden, ..WallSettings::new(None) }, &room());
         assert!(told.contains("--tmpfs /usr/local/share/awo"), "{told}");
         assert!(!told.contains("--ro-bind-try /home /home") && !told.contains("--ro-bind-try /home/me /home/me"));
         assert!(told.contains("--ro-bind-try /home/me/tools /home/me/tools"), "what is asked for by itself is shown");

@@ -2,13 +2,11 @@
 //!
 //! Where bubblewrap does not work there is nothing to prove, but in a continuous integration, where it has to.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::Read as _;
-use std::net::{TcpListener, UdpSocket};
-use std::os::linux::net::SocketAddrExt as _;
+mod escapes;
+mod traps;
+
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,14 +19,12 @@ use awo_engine::ports::{
     AgentExecutor as _, AgentReport, AgentRequest, AgentSession, ProgressSink, Sandbox, SandboxProvider as _,
     SandboxRequest,
 };
-use awo_models::{AgentName, FailureCode, Isolation, Network, OrderId, SandboxType, StepName};
-use awo_testkit::{programs, repository::FixtureRepository};
+use awo_models::{AgentName, Isolation, Network, OrderId, SandboxType, StepName};
+use awo_testkit::repository::FixtureRepository;
 use tokio_util::sync::CancellationToken;
 
 const HOSTILE: &str = env!("CARGO_BIN_EXE_hostile");
 const PRISONER: &str = env!("CARGO_BIN_EXE_prisoner");
-/// Something of the environment of whoever runs the agent.
-const CANARY: &str = concat!("CARGO_MANIFEST_DIR=", env!("CARGO_MANIFEST_DIR"));
 const KEY: &str = "sk-canary-of-the-prisoner";
 
 /// A checkout within walls, and what is outside of them.
@@ -43,7 +39,8 @@ struct Prison {
 impl Prison {
     /// `None` where there are no walls to be had.
     async fn with(remote: FixtureRepository, change: impl FnOnce(&mut WallSettings)) -> Option<Self> {
-        let place = tempfile::tempdir().unwrap();
+        // Not in /tmp, which is another one within: it would keep out who tries to get there.
+        let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let keeper = Keeper::at(HOSTILE.into());
         let mut settings = WallSettings::new(Some(keeper.clone()));
         change(&mut settings);
@@ -121,10 +118,11 @@ impl Prison {
         let outside = self.place.path().join("outside");
         fs::create_dir_all(outside.join("open")).unwrap();
         fs::write(outside.join("secret"), "secret").unwrap();
-        for (path, mode) in [("open", 0o777), ("secret", 0o644), (".", 0o755)] {
-            fs::set_permissions(outside.join(path), fs::Permissions::from_mode(mode)).unwrap();
+        fs::write(outside.join("open/file"), "file").unwrap();
+        for (path, mode) in [("open", 0o777), ("open/file", 0o666), ("secret", 0o644), (".", 0o755)] {
+            fs::set_permissions(outside.join(path), Permissions::from_mode(mode)).unwrap();
         }
-        fs::set_permissions(self.place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(self.place.path(), Permissions::from_mode(0o755)).unwrap();
         outside
     }
 }
@@ -135,101 +133,6 @@ fn order() -> OrderId {
 
 fn answer(report: &AgentReport) -> &str {
     report.answer.as_deref().unwrap_or_else(|failure| panic!("{failure:?}"))
-}
-
-#[tokio::test]
-async fn nobody_gets_out_of_bubblewrap() {
-    let Some(prison) = Prison::new().await else { return };
-    let outside = prison.outside();
-    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    udp.set_nonblocking(true).unwrap();
-    let _path = UnixListener::bind(outside.join("listener")).unwrap();
-    fs::set_permissions(outside.join("listener"), fs::Permissions::from_mode(0o777)).unwrap();
-    let pid = std::process::id().to_string();
-    let name = SocketAddr::from_abstract_name(format!("prisoner-{pid}")).unwrap();
-    let _abstract = UnixListener::bind_addr(&name).unwrap();
-    let ports = [tcp.local_addr(), udp.local_addr()].map(|address| address.unwrap().port().to_string());
-    assert!(fs::read("/proc/self/environ").unwrap().windows(CANARY.len()).any(|bytes| bytes == CANARY.as_bytes()));
-
-    let sandbox = prison.prepare().await;
-    assert_eq!(sandbox.isolation(), Isolation::Bubblewrap);
-    let args = ["escapes", outside.to_str().unwrap(), &ports[0], &ports[1], &pid, CANARY];
-    let report = prison.execute(&*sandbox, Path::new(PRISONER), &args, Network::Off).await;
-    println!("{}", answer(&report));
-    let tries: Vec<Vec<&str>> = answer(&report).lines().map(|line| line.splitn(3, " | ").collect()).collect();
-    let escaped: Vec<_> = tries.iter().filter(|row| !row[2].starts_with("refused")).collect();
-    assert!(escaped.is_empty(), "{escaped:#?}");
-    assert!(tries.len() >= 60, "{} tries", tries.len());
-    assert!(udp.recv(&mut [0; 8]).is_err(), "nothing arrived");
-    assert_eq!(fs::read_dir(outside.join("open")).unwrap().count(), 0);
-    assert!(!sandbox.working_dir().join("../written").exists());
-
-    let mut table = String::from("| about | the agent tries | |\n|---|---|---|\n");
-    for row in &tries {
-        table += &format!("| {} | {} | refused |\n", row[0], row[1]);
-    }
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/security.md");
-    let text = fs::read_to_string(&page).unwrap();
-    let (begin, end) = ("<!-- tries -->\n", "<!-- end of tries -->\n");
-    let (before, rest) = text.split_once(begin).unwrap();
-    let (told, after) = rest.split_once(end).unwrap();
-    if std::env::var_os("AWO_WRITE_TABLES").is_some() {
-        fs::write(page, format!("{before}{begin}{table}{end}{after}")).unwrap();
-    } else {
-        assert_eq!(told, table, "run this test with AWO_WRITE_TABLES=1 to write the table of docs/security.md anew");
-    }
-}
-
-#[tokio::test]
-async fn what_is_planted_in_a_checkout_runs_within_the_walls_only() {
-    let Some(prison) = Prison::new().await else { return };
-    let outside = prison.outside().join("open");
-    let sandbox = prison.prepare().await;
-    let before = sandbox.snapshot().await.unwrap();
-    let shell = programs::path("plants-traps.sh");
-    let report = prison.execute(&*sandbox, &shell, &[outside.to_str().unwrap()], Network::Host).await;
-    assert_eq!(answer(&report).trim(), "planted");
-    let root = sandbox.working_dir();
-
-    let after = sandbox.snapshot().await.unwrap();
-    let stat = sandbox.compare(&before, &after).await.unwrap();
-    assert!(stat.files.iter().any(|file| &**file == "work"), "{stat:?}");
-    sandbox.patch(&before, &after).await.unwrap();
-    sandbox.checkpoint(&after).await.unwrap();
-    fs::remove_file(root.join("work")).unwrap();
-    sandbox.restore(&after).await.unwrap();
-    let branch = sandbox.create_branch("work").await.unwrap();
-    assert_eq!(sandbox.commit("work").await, Ok(true));
-    sandbox.push(&branch).await.unwrap();
-    assert_eq!(prison.remote.file_at("work", "work").as_deref(), Some("done\n"));
-
-    let ran = |directory: &Path| -> BTreeMap<String, String> {
-        let mut found = BTreeMap::new();
-        for entry in fs::read_dir(directory).unwrap().flatten() {
-            let name = entry.file_name().into_string().unwrap();
-            if let Some(name) = name.strip_prefix("ran-") {
-                let mut text = String::new();
-                fs::File::open(entry.path()).unwrap().read_to_string(&mut text).unwrap();
-                found.insert(name.to_owned(), text);
-            }
-        }
-        found
-    };
-    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "something ran outside");
-    // Git refuses this one itself, and so does the order.
-    let trap = "git config -f .gitmodules submodule.x.update '!.git/evil.sh update'; echo set";
-    let report = prison.execute(&*sandbox, Path::new("/bin/sh"), &["-c", trap], Network::Host).await;
-    assert_eq!(answer(&report).trim(), "set");
-    let failure = sandbox.compare(&before, &after).await.unwrap_err();
-    assert_eq!(failure.code, FailureCode::WorkspaceFailed, "{failure}");
-    // Without these, nothing would have been proved.
-    let within = ran(&root.join(".git"));
-    assert!(within.contains_key("clean") && within.contains_key("smudge"), "{:?}", within.keys());
-    for (name, seen) in within {
-        assert!(!seen.contains(KEY), "{name} found the key of the agent");
-        assert!(seen.contains("network none"), "{name} had a network: {seen}");
-    }
 }
 
 #[tokio::test]

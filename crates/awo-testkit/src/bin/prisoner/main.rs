@@ -1,6 +1,6 @@
 //! `prisoner`: an agent that tries to get out of the walls around it, and says how each try ended.
 //!
-//! With `escapes`, a line for each: what, then `refused` and why, or `ESCAPED`. With `forks`, `hoards` and `fills` it uses
+//! With `escapes`, a line for each, which ends with `refused` and why, or with `ESCAPED`. With `forks`, `hoards` and `fills` it uses
 //! up what it can get, and says how much that was.
 
 #![expect(clippy::print_stdout, reason = "an agent talks on its standard output")]
@@ -13,7 +13,10 @@ use std::process::{Child, Command, ExitCode};
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {
-        Some("escapes") => escapes::all(&escapes::Outside::read(arguments)),
+        Some("escapes") => match escapes::Outside::read(arguments) {
+            Some(outside) => escapes::all(&outside),
+            None => return ExitCode::from(2),
+        },
         Some("forks") => println!("processes {}", forks()),
         Some("hoards") => println!("mebibytes {}", hoards()),
         Some("fills") => println!("bytes {}", fills()),
