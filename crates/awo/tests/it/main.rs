@@ -21,4 +21,5 @@ mod state_tools;
 mod time_limits;
 mod visibility;
 mod waiting;
+mod walls;
 mod wrong_calls;

@@ -10,6 +10,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::setting::{ORDERS, STEPS, Setting, create, has_ended, order, steps, text, told};
+use crate::walls::has_walls;
 
 const KEY: &str = "sk-canary-of-the-operator";
 /// Settings of a program that prints lines of JSON.
@@ -146,6 +147,31 @@ fn every_workflow_is_done_with_every_agent(#[case] cast: fn(&Program) -> Option<
     if let Some(model) = &cast.model {
         assert!(model.requests().iter().all(|request| request.status == Some(200)));
     }
+    setting.nothing_is_left();
+}
+
+/// Whatever belongs to the program is seen within, wherever it lies.
+#[rstest]
+#[case::claude(real_claude)]
+#[case::codex(real_codex)]
+fn real_agents_work_within_walls(#[case] cast: fn(&Program) -> Option<Cast>) {
+    let mut setting = Setting::with(&[("AWO_ISOLATION", "auto")]);
+    let Some(cast) = cast(&setting.program) else { return };
+    let file = setting.program.place().join("awo.toml");
+    std::fs::write(&file, &cast.settings).unwrap();
+    for (name, value) in &cast.variables {
+        setting.program = setting.program.with_variable(name, value);
+    }
+    let server = setting.program.serve_with(["--config", file.to_str().unwrap()]);
+    if !has_walls(&server) {
+        return;
+    }
+    let mut body = setting.body();
+    body["agent"] = cast.name.into();
+    let id = create(&server, &body);
+    let order = delivered(&server, &id);
+    assert_eq!(order["isolation"]["effective"], "bubblewrap");
+    assert_eq!(told(&steps(&server, &id)), STEPS.map(|step| format!("{step} 1 ok")));
     setting.nothing_is_left();
 }
 
