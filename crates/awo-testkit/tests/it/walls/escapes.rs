@@ -38,7 +38,8 @@ impl Reachable {
         let ports = [tcp.local_addr(), udp.local_addr()].map(|address| address.unwrap().port().to_string());
         let (listener, datagram) = (outside.join("listener"), outside.join("datagram"));
         let sockets = (UnixListener::bind(&listener).unwrap(), UnixDatagram::bind(&datagram).unwrap());
-        [&listener, &datagram].map(|path| everybodys(path));
+        everybodys(&listener);
+        everybodys(&datagram);
         let name = SocketAddr::from_abstract_name(format!("prisoner-{pid}")).unwrap();
         let nameless = UnixListener::bind_addr(&name).unwrap();
         let left = ["/tmp", "/var/tmp", "/dev/shm"].map(|shared| {
