@@ -11,7 +11,8 @@ cat > "$evil" <<END
 { env; if ls /sys/class/net >/dev/null 2>&1 || grep -qv -e lo: -e '|' /proc/net/dev; then echo network some; else echo network none; fi; } > '$repo/.git/ran-'"\$1" 2>&1
 echo ran > '$1/'"\$1"
 echo ran > "$repo/../ran-\$1"
-case "\$1" in clean|smudge) cat ;; esac
+# A filter that says nothing makes git fail now and then: it is told an end.
+case "\$1" in clean|smudge) cat ;; process) printf 0000 ;; esac
 exit 0
 END
 chmod 755 "$evil"
