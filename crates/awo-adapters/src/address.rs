@@ -1,5 +1,7 @@
 //! Repository addresses: the one place that decides which texts may reach git as a remote.
 
+mod hosts;
+mod network;
 mod parse;
 mod redirects;
 #[cfg(test)]
@@ -8,7 +10,10 @@ mod tests;
 use std::fmt;
 use std::path::PathBuf;
 
+pub use hosts::{Hosts, HostsError};
 pub use redirects::{Redirect, Redirects};
+
+pub(crate) use network::{is_public, literal};
 
 /// Longest address that is looked at, in bytes.
 pub(crate) const MAX_LENGTH: usize = 2048;
@@ -56,12 +61,21 @@ pub struct AddressPolicy {
     pub allow_local: bool,
     /// Schemes that may be used.
     pub schemes: Vec<Scheme>,
+    /// Hosts that may be used; any, if none is listed.
+    pub hosts: Hosts,
+    /// Hosts that may lie outside the public internet.
+    pub trusted_hosts: Hosts,
 }
 
 impl Default for AddressPolicy {
-    /// https and ssh; nothing local.
+    /// https and ssh on the public internet; nothing local.
     fn default() -> Self {
-        Self { allow_local: false, schemes: vec![Scheme::Https, Scheme::Ssh] }
+        Self {
+            allow_local: false,
+            schemes: vec![Scheme::Https, Scheme::Ssh],
+            hosts: Hosts::default(),
+            trusted_hosts: Hosts::default(),
+        }
     }
 }
 
@@ -93,6 +107,15 @@ impl RepositoryAddress {
     /// Reads an address. Text only: no name is resolved and no file looked at.
     pub fn parse(text: &str, policy: &AddressPolicy) -> Result<Self, AddressError> {
         parse::parse(text, policy)
+    }
+
+    /// The host, and the port that is dialled; `None` for a directory.
+    pub(crate) fn host(&self) -> Option<(&str, u16)> {
+        match self {
+            Self::Https { host, port, .. } => Some((host, port.unwrap_or(443))),
+            Self::Ssh { host, port, .. } => Some((host, port.unwrap_or(22))),
+            Self::Local(_) => None,
+        }
     }
 
     /// Owner and name of a repository on github.com; `None` for every other address.

@@ -32,7 +32,7 @@ mod spill_files;
 mod walls;
 mod workspace;
 
-pub use address::{AddressError, AddressPolicy, Redirect, Redirects, RepositoryAddress, Scheme};
+pub use address::{AddressError, AddressPolicy, Hosts, HostsError, Redirect, Redirects, RepositoryAddress, Scheme};
 pub use agent::{
     AgentCall, AgentDriver, AgentInvocation, AgentOutcome, AgentParser, DriverFacts, Earlier, Keep, LoginFile,
     ProgramAgent, ProgramConfig, ProgramEnd, Proof, SessionFiles, agent_environment,
@@ -42,7 +42,7 @@ pub use codex::Codex;
 pub use command::{CommandDescription, CommandDriver, LinesFormat, TemplateError};
 pub use forge_token::{ForgeToken, ForgeTokens, FoundToken, TokenSource};
 pub use gemini::Gemini;
-pub use git::{GitError, GitVersion, git_version};
+pub use git::{GitError, GitVersion, NameLookup, SystemNames, git_version};
 #[cfg(feature = "github")]
 pub use github::{ApiAddressError, GithubForge, GithubSettings};
 pub use keeper::Keeper;

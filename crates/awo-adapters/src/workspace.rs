@@ -3,12 +3,14 @@
 //! *Invariant*: the operator's rights and secrets are used on the bare clone only, where no agent works. What an agent
 //! made comes out of its checkout as a pack of objects that is checked when it is taken in.
 
+mod borrowing;
 mod branch_names;
 mod changes;
 mod checkpoints;
 mod exporting;
 mod holding;
 mod inspecting;
+mod kept;
 mod layout;
 mod mirror;
 mod origin;
@@ -16,18 +18,23 @@ mod packing;
 mod preparing;
 mod rebuilding;
 mod sandbox;
+mod shared;
 mod stale_locks;
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest, Standing};
+use awo_engine::ports::{KeptCommit, Progress, Sandbox, SandboxProvider, SandboxRequest, Standing};
 use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, WorkspaceSnapshot};
 
-use crate::git::{Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
+use crate::git::{
+    Dialling, Git, HOST_SETTINGS, NameLookup, SystemNames, WORKSPACE_SETTINGS, find_git, host_environment,
+    workspace_environment,
+};
 use crate::walls::{Account, Effective, Room, Walls};
 use crate::{AddressPolicy, ForgeTokens, Processes, Redirects, RepositoryAddress};
 use layout::Layout;
@@ -38,13 +45,15 @@ use sandbox::GitSandbox;
 pub struct WorkspaceSettings {
     /// Directory that holds one directory per order, with its checkout.
     pub root: PathBuf,
-    /// Directory that holds one bare clone per order, with the checkpoints. Not below `root`: a checkout is made anew
-    /// from it when `root` is lost.
+    /// Directory that holds one mirror per repository, and one bare clone per order, with the checkpoints. Not below
+    /// `root`: a checkout is made anew from it when `root` is lost.
     pub mirrors: PathBuf,
     /// Addresses that callers may use.
     pub policy: AddressPolicy,
-    /// Where awo's own git goes instead.
+    /// Where awo's own git goes instead. What they lead to is trusted as the hosts are that the policy trusts.
     pub redirects: Redirects,
+    /// Who knows the network addresses of hosts.
+    pub names: Arc<dyn NameLookup>,
     /// Who sees to the end of what is started.
     pub processes: Arc<Processes>,
     /// The git program: a name looked up in `search_path`, or a path.
@@ -61,6 +70,8 @@ pub struct WorkspaceSettings {
     pub local_deadline: Duration,
     /// How long one run of git over the network may take.
     pub network_deadline: Duration,
+    /// How many commits of a branch's history are fetched; `None`: all.
+    pub depth: Option<NonZeroU32>,
     /// Longest patch; more is left out.
     pub max_patch_bytes: usize,
     /// Largest pack of new objects that is taken out of a checkout.
@@ -88,6 +99,7 @@ impl WorkspaceSettings {
             mirrors,
             policy: AddressPolicy::default(),
             redirects: Redirects::default(),
+            names: Arc::new(SystemNames),
             processes,
             git: PathBuf::from("git"),
             search_path: "/usr/local/bin:/usr/bin:/bin".into(),
@@ -96,6 +108,7 @@ impl WorkspaceSettings {
             author,
             local_deadline: Duration::from_mins(5),
             network_deadline: Duration::from_mins(15),
+            depth: None,
             max_patch_bytes: 8 << 20,
             max_export_bytes: 1 << 30,
             min_free_bytes: 0,
@@ -147,7 +160,8 @@ impl SandboxProvider for GitSandboxes {
         let layout = self.layout(request.order);
         layout.clear().await?;
         let tools = Tools::new(&self.settings, &layout, request).await?;
-        let made = preparing::prepare(&tools, &layout, &remote, request.base_branch.as_deref()).await;
+        let tools = Tools { progress: request.progress.clone(), ..tools };
+        let made = preparing::prepare(&tools, &layout, &remote, request).await;
         match made {
             Ok(origin) => Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin))),
             Err(failure) => {
@@ -184,6 +198,28 @@ impl SandboxProvider for GitSandboxes {
         let tools = Tools::new(&self.settings, &layout, request).await?;
         let origin = rebuilding::rebuild(&tools, &layout, &remote, request, left).await?;
         Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin)))
+    }
+
+    async fn kept_patch(
+        &self,
+        order: OrderId,
+        from: &WorkspaceSnapshot,
+        to: &WorkspaceSnapshot,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let layout = self.layout(order);
+        let tools = Tools::without_checkout(&self.settings, &layout, order);
+        kept::patch(&tools, &layout, from, to).await
+    }
+
+    async fn kept_commit(&self, order: OrderId, commit: &str) -> Result<Option<KeptCommit>, Failure> {
+        let layout = self.layout(order);
+        let tools = Tools::without_checkout(&self.settings, &layout, order);
+        kept::commit(&tools, &layout, commit).await
+    }
+
+    async fn working_dir(&self, order: OrderId) -> Result<Option<PathBuf>, Failure> {
+        let layout = self.layout(order);
+        Ok(layout.origin().await?.map(|_| layout.repo))
     }
 
     async fn orders(&self) -> Result<Vec<OrderId>, Failure> {
@@ -226,9 +262,12 @@ struct Tools {
     host: Git,
     /// Without, for a checkout that no agent was in yet.
     inside: Git,
+    /// Who hears how a long fetch gets on.
+    progress: Progress,
 }
 
 impl Tools {
+    /// For an order, with its walls.
     async fn new(
         settings: &Arc<WorkspaceSettings>,
         layout: &Layout,
@@ -247,6 +286,11 @@ impl Tools {
             })
         });
         let holds_back = room.is_some() && !settings.walls.trusts(&request.repository_url);
+        Ok(Self { walls, room, holds_back, ..Self::without_checkout(settings, layout, order) })
+    }
+
+    /// For what is done in bare repositories only.
+    fn without_checkout(settings: &Arc<WorkspaceSettings>, layout: &Layout, order: OrderId) -> Self {
         let owner = Some((Arc::clone(&settings.processes), order));
         let nowhere = PathBuf::from("/nonexistent");
         let mut host = host_environment(&settings.search_path, &nowhere, &settings.host_environment);
@@ -267,19 +311,26 @@ impl Tools {
             owner: owner.clone(),
             tokens: None,
             walls: None,
+            dialling: None,
         };
         let host = Git {
             tokens: settings.tokens.clone(),
+            dialling: Some(Arc::new(Dialling {
+                trusted: settings.policy.trusted_hosts.clone(),
+                redirects: settings.redirects.clone(),
+                names: Arc::clone(&settings.names),
+            })),
             ..git(host, HOST_SETTINGS, &settings.mirrors, settings.network_deadline)
         };
-        Ok(Self {
+        Self {
             host,
             inside: git(inside, WORKSPACE_SETTINGS, &layout.order, settings.local_deadline),
+            progress: Progress::default(),
             settings: Arc::clone(settings),
-            walls,
-            room,
-            holds_back,
-        })
+            walls: Effective { isolation: Isolation::None, why: None },
+            room: None,
+            holds_back: false,
+        }
     }
 
     /// Host git in a bare clone.

@@ -12,6 +12,7 @@ use tracing::warn;
 use crate::activity::ActivityHints;
 use crate::agent_health::SeenAgents;
 use crate::chronicle::Chronicle;
+use crate::disk_use::SeenDisk;
 use crate::hints::Hints;
 use crate::live::LiveOrders;
 use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore};
@@ -25,6 +26,7 @@ pub(crate) struct Engine {
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
     pub(crate) agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
     pub(crate) seen_agents: SeenAgents,
+    pub(crate) seen_disk: SeenDisk,
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) forge: Arc<dyn Forge>,
     pub(crate) prompts: Arc<dyn PromptSource>,

@@ -1,6 +1,6 @@
 //! What the handle answers when it cannot do what was asked.
 
-use awo_models::{AgentWorkOrderStatus, OrderId};
+use awo_models::{AgentWorkOrderStatus, Failure, OrderId};
 use awo_state::StateError;
 
 /// A call of [`WorkOrders`](crate::WorkOrders) did not do what was asked.
@@ -54,6 +54,19 @@ pub enum EngineError {
     /// This process ends and takes no new orders.
     #[error("this server is shutting down; try again when it is back")]
     ShuttingDown,
+
+    /// The change that was asked for cannot be shown.
+    #[error("agent work order {id} has no such diff: {reason}")]
+    NoDiff {
+        /// The order.
+        id: OrderId,
+        /// Why not, and where it may be had.
+        reason: String,
+    },
+
+    /// What was kept of a checkout could not be read.
+    #[error("{}", .0.message)]
+    Workspace(Failure),
 
     /// The store could not be read or written.
     #[error(transparent)]

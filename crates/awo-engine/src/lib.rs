@@ -33,10 +33,12 @@ mod budget;
 mod chronicle;
 mod claim;
 mod claiming;
+mod disk_use;
 mod engine;
 mod error;
 pub mod figures;
 mod follow_ups;
+mod git_facts;
 mod hints;
 mod issue_reference;
 mod issue_text;
@@ -62,6 +64,7 @@ mod waiting;
 mod work_orders;
 mod workflows;
 mod workspace;
+mod workspaces;
 
 pub use activity::{ActivityEntry, ActivityHint, StepActivity};
 pub use agent_health::AgentStatus;
@@ -69,8 +72,10 @@ pub use awo_state::{
     ArtifactContent, ArtifactStore, BoxError, Change, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog,
     OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
 };
+pub use disk_use::DiskUse;
 pub use engine::Settings;
 pub use error::{EngineError, FieldError};
+pub use git_facts::GitProgress;
 pub use hints::Hint;
 pub use live::Persistence;
 pub use new_order::{MAX_ATTEMPTS, NewOrder};
@@ -82,6 +87,7 @@ pub use run::RunEnd;
 pub use waiting::WaitingPolicy;
 pub use work_orders::{Created, EngineHealth, ListedOrder, OrderList, OrderView, WorkOrders};
 pub use workflows::{COMMANDS, OPTIONAL_STEPS};
+pub use workspaces::{KeptWorkspace, Loss};
 
 /// The program in the README is compiled with the documentation tests.
 #[cfg(doctest)]

@@ -17,6 +17,7 @@ use crate::activity::ActivityHints;
 use crate::agent_health::SeenAgents;
 use crate::chronicle::Chronicle;
 use crate::claiming::fail_order;
+use crate::disk_use::SeenDisk;
 use crate::engine::{Engine, Settings};
 use crate::error::EngineError;
 use crate::hints::Hints;
@@ -31,6 +32,7 @@ use crate::run::{RunEnd, run_order};
 use crate::spilling::settle_ended;
 use crate::work_orders::WorkOrders;
 use crate::workspace::sweep;
+use crate::workspaces::{self, KeptWorkspace};
 
 /// Hints that a slow receiver may be behind before it has to read again.
 const HINTS_KEPT: usize = 1024;
@@ -138,6 +140,7 @@ impl OrchestratorBuilder {
             artifacts: self.artifacts,
             agents: self.agents,
             seen_agents: SeenAgents::default(),
+            seen_disk: SeenDisk::default(),
             sandboxes: self.sandboxes,
             forge: self.forge,
             prompts: self.prompts,
@@ -229,6 +232,17 @@ impl Orchestrator {
     /// says what that would be. A worker that was started does it by itself, unless everything is kept.
     pub async fn retire(&self, dry_run: bool) -> Result<Retired, StateError> {
         retention::retire(&self.engine, &self.engine.settings.retention, dry_run).await
+    }
+
+    /// All checkouts that are there, and what would be lost with each.
+    pub async fn workspaces(&self) -> Result<Vec<KeptWorkspace>, Failure> {
+        workspaces::list(&self.engine).await
+    }
+
+    /// Removes a checkout, with what was kept of its states; whether it is gone. One that is needed stays, and so does, unless
+    /// `force` is given, work that is nowhere else.
+    pub async fn clear_workspace(&self, id: OrderId, force: bool) -> bool {
+        workspaces::clear(&self.engine, &self.queue, id, force).await
     }
 
     /// Ends this worker: no new step begins. An agent that is still at work after `finishing` is stopped and its order

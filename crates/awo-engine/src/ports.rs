@@ -17,7 +17,7 @@ pub use agent::{
 pub use clock::{Clock, SystemClock};
 pub use forge::{Forge, PullRequestDraft, VerifiedRepository};
 pub use prompts::{PromptError, PromptSource};
-pub use sandbox::{FileKind, Sandbox, SandboxProvider, SandboxRequest, Standing};
+pub use sandbox::{FileKind, KeptCommit, Progress, Sandbox, SandboxProvider, SandboxRequest, Standing};
 pub use spill::{Spill, SpillStore};
 
 #[cfg(feature = "mock")]

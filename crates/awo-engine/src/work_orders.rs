@@ -17,6 +17,7 @@ use tracing::info;
 use crate::activity::{ActivityHint, StepActivity};
 use crate::agent_health::{self, AgentStatus};
 use crate::claim::end_patch;
+use crate::disk_use::{self, DiskUse};
 use crate::engine::Engine;
 use crate::error::{EngineError, FieldError};
 use crate::hints::Hint;
@@ -347,6 +348,12 @@ impl WorkOrders {
     /// The agents, and what was last seen of them. Answers at once; what is old is looked at again in the background.
     pub fn agents(&self) -> Vec<AgentStatus> {
         agent_health::last_seen(&self.engine)
+    }
+
+    /// What the checkouts take of the disk, as it was counted last. Answers at once; what is old is counted again in the
+    /// background.
+    pub fn disk_use(&self) -> Option<DiskUse> {
+        disk_use::last_seen(&self.engine)
     }
 }
 

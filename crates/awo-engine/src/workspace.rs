@@ -9,7 +9,7 @@ use awo_state::{LogLevel, OrderSnapshot};
 use tracing::{info, warn};
 
 use crate::engine::Engine;
-use crate::ports::{Sandbox, SandboxRequest, Standing};
+use crate::ports::{Progress, Sandbox, SandboxRequest, Standing};
 use crate::queue::QueueSender;
 use crate::snapshots::{is_delivered, is_pushed};
 use crate::suspension::workspace_left;
@@ -109,6 +109,7 @@ pub(crate) fn sandbox_request(order: &AgentWorkOrder) -> SandboxRequest {
         // A checkout that was made within walls is not touched without.
         isolation: order.state.isolation_effective.unwrap_or(order.spec.isolation),
         network: order.spec.network,
+        progress: Progress::default(),
     }
 }
 

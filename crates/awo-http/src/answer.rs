@@ -1,5 +1,6 @@
 //! Small helpers that build answers.
 
+use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -18,6 +19,13 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
         }
         Err(defect) => Problem::internal(format!("cannot write the answer: {defect}")).into_response(),
     }
+}
+
+/// Text as it is.
+pub(crate) fn plain_text(text: impl Into<Body>) -> Response {
+    let mut response = text.into().into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
 }
 
 /// The answer to somebody who has this version already.

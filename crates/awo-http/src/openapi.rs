@@ -87,9 +87,9 @@ fn add_problems(operation: &mut Operation) {
 
 fn problems_of(operation: &str) -> &'static [ProblemType] {
     use ProblemType::{
-        BodyTimeout, BodyTooLarge, IdempotencyKeyReused, InvalidRequest, MalformedJson, NotAcceptable, NotAllowed,
-        NotReady, OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound, QueueFull, ShuttingDown, StoreUnavailable,
-        UnsupportedMediaType,
+        BodyTimeout, BodyTooLarge, DiffNotFound, IdempotencyKeyReused, InvalidRequest, MalformedJson, NotAcceptable,
+        NotAllowed, NotReady, OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound, QueueFull, ShuttingDown,
+        StoreUnavailable, UnsupportedMediaType, WorkspaceUnavailable,
     };
     match operation {
         "create_order" => &[
@@ -122,6 +122,10 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
         "cancel_order" => &[OrderNotFound, NotAllowed, OrderDamaged, OrderTooNew, StoreUnavailable],
         "list_steps" => &[OrderNotFound, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
         "get_step_output" => &[OrderNotFound, OutputNotFound, OrderDamaged, OrderTooNew, StoreUnavailable],
+        "get_git_progress" => &[OrderNotFound, OrderDamaged, OrderTooNew, StoreUnavailable, WorkspaceUnavailable],
+        "get_diff" | "get_step_diff" => {
+            &[OrderNotFound, DiffNotFound, OrderDamaged, OrderTooNew, StoreUnavailable, WorkspaceUnavailable]
+        }
         "list_events" => &[OrderNotFound, NotAcceptable, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
         "verify_repository" => &[MalformedJson, BodyTimeout, BodyTooLarge, UnsupportedMediaType, InvalidRequest],
         "get_readiness" => &[NotReady],

@@ -92,7 +92,12 @@ impl<S: Send + Sync> FromRequestParts<S> for ResultNumber {
         let text = parameter(parts, state, "n").await.unwrap_or_default();
         let number = text.parse().ok().filter(|number| *number > 0);
         number.map(Self).ok_or_else(|| {
-            Problem::new(ProblemType::OutputNotFound, "output not found: steps are counted by whole numbers from 1")
+            let (kind, what) = if parts.uri.path().ends_with("/diff") {
+                (ProblemType::DiffNotFound, "diff")
+            } else {
+                (ProblemType::OutputNotFound, "output")
+            };
+            Problem::new(kind, format!("{what} not found: steps are counted by whole numbers from 1"))
         })
     }
 }

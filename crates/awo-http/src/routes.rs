@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::edge::{Edge, edge};
-use crate::handlers::{events, github, health, orders, prompts, steps};
+use crate::handlers::{events, git, github, health, orders, prompts, steps};
 use crate::openapi::{begin, complete};
 use crate::paths::normalize;
 use crate::problem::{Problem, ProblemType};
@@ -28,6 +28,9 @@ fn table() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(prompts::prompt_order))
         .routes(routes!(steps::list_steps))
         .routes(routes!(steps::get_step_output))
+        .routes(routes!(git::get_git_progress))
+        .routes(routes!(git::get_diff))
+        .routes(routes!(git::get_step_diff))
         .routes(routes!(events::list_events))
         .routes(routes!(github::verify_repository))
         .routes(routes!(health::get_health))

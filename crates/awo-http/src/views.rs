@@ -5,11 +5,13 @@
 mod activity;
 mod event;
 mod evidence;
+mod git;
 mod limits;
 mod order;
 mod step;
 
 pub(crate) use event::EventView;
+pub(crate) use git::GitProgressView;
 pub(crate) use order::{CreatedOrderView, OrderView};
 pub(crate) use step::StepHistoryView;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use awo_engine::ports::{FileKind, Sandbox, SandboxProvider, SandboxRequest, Standing};
+use awo_engine::ports::{FileKind, KeptCommit, Sandbox, SandboxProvider, SandboxRequest, Standing};
 use awo_models::{BranchPush, DiffStat, Failure, FailureCode, Isolation, OrderId, WorkspaceSnapshot};
 
 use crate::Timeline;
@@ -22,6 +22,8 @@ pub struct FakeSandboxes {
     elsewhere: Mutex<HashMap<OrderId, Arc<Mutex<Elsewhere>>>>,
     /// Why it makes no checkout.
     pub refuses: Mutex<Option<Failure>>,
+    /// What it tells while it makes a checkout.
+    pub tells: Mutex<Vec<&'static str>>,
     /// Why it keeps no checkpoint.
     pub keeps_nothing: Arc<Mutex<Option<Failure>>>,
     push_hangs: Arc<AtomicBool>,
@@ -72,6 +74,7 @@ impl FakeSandboxes {
             checkouts: Mutex::default(),
             elsewhere: Mutex::default(),
             refuses: Mutex::default(),
+            tells: Mutex::default(),
             keeps_nothing: Arc::default(),
             push_hangs: Arc::default(),
             remove_hangs: AtomicBool::default(),
@@ -177,6 +180,7 @@ impl SandboxProvider for FakeSandboxes {
 
     async fn prepare(&self, request: &SandboxRequest) -> Result<Arc<dyn Sandbox>, Failure> {
         self.timeline.note("sandbox: prepare");
+        locked(&self.tells).iter().for_each(|line| request.progress.tell(line));
         if let Some(failure) = locked(&self.refuses).clone() {
             return Err(failure);
         }
@@ -214,6 +218,33 @@ impl SandboxProvider for FakeSandboxes {
             found.ok_or_else(|| Failure::new(FailureCode::WorkspaceLost, "the state is not kept anywhere"))?;
         let files = serde_json::from_str(&left.tree).unwrap_or_default();
         Ok(self.place(request.order, State { files, branch: left.branch.clone(), commits }))
+    }
+
+    async fn kept_patch(
+        &self,
+        order: OrderId,
+        from: &WorkspaceSnapshot,
+        to: &WorkspaceSnapshot,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let elsewhere = self.elsewhere(order);
+        let elsewhere = locked(&elsewhere);
+        // A commit that stands for its tree is the base, of which nothing is kept here but that it is empty.
+        let files = |state: &WorkspaceSnapshot| match (state.head == state.tree, elsewhere.kept(state)) {
+            (true, _) => Some(Files::default()),
+            (false, Some(_)) => serde_json::from_str(&state.tree).ok(),
+            (false, None) => None,
+        };
+        Ok(files(from).zip(files(to)).map(|(from, to)| format!("{from:?} -> {to:?}").into_bytes()))
+    }
+
+    async fn kept_commit(&self, order: OrderId, commit: &str) -> Result<Option<KeptCommit>, Failure> {
+        let elsewhere = self.elsewhere(order);
+        let is_kept = locked(&elsewhere).kept.iter().any(|(snapshot, _)| *snapshot.head == *commit);
+        Ok(is_kept.then(|| KeptCommit { id: commit.into(), subject: format!("message of {commit}").into() }))
+    }
+
+    async fn working_dir(&self, order: OrderId) -> Result<Option<PathBuf>, Failure> {
+        Ok(self.checkouts().get(&order).map(|checkout| checkout.dir.clone()))
     }
 
     async fn orders(&self) -> Result<Vec<OrderId>, Failure> {

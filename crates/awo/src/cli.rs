@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Show(One),
     /// Show the steps of an order.
     Steps(Steps),
+    /// Show what an order changed so far, or what one of its steps did, as a unified diff.
+    Diff(Diff),
     /// Cancel an order.
     Cancel(One),
     /// Try an order that has ended again, from its first step that is not done or from an earlier one.
@@ -73,6 +75,8 @@ pub(crate) enum Command {
     Recover(Recover),
     /// Look after what is stored: check it, mend it, move it, clear it up.
     State(State),
+    /// Look after the checkouts that agents worked in.
+    Workspace(Workspace),
     /// Ask about repositories.
     Repo(Repo),
     /// Check what awo needs on this machine.
@@ -203,6 +207,46 @@ pub(crate) struct List {
 pub(crate) struct One {
     /// The order: its id, or a unique end of it (four digits or more).
     pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The order: its id, or a unique end of it (four digits or more).
+    pub(crate) id: String,
+    /// Only what one result changed: its place in the history, from 1.
+    #[arg(long, value_name = "N")]
+    pub(crate) step: Option<std::num::NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Workspace {
+    #[command(subcommand)]
+    pub(crate) command: WorkspaceCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkspaceCommand {
+    /// List the checkouts, what they take, and what would be lost with them.
+    List,
+    /// Print where the checkout of an order is.
+    Path(One),
+    /// Start your shell in the checkout of an order.
+    Open(One),
+    /// Remove checkouts of orders that have ended. What is nowhere else stays, unless --force is given.
+    Gc(WorkspaceGc),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkspaceGc {
+    /// Only these orders: ids, or unique ends of them (four digits or more); all, if none is given.
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Only say what would go.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Also remove work that was never pushed, and what belongs to orders that are not there.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::body::Body;
-use axum::http::{HeaderName, Method, Request, StatusCode, header};
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -77,7 +77,34 @@ impl Client {
         body: Option<String>,
         headers: &[(&str, &str)],
     ) -> anyhow::Result<Answer> {
-        let (status, headers, bytes) = match self {
+        let (status, headers, bytes) = self.send(method, path, body, headers).await?;
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let tag = text(header::ETAG);
+        let damaged = text(DAMAGED).map(|ids| ids.split(", ").map(str::to_owned).collect()).unwrap_or_default();
+        if status == StatusCode::NOT_MODIFIED {
+            return Ok(Answer { unchanged: true, tag, damaged, body: Value::Null });
+        }
+        if !status.is_success() {
+            return Err(problem(status, &bytes));
+        }
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? };
+        Ok(Answer { unchanged: false, tag, damaged, body })
+    }
+
+    /// An answer that is no JSON.
+    pub(crate) async fn get_raw(&self, path: &str) -> anyhow::Result<Bytes> {
+        let (status, _, bytes) = self.send(Method::GET, path, None, &[]).await?;
+        if status.is_success() { Ok(bytes) } else { Err(problem(status, &bytes)) }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<(StatusCode, HeaderMap, Bytes)> {
+        Ok(match self {
             Self::Server { base, http } => {
                 let mut request = http.request(method, format!("{base}{path}"));
                 for (name, value) in headers {
@@ -105,18 +132,7 @@ impl Client {
                 let (parts, body) = answer.into_parts();
                 (parts.status, parts.headers, body.collect().await?.to_bytes())
             }
-        };
-        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let tag = text(header::ETAG);
-        let damaged = text(DAMAGED).map(|ids| ids.split(", ").map(str::to_owned).collect()).unwrap_or_default();
-        if status == StatusCode::NOT_MODIFIED {
-            return Ok(Answer { unchanged: true, tag, damaged, body: Value::Null });
-        }
-        if !status.is_success() {
-            return Err(problem(status, &bytes));
-        }
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? };
-        Ok(Answer { unchanged: false, tag, damaged, body })
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod create;
 mod demo;
+mod diff;
 mod doctor;
 mod follow;
 mod list;
@@ -11,6 +12,7 @@ mod run;
 mod serve;
 mod show;
 mod state;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -39,11 +41,13 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
         Command::List(list) => list::run(&settings, list, common.json).await,
         Command::Show(one) => show::order(&settings, &one, common.json).await,
         Command::Steps(steps) => show::steps(&settings, &steps, common.json).await,
+        Command::Diff(diff) => diff::run(&settings, &diff, common.json).await,
         Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,
         Command::Prompt(prompt) => show::prompt(&settings, &prompt, common.json).await,
         Command::Recover(recover) => recover::run(settings, recover, common.json).await,
         Command::State(state) => state::run(&settings, state.command, common.json).await,
+        Command::Workspace(workspace) => workspace::run(&settings, &workspace.command, common.json).await,
         Command::Repo(repo) => repo::run(&settings, &repo.command, common.json).await,
         Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,
         Command::Openapi => {

@@ -1,6 +1,7 @@
 //! Settings: flags, then `AWO_*` variables, then the names of the original, then the file, then defaults.
 
 mod agents;
+mod git;
 mod github;
 mod steps;
 mod store;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use awo_adapters::Keeper;
 use config::{Config, ConfigError, File, FileFormat};
+use git::Git;
 use github::Github;
 use serde::Deserialize;
 use steps::{Steps, Waiting};
@@ -169,28 +171,6 @@ impl TryFrom<String> for Backend {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Git {
-    pub(crate) author_name: String,
-    pub(crate) author_email: String,
-    pub(crate) redirect: Vec<Redirect>,
-}
-
-impl Default for Git {
-    fn default() -> Self {
-        Self { author_name: "awo".into(), author_email: "awo@localhost".into(), redirect: Vec::new() }
-    }
-}
-
-/// Host-side git uses `to` where an address begins with `from`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Redirect {
-    pub(crate) from: String,
-    pub(crate) to: String,
-}
-
 impl Settings {
     pub(crate) fn step_timeout(&self) -> Duration {
         Duration::from_secs(self.step_timeout_seconds)
@@ -325,6 +305,7 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.walls.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     agents::check(&settings.agents, &settings.step_agents).map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.github.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     // Children run elsewhere: what they are given must not depend on where awo was started.
     settings.data_dir = std::path::absolute(&settings.data_dir)
@@ -558,6 +539,8 @@ mod tests {
                 &[],
                 "below the home",
             ),
+            ("[git]\nallowed_hosts = ['https://github.com']", &[], "git.allowed_hosts: cannot use host"),
+            ("[git]\ntrusted_hosts = ['a b']", &[], "git.trusted_hosts"),
             ("[agents.codex]\nkeys = ['X']", &[], "agents.codex.keys is for kind"),
             ("[step_agents]\ndeploy = 'claude'", &[], "there is no such step"),
             ("[step_agents]\nplan = 'cursor'", &[], "add a table [agents.cursor]"),

@@ -155,7 +155,11 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     workspaces.walls = Arc::clone(&walls);
     workspaces.min_free_bytes = settings.min_free_bytes;
     // Only loopback is served, so whoever asks can read this machine's files anyway.
+    workspaces.depth = settings.git.depth;
     workspaces.policy.allow_local = true;
+    let hosts = settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;
+    workspaces.policy.hosts = hosts.allowed;
+    workspaces.policy.trusted_hosts = hosts.trusted;
     let redirects = settings.git.redirect.iter().map(|r| Redirect { from: r.from.clone(), to: r.to.clone() });
     workspaces.redirects = Redirects::new(redirects.collect());
     workspaces.host_environment =

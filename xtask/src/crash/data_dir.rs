@@ -74,7 +74,7 @@ fn is_kept(entry: &Entry, orders: &[&str]) -> bool {
     }
     match (entry.is_directory, parts.as_slice()) {
         (true, [top]) => DIRECTORIES.contains(top),
-        (true, ["agents", "files" | "homes"]) => true,
+        (true, ["agents", "files" | "homes"] | ["mirrors", "shared"]) => true,
         // One may be empty: that of an order whose creation was cut.
         (true, ["orders" | "artifacts" | "logs", shard]) => {
             shard.len() == 2 && shard.bytes().all(|b| b.is_ascii_hexdigit())
@@ -90,6 +90,11 @@ fn is_kept(entry: &Entry, orders: &[&str]) -> bool {
             id.is_some_and(|id| shard_of(id, shard))
         }
         (false, ["catalog", name]) => CATALOG.contains(name),
+        // What orders of one repository share outlives them: the mirror, with all that git has in it, and its lock.
+        (is_directory, ["mirrors", "shared", name, inside @ ..]) => match Path::new(name).extension() {
+            Some(ending) if ending == "lock" => !is_directory && inside.is_empty(),
+            ending => ending.is_some_and(|ending| ending == "git"),
+        },
         _ => false,
     }
 }
@@ -115,10 +120,14 @@ mod tests {
             "logs/ef/ID.1.jsonl",
             "catalog/keys.json",
             "catalog/audit.1.jsonl",
+            "mirrors/shared/repo-0.lock",
+            "mirrors/shared/repo-0.git/objects/pack/pack-0.pack",
         ] {
             assert!(!left(&file.replace("ID", ID), false), "{file}");
         }
-        for directory in ["workspaces", "mirrors", "artifacts/ef/ID", "orders/ab", "logs/ab", "catalog"] {
+        for directory in
+            ["workspaces", "mirrors", "mirrors/shared/repo-0.git", "artifacts/ef/ID", "orders/ab", "logs/ab", "catalog"]
+        {
             assert!(!left(&directory.replace("ID", ID), true), "{directory}");
         }
     }
@@ -152,6 +161,7 @@ mod tests {
             "workspaces/ID",
             "workspaces/ID/repo",
             "mirrors/ID.git",
+            "mirrors/shared/repo-0.git.new",
             "agents/homes/ID",
             "tmp",
             "processes",

@@ -1,15 +1,31 @@
 //! The grammar of repository addresses. Stricter than git's: what is not known to be harmless is refused.
 
-use std::net::Ipv6Addr;
 use std::path::{Component, PathBuf};
 
+use super::hosts::spelled;
+use super::network::is_private_text;
 use super::{AddressError, AddressPolicy, MAX_LENGTH, RepositoryAddress, Scheme};
 
 /// Why a text is refused; the caller adds the text.
 type Reason = String;
 
 pub(super) fn parse(text: &str, policy: &AddressPolicy) -> Result<RepositoryAddress, AddressError> {
-    read(text, policy).map_err(|reason| AddressError::new(text, reason))
+    let read = read(text, policy).and_then(|address| check_host(&address, policy).map(|()| address));
+    read.map_err(|reason| AddressError::new(text, reason))
+}
+
+/// Checks that the policy lets callers use the host, as far as its text tells.
+fn check_host(address: &RepositoryAddress, policy: &AddressPolicy) -> Result<(), Reason> {
+    let Some((host, _)) = address.host() else { return Ok(()) };
+    if !policy.hosts.is_empty() && !policy.hosts.contains(host) {
+        return Err(format!("the host {host} is not one of git.allowed_hosts; use a repository on one of these"));
+    }
+    if is_private_text(host) && !policy.trusted_hosts.contains(host) {
+        return Err(format!(
+            "the host {host} is not on the public internet; if it is meant, add it to git.trusted_hosts"
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn in_scheme(b: u8) -> bool {
@@ -177,17 +193,9 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), Reason> {
             _ => return Err("the port must be a number from 1 to 65535".into()),
         },
     };
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
-        None => {
-            (1..=253).contains(&host.len()) && host.as_bytes()[0].is_ascii_alphanumeric() && host.bytes().all(plain)
-        }
-    };
-    if !is_host {
-        return Err("the host must be a name of letters, digits, `-` and `.`, or an IP address".into());
-    }
-    Ok((host.to_ascii_lowercase(), port))
+    let host = spelled(host)
+        .ok_or("the host must be a name of letters, digits, `-` and `.`, or an IP address in its usual form")?;
+    Ok((host, port))
 }
 
 /// Checks a path without its first slash.

@@ -4,7 +4,7 @@ use rstest::rstest;
 use super::*;
 
 fn with_local() -> AddressPolicy {
-    AddressPolicy { allow_local: true, ..AddressPolicy::default() }
+    AddressPolicy { allow_local: true, trusted_hosts: Hosts::all(), ..AddressPolicy::default() }
 }
 
 fn parsed(text: &str) -> Result<RepositoryAddress, String> {
@@ -53,6 +53,9 @@ fn what_is_refused_and_in_which_words() {
         "https://h\u{f6}st/a",
         "https://host:0/a",
         "https://host\\@evil/a",
+        "https://2130706433/a",
+        "https://host./a",
+        "git@0x7f.1:a",
         "http://host/a",
         "ftp://host/a",
         "git://host/a",
@@ -80,6 +83,24 @@ fn what_is_refused_and_in_which_words() {
     let told: Vec<String> = texts.map(|text| parsed(text).unwrap_err()).into();
     assert!(!told.iter().any(|words| words.contains("s3c")), "{told:#?}");
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[rstest]
+#[case("https://localhost/a", "is not on the public internet")]
+#[case("git@127.0.0.1:a", "is not on the public internet")]
+#[case("https://[::ffff:169.254.169.254]/a", "is not on the public internet")]
+#[case("https://10.0.0.1/a", "add it to git.trusted_hosts")]
+#[case("https://evil.example/a", "is not one of git.allowed_hosts")]
+#[case("ssh://git@github.com.evil.example/a", "is not one of git.allowed_hosts")]
+fn hosts_are_used_as_the_operator_lists_them(#[case] text: &str, #[case] words: &str) {
+    let hosts =
+        if words.contains("allowed") { Hosts::new(["github.com", "*.corp.example"]) } else { Hosts::new([""; 0]) };
+    let policy = AddressPolicy { hosts: hosts.unwrap(), ..AddressPolicy::default() };
+    let error = RepositoryAddress::parse(text, &policy).unwrap_err().to_string();
+    assert!(error.contains(words), "{error}");
+    let trusted = Hosts::new(["localhost", "127.0.0.1", "::ffff:169.254.169.254", "10.0.0.1"]).unwrap();
+    let policy = AddressPolicy { trusted_hosts: trusted, ..AddressPolicy::default() };
+    assert!(RepositoryAddress::parse(text, &policy).is_ok());
 }
 
 #[rstest]
@@ -145,6 +166,17 @@ proptest! {
             prop_assert!(!given.contains("::") || given.starts_with('/') || given.contains('['));
             // What was accepted once is accepted again as the same address.
             prop_assert_eq!(RepositoryAddress::parse(&given, &with_local()), Ok(address));
+        }
+    }
+
+    #[test]
+    fn an_accepted_address_is_on_a_listed_host(text in address_like(), host in "[a-c.@:/-]{1,12}") {
+        let policy = AddressPolicy { hosts: Hosts::new(["a", "*.b"]).unwrap(), ..AddressPolicy::default() };
+        for text in [text, format!("https://{host}/x"), format!("git@{host}:x")] {
+            if let Ok(address) = RepositoryAddress::parse(&text, &policy) {
+                let (host, _) = address.host().unwrap();
+                prop_assert!(host == "a" || host.strip_suffix(".b").is_some(), "{}", text);
+            }
         }
     }
 

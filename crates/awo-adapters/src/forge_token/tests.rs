@@ -53,6 +53,7 @@ async fn ask(address: &str, credential: &GitCredential) -> String {
         owner: None,
         tokens: None,
         walls: None,
+        dialling: None,
     };
     let mut command = git.command("ls-remote");
     for (name, value) in &credential.variables {

@@ -7,12 +7,14 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::dialling::{Dialling, Pinned};
 use super::error::{self, GitError};
 use super::run::{self, Limit};
 use crate::forge_token::{ForgeTokens, GitCredential};
 use crate::process::{Input, Start};
 use crate::walls::{Launch, Room, Walls};
 use crate::{Processes, RepositoryAddress, find_program};
+use awo_engine::ports::Progress;
 use awo_models::OrderId;
 
 /// Output of commands that print little.
@@ -42,6 +44,8 @@ pub(crate) struct Git {
     pub(crate) tokens: Option<Arc<ForgeTokens>>,
     /// Within which walls it runs, if any.
     pub(crate) walls: Option<(Arc<Walls>, Arc<Room>)>,
+    /// Which addresses of the network it may dial; host git only.
+    pub(crate) dialling: Option<Arc<Dialling>>,
 }
 
 impl Git {
@@ -57,6 +61,7 @@ impl Git {
             limit: Limit::Refuse(SMALL),
             accepted: &[0],
             remote: None,
+            progress: Progress::default(),
         }
     }
 }
@@ -74,6 +79,7 @@ pub(crate) struct GitCommand<'a> {
     limit: Limit,
     accepted: &'static [i32],
     remote: Option<RepositoryAddress>,
+    progress: Progress,
 }
 
 impl GitCommand<'_> {
@@ -113,6 +119,12 @@ impl GitCommand<'_> {
         self
     }
 
+    /// Who hears how a long transfer gets on; git must be told to say it.
+    pub(crate) fn progress(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
+        self
+    }
+
     /// How much it may print.
     pub(crate) fn limit(mut self, limit: Limit) -> Self {
         self.limit = limit;
@@ -131,12 +143,18 @@ impl GitCommand<'_> {
             // The operating system would look for it again, from the checkout.
             return Err(GitError::Missing { program: self.git.program.clone() });
         }
+        let pinned = match (&self.git.dialling, &self.remote) {
+            (Some(dialling), Some(remote)) => dialling.pin(remote, &self.git.environment).await?,
+            _ => Pinned::default(),
+        };
         let credential = match (&self.git.tokens, &self.remote) {
             (Some(tokens), Some(remote)) => tokens.for_git(remote).await,
             _ => None,
         };
-        let settings = self.git.settings.iter().flat_map(|setting| ["-c", setting]).map(OsString::from);
-        let variables = self.variables.into_iter().map(|(name, value)| (name.into(), value));
+        let settings = self.git.settings.iter().copied().chain(pinned.setting.as_deref());
+        let settings = settings.flat_map(|setting| ["-c", setting]).map(OsString::from);
+        let variables = self.variables.into_iter().chain(pinned.variable);
+        let variables = variables.map(|(name, value)| (name.into(), value));
         let secret_variables = credential.iter().flat_map(|credential| credential.variables.iter());
         let secret_variables = secret_variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let args: Vec<OsString> = settings.chain([self.name.into()]).chain(self.arguments).collect();
@@ -154,7 +172,7 @@ impl GitCommand<'_> {
             stdout: self.output.map_or_else(Stdio::piped, Stdio::from),
             walled: walls.is_some(),
         };
-        let mut output = run::run(start, self.name, self.git, self.limit).await?;
+        let mut output = run::run(start, self.name, self.git, self.limit, &self.progress).await?;
         if let Some(GitCredential { secrets, .. }) = credential {
             output.stderr = secrets.redact(&String::from_utf8_lossy(&output.stderr)).into_bytes();
         }

@@ -21,6 +21,8 @@ pub(crate) const HOST_SETTINGS: &[&str] = &[
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",
+    // Where it would lead to was not judged.
+    "http.followRedirects=false",
 ];
 
 /// Settings of workspace git. First what would start programs, as far as it can be named (filters and drivers cannot:

@@ -1,6 +1,7 @@
 //! Failures of the git program, told without secrets.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::GitOutput;
@@ -54,6 +55,25 @@ pub enum GitError {
         name: &'static str,
         /// How much it was allowed.
         most: usize,
+    },
+    /// The host of a remote has no network address.
+    #[error("cannot find the network address of host {host:?}")]
+    Unresolved {
+        /// The host.
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The host of a remote is outside the public internet, and nobody allowed that.
+    #[error(
+        "the host {host:?} is at {address}, which is not on the public internet; if it is meant, add the host to \
+         git.trusted_hosts"
+    )]
+    NotPublic {
+        /// The host.
+        host: String,
+        /// Where it is.
+        address: IpAddr,
     },
     /// Its version is too old or cannot be read.
     #[error("git {found} is not supported; install git {minimum} or newer")]

@@ -6,11 +6,13 @@ mod tests;
 use std::io;
 use std::time::Duration;
 
+use awo_engine::ports::Progress;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::timeout;
 
 use super::command::{Git, GitOutput};
 use super::error::GitError;
+use super::progress::Teller;
 use crate::process::{Child, Exit, NotStarted, ProcessTracker as _, Start};
 
 /// How much of the error output is kept.
@@ -27,7 +29,13 @@ pub(crate) enum Limit {
     Cut(usize),
 }
 
-pub(super) async fn run(start: Start, name: &'static str, git: &Git, limit: Limit) -> Result<GitOutput, GitError> {
+pub(super) async fn run(
+    start: Start,
+    name: &'static str,
+    git: &Git,
+    limit: Limit,
+    progress: &Progress,
+) -> Result<GitOutput, GitError> {
     let started = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound if git.directory.is_dir() => GitError::Missing { program: git.program.clone() },
         _ => GitError::Start { name, source },
@@ -55,7 +63,8 @@ pub(super) async fn run(start: Start, name: &'static str, git: &Git, limit: Limi
     let full = {
         let reading = async {
             let printed = read_to(out.as_mut(), &mut printed, most);
-            tokio::try_join!(printed, read_end(err.as_mut(), &mut complaint)).is_err()
+            let said = read_end(err.as_mut(), &mut complaint, Teller::new(progress));
+            tokio::try_join!(printed, said).is_err()
         };
         tokio::pin!(reading);
         let running = async {
@@ -111,11 +120,16 @@ async fn read_to(pipe: Option<&mut (impl AsyncRead + Unpin)>, into: &mut Vec<u8>
     Ok(())
 }
 
-async fn read_end(pipe: Option<&mut (impl AsyncRead + Unpin)>, into: &mut Vec<u8>) -> Result<(), Full> {
+async fn read_end(
+    pipe: Option<&mut (impl AsyncRead + Unpin)>,
+    into: &mut Vec<u8>,
+    mut teller: Teller<'_>,
+) -> Result<(), Full> {
     let Some(pipe) = pipe else { return Ok(()) };
     let mut buffer = vec![0; 4 * 1024];
     while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
         into.extend_from_slice(&buffer[..count]);
+        teller.hear(&buffer[..count]);
         let surplus = into.len().saturating_sub(COMPLAINT);
         into.drain(..surplus);
     }

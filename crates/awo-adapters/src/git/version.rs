@@ -39,6 +39,7 @@ pub async fn git_version(program: &Path, search_path: &OsStr) -> Result<GitVersi
         owner: None,
         tokens: None,
         walls: None,
+        dialling: None,
     };
     let output = git.command("version").run().await?;
     let said = output.text();

@@ -1,14 +1,16 @@
 //! The bare clone of an order, in which no agent works: how it becomes whole, is found again and made anew.
 
 use std::fs;
+use std::path::Path;
 
 use awo_models::Failure;
 
 use super::layout::{Layout, remove};
 use super::origin::Origin;
-use super::preparing::unreadable;
-use super::{Tools, aside, failed};
+use super::shared::{SharedMirror, object_format};
+use super::{Tools, aside, borrowing, failed};
 use crate::RepositoryAddress;
+use crate::address::redacted;
 use crate::durable::sync_parent;
 use crate::git::Git;
 
@@ -20,50 +22,57 @@ pub(super) async fn origin(layout: &Layout) -> Result<Option<Origin>, Failure> {
         .map_err(|error| failed(format!("look at the bare clone {}", layout.mirror.display()), &error))
 }
 
-/// Clones the remote. What was started from is known if this is not the first time.
+/// Makes it, borrowing what the mirror of the repository has, which is mended if need be. It begins at the base commit or,
+/// if that cannot be had any more, at the tip of the base branch.
 pub(super) async fn make(
     tools: &Tools,
     layout: &Layout,
     remote: &RepositoryAddress,
-    base_branch: &str,
-    known: Option<Origin>,
-) -> Result<Origin, Failure> {
+    origin: &Origin,
+) -> Result<(), Failure> {
+    let made = make_once(tools, layout, remote, origin).await;
+    let shared = SharedMirror::of(&tools.settings.mirrors, remote);
+    if made.is_err() && shared.mend(tools, remote, &origin.base_branch, &origin.base_commit).await? {
+        return make_once(tools, layout, remote, origin).await;
+    }
+    made
+}
+
+async fn make_once(tools: &Tools, layout: &Layout, remote: &RepositoryAddress, origin: &Origin) -> Result<(), Failure> {
     let told = |error: &(dyn std::error::Error + 'static)| {
         failed(format!("make the bare clone {}", layout.mirror.display()), error)
     };
+    let shared = SharedMirror::of(&tools.settings.mirrors, remote);
+    let begins = shared.bring(tools, remote, &origin.base_branch, &origin.base_commit).await?;
     let (new, old) = (layout.mirror_new.clone(), layout.mirror.clone());
     // Cut attempts to make it, or to remove it.
     aside(move || remove(&new).and_then(|()| remove(&old))).await.map_err(|error| told(&error))?;
+    let directory = &layout.mirror_new;
     tools
         .host
-        .command("clone")
-        .args(["--quiet", "--bare", "--single-branch", "--template=", "--branch", base_branch])
-        // Over the transport even if it is on this disk: only then are the objects checked.
-        .arg("--no-local")
-        .toward(remote)
-        .arg(&layout.mirror_new)
+        .command("init")
+        .args(["--quiet", "--bare", "--template=", object_format(&begins), "--"])
+        .arg(directory)
+        .env("GIT_DEFAULT_REF_FORMAT", "files")
         .run()
         .await
-        .map_err(|error| unreadable(remote, &error))?;
-    let origin = if let Some(origin) = known {
-        origin
-    } else {
-        let tip = format!("refs/heads/{base_branch}^{{commit}}");
-        let git = tools.bare(&layout.mirror_new);
-        let tip = git.command("rev-parse").args(["--verify", &tip]).run().await.map_err(|error| told(&error))?;
-        Origin { base_branch: base_branch.to_owned(), base_commit: tip.text() }
-    };
-    let (it, whole) = (layout.clone(), origin.clone());
+        .map_err(|error| told(&error))?;
+    // Both lie in one directory, which may be moved.
+    let objects =
+        Path::new("../..").join(shared.objects().strip_prefix(&tools.settings.mirrors).unwrap_or(Path::new("")));
+    borrowing::borrow(tools, &shared, directory, &objects, &origin.base_branch, &begins)
+        .await
+        .map_err(|error| told(&*error))?;
+    let (it, origin) = (layout.clone(), origin.clone());
     aside(move || {
         if let Some(marker) = it.mirror_marker.file_name() {
-            whole.write(&it.mirror_new.join(marker))?;
+            origin.write(&it.mirror_new.join(marker))?;
         }
         fs::rename(&it.mirror_new, &it.mirror)?;
         sync_parent(&it.mirror)
     })
     .await
-    .map_err(|error| told(&error))?;
-    Ok(origin)
+    .map_err(|error| told(&error))
 }
 
 /// Host git in the bare clone, which is made anew if it is gone.
@@ -76,9 +85,21 @@ pub(super) async fn ensure(
     if origin(layout).await?.is_none() {
         tracing::warn!(mirror = %layout.mirror.display(), "the bare clone is gone and made anew");
         layout.make().await?;
-        make(tools, layout, remote, &known.base_branch, Some(known.clone())).await?;
+        make(tools, layout, remote, known).await?;
     }
     Ok(tools.bare(&layout.mirror))
+}
+
+/// Sees to it that the mirror of the repository is there, which the checkout and the bare clone borrow from; whether it
+/// was gone. What the remote does not have any more stays lost.
+pub(super) async fn ensure_shared(tools: &Tools, remote: &RepositoryAddress, known: &Origin) -> Result<bool, Failure> {
+    let shared = SharedMirror::of(&tools.settings.mirrors, remote);
+    if shared.knows(&known.base_branch).await {
+        return Ok(false);
+    }
+    tracing::warn!(repository = %redacted(&remote.to_string()), "the mirror is gone and made anew");
+    shared.bring(tools, remote, &known.base_branch, &known.base_commit).await?;
+    Ok(true)
 }
 
 /// Declares again what the order started from.

@@ -52,7 +52,8 @@ async fn take(tools: &Tools, layout: &Layout, mirror: &Git, objects: Wanted<'_>)
     }
     // Nothing that is needed may be missing here.
     let walk = mirror.command("rev-list").args(["--objects", "--quiet"]).args(objects.wanted);
-    walk.args(["--not", "--all", "--"]).run().await?;
+    // Tags, which the mirror may have lost with its history, count for nothing.
+    walk.args(["--not", "--exclude=refs/tags/*", "--all", "--"]).run().await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use awo_models::{Failure, FailureCode, WorkspaceSnapshot};
 use super::checkpoints::{self, Kept};
 use super::layout::Layout;
 use super::origin::Origin;
+use super::shared::SharedMirror;
 use super::{Tools, changes, failed, mirror, preparing, with_causes};
 use crate::RepositoryAddress;
 use crate::address::redacted;
@@ -54,11 +55,28 @@ pub(super) async fn rebuild(
 ) -> Result<Origin, Failure> {
     let told = |error: GitError| failed(format!("rebuild the checkout of {}", request.order), &error);
     layout.make().await?;
+    let known = match mirror::origin(layout).await? {
+        None => layout.claimed_origin().await?,
+        known => known,
+    };
+    if let Some(origin) = &known
+        && mirror::ensure_shared(tools, remote, origin).await?
+        && restored(tools, layout, origin, left).await
+    {
+        return Ok(origin.clone());
+    }
     let (mut origin, is_guess) = bare_clone(tools, layout, remote, request, left).await?;
     let mirror = tools.bare(&layout.mirror);
     if !matches!(checkpoints::kept(&mirror, left, None).await.map_err(told)?, Kept::Whole(_)) {
         let why = fetch(&mirror, remote, left).await.map_err(told)?;
         if !matches!(checkpoints::kept(&mirror, left, None).await.map_err(told)?, Kept::Whole(_)) {
+            // What only the checkout has may miss no more than what it borrows.
+            let shared = SharedMirror::of(&tools.settings.mirrors, remote);
+            shared.mend(tools, remote, &origin.base_branch, &origin.base_commit).await?;
+            if restored(tools, layout, &origin, left).await {
+                layout.finish(&origin).await?;
+                return Ok(origin);
+            }
             return Err(lost(request, left, &why));
         }
     }
@@ -72,10 +90,17 @@ pub(super) async fn rebuild(
     }
     layout.clear_checkout().await?;
     layout.make().await?;
-    preparing::clone_for_agent(tools, layout, &origin.base_branch).await?;
+    preparing::clone_for_agent(tools, layout, remote, request.sandbox_type, &origin).await?;
     checkpoints::restore(tools, layout, &origin, left).await?;
     layout.finish(&origin).await?;
     Ok(origin)
+}
+
+/// Whether the checkout, with the mirror back that it borrows from, missed nothing else.
+async fn restored(tools: &Tools, layout: &Layout, origin: &Origin, left: &WorkspaceSnapshot) -> bool {
+    matches!(layout.origin().await, Ok(Some(_)))
+        && layout.check_git_directory().await.is_ok()
+        && checkpoints::restore(tools, layout, origin, left).await.is_ok()
 }
 
 /// Sees to it that the bare clone is whole, from the remote if need be. Also tells whether the base commit is only what
@@ -87,22 +112,29 @@ async fn bare_clone(
     request: &SandboxRequest,
     left: &WorkspaceSnapshot,
 ) -> Result<(Origin, bool), Failure> {
+    let told = |error: GitError| failed(format!("look into {}", layout.mirror.display()), &error);
     let mut known = mirror::origin(layout).await?;
     if let Some(origin) = &known {
-        match checkpoints::kept(&tools.bare(&layout.mirror), left, None).await {
-            Ok(Kept::Broken) => mirror::set_aside(layout).await?,
-            Ok(_) => return Ok((origin.clone(), false)),
-            Err(error) => return Err(failed(format!("look into {}", layout.mirror.display()), &error)),
+        let git = tools.bare(&layout.mirror);
+        let mut kept = checkpoints::kept(&git, left, None).await.map_err(told)?;
+        let shared = SharedMirror::of(&tools.settings.mirrors, remote);
+        if kept == Kept::Broken && shared.mend(tools, remote, &origin.base_branch, &origin.base_commit).await? {
+            kept = checkpoints::kept(&git, left, None).await.map_err(told)?;
         }
+        if kept != Kept::Broken {
+            return Ok((origin.clone(), false));
+        }
+        mirror::set_aside(layout).await?;
     } else {
         known = layout.claimed_origin().await?;
     }
-    let base = match &known {
-        Some(origin) => origin.base_branch.clone(),
-        None => preparing::base_branch(tools, remote, request.base_branch.as_deref()).await?,
-    };
     let is_guess = known.is_none();
-    Ok((mirror::make(tools, layout, remote, &base, known).await?, is_guess))
+    let origin = match known {
+        Some(origin) => origin,
+        None => preparing::base(tools, remote, request.base_branch.as_deref()).await?,
+    };
+    mirror::make(tools, layout, remote, &origin).await?;
+    Ok((origin, is_guess))
 }
 
 /// Gets the branch of the state from the remote, which has it if it was pushed. Otherwise the answer is why not.

@@ -38,6 +38,7 @@ impl GitSandbox {
     async fn turn(&self) -> Result<MutexGuard<'_, ()>, Failure> {
         let turn = self.busy.lock().await;
         self.layout.check_git_directory().await?;
+        mirror::ensure_shared(&self.tools, &self.remote, &self.origin).await?;
         Ok(turn)
     }
 

@@ -6,6 +6,7 @@ mod claude;
 mod drivers;
 #[cfg(feature = "github")]
 mod github;
+mod hostile_addresses;
 #[cfg(target_os = "linux")]
 mod keeper;
 mod process;
@@ -17,3 +18,5 @@ mod workspace;
 mod workspace_checkpoints;
 mod workspace_hostile;
 mod workspace_mirrors;
+mod workspace_shared;
+mod workspace_special;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use awo_adapters::{AddressPolicy, Author, GitSandboxes, Processes, Redirect, Redirects, WorkspaceSettings};
-use awo_engine::ports::{FileKind, Sandbox, SandboxProvider as _, SandboxRequest};
+use awo_engine::ports::{FileKind, Progress, Sandbox, SandboxProvider as _, SandboxRequest};
 use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, SandboxType};
 use awo_testkit::repository::FixtureRepository;
 
@@ -40,10 +40,11 @@ impl Setting {
         SandboxRequest {
             order: order(n),
             repository_url: self.remote.url().into(),
-            sandbox_type: SandboxType::GitBranch,
+            sandbox_type: SandboxType::GitWorktree,
             base_branch: None,
             isolation: Isolation::Auto,
             network: Network::Host,
+            progress: Progress::default(),
         }
     }
 

@@ -68,6 +68,43 @@ pub(crate) async fn rebuild(setting: &Setting, left: &WorkspaceSnapshot) -> Arc<
 }
 
 #[tokio::test]
+async fn what_was_kept_is_read_whatever_the_checkout_is() {
+    let setting = Setting::new(FixtureRepository::new());
+    let sandbox = setting.prepare(1).await;
+    let base =
+        WorkspaceSnapshot { head: sandbox.base_commit().into(), tree: sandbox.base_commit().into(), branch: None };
+    let before = sandbox.snapshot().await.unwrap();
+    let left = work(&*sandbox).await;
+    let order = setting.request(1).order;
+    let expected = sandbox.patch(&base, &left).await.unwrap();
+    assert!(String::from_utf8_lossy(&expected).contains("+# Changed"));
+    assert_eq!(setting.provider.working_dir(order).await.unwrap().as_deref(), Some(sandbox.working_dir()));
+
+    // A git that ran in the checkout would execute this, and find nothing.
+    let (root, marker) = (sandbox.working_dir().to_owned(), setting.directory(1).join("executed"));
+    fs::remove_dir_all(root.join(".git/objects")).unwrap();
+    fs::write(root.join(".git/config"), format!("[core]\nfsmonitor = touch '{}'\n", marker.display())).unwrap();
+    for from in [&base, &before] {
+        let patch = setting.provider.kept_patch(order, from, &left).await.unwrap();
+        assert_eq!(patch.as_deref(), Some(&*expected));
+    }
+    let commit = setting.provider.kept_commit(order, &left.head).await.unwrap().unwrap();
+    assert_eq!((&commit.id, &*commit.subject), (&left.head, "first part"));
+    assert!(!marker.exists());
+
+    let unknown: Arc<str> = "0123456789".repeat(4).into();
+    let state = WorkspaceSnapshot { head: Arc::clone(&unknown), tree: Arc::clone(&unknown), branch: None };
+    assert_eq!(setting.provider.kept_patch(order, &base, &state).await.unwrap(), None);
+    assert_eq!(setting.provider.kept_commit(order, &unknown).await.unwrap(), None);
+    assert!(setting.provider.kept_commit(order, "--output=x").await.is_err());
+
+    setting.provider.remove(order).await.unwrap();
+    assert_eq!(setting.provider.kept_patch(order, &base, &left).await.unwrap(), None);
+    assert_eq!(setting.provider.kept_commit(order, &left.head).await.unwrap(), None);
+    assert_eq!(setting.provider.working_dir(order).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_checkout_that_is_gone_or_broken_is_made_anew() {
     let breakages: [Breakage; 7] = [
         ("everything is gone", |order| fs::remove_dir_all(order).unwrap()),

@@ -1,11 +1,12 @@
 //! The port to isolated checkouts: the only way the engine touches a repository.
 
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use awo_models::{BranchPush, DiffStat, Failure, Isolation, Network, OrderId, SandboxType, WorkspaceSnapshot};
+use tokio::sync::mpsc;
 
 /// Makes, finds, mends and removes the checkouts of orders.
 ///
@@ -16,11 +17,14 @@ use awo_models::{BranchPush, DiffStat, Failure, Isolation, Network, OrderId, San
 ///   `remove`, or `prepare`, of the order.
 /// - *Again*: a call that was cut, by a dropped future or the end of the process, may be made again.
 /// - *Text only*: `check_address` starts nothing and resolves no name.
+/// - *Beside the agent*: `kept_patch` and `kept_commit` read what was kept and leave the checkout alone, so they may be called
+///   while an agent works in it.
 /// - *Bounded*: every call has a deadline of its own.
 ///
 /// ```
 /// use std::sync::Arc;
-/// use awo_engine::ports::{Sandbox, SandboxProvider, SandboxRequest, Standing};
+/// use std::path::PathBuf;
+/// use awo_engine::ports::{KeptCommit, Sandbox, SandboxProvider, SandboxRequest, Standing};
 /// use awo_models::{Failure, OrderId, WorkspaceSnapshot};
 ///
 /// /// Lets orders work on the repositories of one host only.
@@ -46,6 +50,20 @@ use awo_models::{BranchPush, DiffStat, Failure, Isolation, Network, OrderId, San
 ///     }
 ///     async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure> {
 ///         self.0.rebuild(request, left).await
+///     }
+///     async fn kept_patch(
+///         &self,
+///         order: OrderId,
+///         from: &WorkspaceSnapshot,
+///         to: &WorkspaceSnapshot,
+///     ) -> Result<Option<Vec<u8>>, Failure> {
+///         self.0.kept_patch(order, from, to).await
+///     }
+///     async fn kept_commit(&self, order: OrderId, commit: &str) -> Result<Option<KeptCommit>, Failure> {
+///         self.0.kept_commit(order, commit).await
+///     }
+///     async fn working_dir(&self, order: OrderId) -> Result<Option<PathBuf>, Failure> {
+///         self.0.working_dir(order).await
 ///     }
 ///     async fn orders(&self) -> Result<Vec<OrderId>, Failure> {
 ///         self.0.orders().await
@@ -85,6 +103,21 @@ pub trait SandboxProvider: Debug + Send + Sync {
     /// the cure; with any other code, that it could not be had now.
     async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure>;
 
+    /// Unified diff between two states, as git prints it; `None` if one of them is not kept here, or not any more. The
+    /// commit that the order began with is kept, and stands for its tree, too.
+    async fn kept_patch(
+        &self,
+        order: OrderId,
+        from: &WorkspaceSnapshot,
+        to: &WorkspaceSnapshot,
+    ) -> Result<Option<Vec<u8>>, Failure>;
+
+    /// A commit of a state that was kept; `None` if it is not here, or not any more.
+    async fn kept_commit(&self, order: OrderId, commit: &str) -> Result<Option<KeptCommit>, Failure>;
+
+    /// Where the checkout of an order is; `None` if there is none that is whole.
+    async fn working_dir(&self, order: OrderId) -> Result<Option<PathBuf>, Failure>;
+
     /// Orders that have a checkout here, or anything that was kept or left of one; in any order, each once.
     async fn orders(&self) -> Result<Vec<OrderId>, Failure>;
 
@@ -111,6 +144,15 @@ pub enum Standing {
     Lost,
 }
 
+/// A commit that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCommit {
+    /// Its id.
+    pub id: Arc<str>,
+    /// First line of its message. Untrusted text.
+    pub subject: Arc<str>,
+}
+
 /// What a checkout is made of.
 #[derive(Debug, Clone)]
 pub struct SandboxRequest {
@@ -126,6 +168,32 @@ pub struct SandboxRequest {
     pub isolation: Isolation,
     /// What of the network its processes may use.
     pub network: Network,
+    /// Who hears how `prepare` gets on.
+    pub progress: Progress,
+}
+
+/// Where a call that may take long tells people how it gets on, in lines. By default nobody hears them.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Option<mpsc::Sender<Arc<str>>>);
+
+impl Progress {
+    /// One that is heard. Whoever does not keep up misses lines.
+    pub fn heard() -> (Self, mpsc::Receiver<Arc<str>>) {
+        let (sender, receiver) = mpsc::channel(16);
+        (Self(Some(sender)), receiver)
+    }
+
+    /// Whether it is worth while to tell anything.
+    pub fn is_heard(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Tells a line.
+    pub fn tell(&self, line: &str) {
+        if let Some(sender) = &self.0 {
+            let _ = sender.try_send(line.into());
+        }
+    }
 }
 
 /// One order's checkout.

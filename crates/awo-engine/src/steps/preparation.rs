@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use awo_models::{AgentWorkOrder, EventKind, Failure, FailureCode, OrderPatch};
+use awo_state::LogLevel;
 use tracing::warn;
 
 use crate::engine::Engine;
 use crate::issue_reference::issue_reference;
 use crate::issue_text::cleaned;
-use crate::ports::{Sandbox, SandboxRequest};
+use crate::ports::{Progress, Sandbox, SandboxRequest};
 use crate::workspace::sandbox_request;
 
 /// Makes the checkout and fetches the issue. A failed fetch is a warning; the order goes on without.
@@ -17,8 +18,7 @@ pub(super) async fn prepare(
     order: &AgentWorkOrder,
     events: &mut Vec<(EventKind, OrderPatch)>,
 ) -> Result<Arc<dyn Sandbox>, Failure> {
-    let sandbox =
-        engine.sandboxes.prepare(&SandboxRequest { isolation: order.spec.isolation, ..sandbox_request(order) }).await?;
+    let sandbox = check_out(engine, order).await?;
     let learnt = OrderPatch {
         base_commit: Some(Some(sandbox.base_commit().into())),
         isolation_effective: Some(Some(sandbox.isolation())),
@@ -49,6 +49,28 @@ pub(super) async fn prepare(
         }
     }
     Ok(sandbox)
+}
+
+/// Makes the checkout; what is heard meanwhile goes into the order's log.
+async fn check_out(engine: &Engine, order: &AgentWorkOrder) -> Result<Arc<dyn Sandbox>, Failure> {
+    let (progress, mut heard) = Progress::heard();
+    let request = SandboxRequest { progress, ..sandbox_request(order) };
+    let note = |line: &str| {
+        let id = order.agent_work_order_id;
+        engine.note(id, LogLevel::Info, "repository_transfer", |entry| entry.with_message(line));
+    };
+    let mut making = std::pin::pin!(engine.sandboxes.prepare(&request));
+    let made = loop {
+        tokio::select! {
+            biased;
+            Some(line) = heard.recv() => note(&line),
+            made = &mut making => break made,
+        }
+    };
+    while let Ok(line) = heard.try_recv() {
+        note(&line);
+    }
+    made
 }
 
 /// The issue that the order is about: the one the caller named, else the first one in the request.

@@ -13,6 +13,7 @@ mod figures;
 mod follow_ups;
 mod follow_ups_cut;
 mod forge;
+mod git_facts;
 mod lines;
 mod long_outages;
 mod order_log;

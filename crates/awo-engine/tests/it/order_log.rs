@@ -44,6 +44,16 @@ async fn only_the_end_of_a_failed_order_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_long_transfer_is_told_while_the_checkout_is_made() {
+    let world = World::new();
+    *world.sandboxes.tells.lock().unwrap() = vec!["Receiving objects:  40% (4/10)", "Receiving objects:  90% (9/10)"];
+    let (_, text) = logged(&world).await;
+    let told: Vec<&str> = text.lines().filter(|line| line.contains("repository_transfer")).collect();
+    assert_eq!(told.len(), 2, "{text}");
+    assert!(told[0].ends_with("repository_transfer (Receiving objects:  40% (4/10))"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancelled_order_is_told_to_be_cancelled() {
     let world = World::new();
     world.agent.put("plan", Play::hangs());

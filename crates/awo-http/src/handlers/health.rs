@@ -2,8 +2,9 @@
 
 use std::sync::LazyLock;
 
-use awo_engine::AgentStatus;
 use awo_engine::ports::{AgentHealth, Login};
+use awo_engine::{AgentStatus, DiskUse};
+use awo_models::Timestamp;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -58,6 +59,9 @@ pub(crate) struct Health<'a> {
     agent_details: Vec<AgentDetail>,
     /// Walls that orders get which leave it to awo; null where that is not known.
     isolation: Option<IsolationHealth<'a>>,
+    /// What checkouts take of the disk; counted again in the background when it is older than five minutes. Null if that has
+    /// not ended for the first time.
+    workspaces: Option<WorkspacesDetail>,
 }
 
 /// The walls of the server's machine.
@@ -68,6 +72,24 @@ pub(crate) struct IsolationHealth<'a> {
     effective: &'a str,
     /// Why there are no better ones; null if there is nothing to say.
     reason: Option<&'a str>,
+}
+
+/// What checkouts take of the disk.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WorkspacesDetail {
+    /// When it was counted.
+    #[schema(value_type = String, format = DateTime)]
+    seen_at: Timestamp,
+    /// Orders that have a checkout, or something left of one.
+    orders: usize,
+    /// Bytes of them, with what was kept of their states.
+    bytes: u64,
+}
+
+impl From<DiskUse> for WorkspacesDetail {
+    fn from(DiskUse { seen_at, orders, bytes }: DiskUse) -> Self {
+        Self { seen_at, orders, bytes }
+    }
 }
 
 /// An agent, and whether it can be used.
@@ -164,6 +186,7 @@ fn health(api: &Api) -> Health<'_> {
             .isolation
             .as_deref()
             .map(|(effective, reason)| IsolationHealth { effective, reason: reason.as_deref() }),
+        workspaces: api.work_orders.disk_use().map(WorkspacesDetail::from),
     }
 }
 

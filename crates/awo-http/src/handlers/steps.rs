@@ -5,9 +5,8 @@ use std::time::Duration;
 use awo_engine::OrderView;
 use awo_models::{EventSeq, OrderId};
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
 use tokio::time::Instant;
 
 use super::ApiState;
@@ -113,7 +112,7 @@ pub(crate) async fn get_step_output(
     })?;
     let output = result.output.as_ref().ok_or_else(|| missing(format!("step `{}` left none", result.step)))?;
     if !result.output_truncated {
-        return Ok(plain_text(output.to_string()));
+        return Ok(answer::plain_text(output.to_string()));
     }
     let whole = result.artifacts.iter().find(|name| name.as_str().ends_with(".output.txt"));
     let whole = match whole {
@@ -121,11 +120,5 @@ pub(crate) async fn get_step_output(
         None => None,
     };
     let whole = whole.ok_or_else(|| missing("it was not kept whole; its beginning is in the steps".into()))?;
-    Ok(plain_text(whole))
-}
-
-fn plain_text(text: impl Into<axum::body::Body>) -> Response {
-    let mut response = text.into().into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
+    Ok(answer::plain_text(whole))
 }

@@ -10,6 +10,8 @@ use super::{InputError, Problem, ProblemType};
 
 /// Seconds after which a client may try again when the store failed.
 const STORE_PAUSE: u32 = 2;
+/// Seconds after which a client may try again when a checkout could not be looked into.
+const WORKSPACE_PAUSE: u32 = 30;
 /// Seconds after which a client may try again when the queue was full.
 const QUEUE_PAUSE: u32 = 30;
 /// Seconds after which a client may try again when the server was shutting down.
@@ -38,6 +40,12 @@ impl From<EngineError> for Problem {
             }
             EngineError::QueueFull { .. } => Self::new(ProblemType::QueueFull, detail).retry_after(QUEUE_PAUSE),
             EngineError::ShuttingDown => Self::new(ProblemType::ShuttingDown, detail).retry_after(RESTART_PAUSE),
+            EngineError::NoDiff { reason, .. } => {
+                Self::new(ProblemType::DiffNotFound, format!("diff not found: {reason}"))
+            }
+            EngineError::Workspace(_) => {
+                Self::new(ProblemType::WorkspaceUnavailable, detail).retry_after(WORKSPACE_PAUSE)
+            }
             EngineError::State(state) => state.into(),
             other => Self::internal(describe(&other)),
         }

@@ -38,6 +38,7 @@ problem_types! {
     OriginRefused = FORBIDDEN, "origin-refused", "Another web site made the request";
     OrderNotFound = NOT_FOUND, "order-not-found", "There is no such agent work order";
     OutputNotFound = NOT_FOUND, "output-not-found", "There is no such output";
+    DiffNotFound = NOT_FOUND, "diff-not-found", "There is no such diff";
     PathNotFound = NOT_FOUND, "path-not-found", "There is no such path";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method";
     NotAcceptable = NOT_ACCEPTABLE, "not-acceptable", "The answer has no such media type";
@@ -53,6 +54,7 @@ problem_types! {
     OrderDamaged = INTERNAL_SERVER_ERROR, "order-damaged", "The stored data of the order is damaged";
     OrderTooNew = INTERNAL_SERVER_ERROR, "order-too-new", "A newer version of awo stored the order";
     StoreUnavailable = SERVICE_UNAVAILABLE, "store-unavailable", "The store does not answer";
+    WorkspaceUnavailable = SERVICE_UNAVAILABLE, "workspace-unavailable", "What was kept of the checkout cannot be read";
     ShuttingDown = SERVICE_UNAVAILABLE, "shutting-down", "The server is shutting down";
     NotReady = SERVICE_UNAVAILABLE, "not-ready", "The server is not ready";
 }

@@ -309,7 +309,7 @@ impl TokensView {
 
 /// Where an order is in its work. Steps run in the workflow's order, so what is still to be done begins at
 /// `steps_completed`.
-fn phase(order: &AgentWorkOrder) -> Option<&'static str> {
+pub(super) fn phase(order: &AgentWorkOrder) -> Option<&'static str> {
     let plans = |goal: StepGoal| matches!(goal, StepGoal::IssueClass | StepGoal::PlanFile | StepGoal::PlanPath);
     match order.state.status {
         AgentWorkOrderStatus::Pending => None,

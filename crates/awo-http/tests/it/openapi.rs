@@ -47,7 +47,7 @@ fn operations_are_named_after_their_handlers_and_name_their_problems() {
             }
         }
     }
-    assert_eq!(names.len(), 16);
+    assert_eq!(names.len(), 19);
 }
 
 /// What is sent has the fields that the description has, no more and no fewer.
@@ -59,6 +59,7 @@ async fn orders_and_steps_have_the_described_fields() {
     for (schema, path) in [
         ("AgentWorkOrder", format!("/agent-work-orders/{id}")),
         ("StepHistory", format!("/agent-work-orders/{id}/steps")),
+        ("GitProgressSnapshot", format!("/agent-work-orders/{id}/git-progress")),
         ("Health", "/health".to_owned()),
     ] {
         let sent = world.get(&path).await.json();

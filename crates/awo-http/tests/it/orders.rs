@@ -194,7 +194,7 @@ async fn what_is_not_there_is_a_problem_too() {
         answer.problem(405, "method-not-allowed");
         assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");
     }
-    for absent in ["logs", "logs/stream", "ws", "diff", "start", "git-progress", "artifacts"] {
+    for absent in ["logs", "logs/stream", "ws", "start", "artifacts"] {
         world.get(&format!("/agent-work-orders/{id}/{absent}")).await.problem(404, "path-not-found");
     }
 }

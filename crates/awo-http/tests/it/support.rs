@@ -88,6 +88,7 @@ impl World {
             ok if ok.starts_with("https://") && !ok.contains('@') => Ok(()),
             _ => Err("must be an https address without a password".into()),
         });
+        sandboxes.expect_orders().returning(|| Ok(Vec::new()));
         let orchestrator = OrchestratorBuilder::new(
             Arc::clone(&repository),
             Arc::new(artifacts.clone()),

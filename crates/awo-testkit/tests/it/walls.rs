@@ -66,6 +66,7 @@ impl Prison {
 
     async fn prepare(&self) -> Arc<dyn Sandbox> {
         let request = SandboxRequest {
+            progress: awo_engine::ports::Progress::default(),
             order: order(),
             repository_url: self.remote.url().into(),
             sandbox_type: SandboxType::GitBranch,

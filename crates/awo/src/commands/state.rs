@@ -26,7 +26,7 @@ pub(crate) async fn run(settings: &Settings, command: StateCommand, as_json: boo
 }
 
 /// Bytes for people.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let mut unit = 1;
     for name in ["B", "KiB", "MiB"] {
         if bytes < unit * 1024 {

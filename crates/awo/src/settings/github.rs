@@ -36,6 +36,11 @@ impl Default for Github {
 }
 
 impl Github {
+    /// The host without its port.
+    pub(super) fn name(&self) -> &str {
+        self.host.rsplit_once(':').map_or(&self.host, |(name, _)| name)
+    }
+
     pub(crate) fn api_url(&self) -> String {
         match &self.api_url {
             Some(url) => url.clone(),

@@ -53,6 +53,36 @@ fn the_plan_workflow_pushes_one_commit_and_leaves_the_base_alone() {
 }
 
 #[test]
+fn what_an_order_changed_can_be_had_when_its_checkout_is_gone() {
+    let setting = Setting::new();
+    let server = setting.program.serve();
+    let id = setting.create(&server);
+    let branch = text(&completed(&server, &id)["git_branch_name"]);
+    setting.nothing_is_left();
+
+    let diff = server.get(&format!("{ORDERS}/{id}/diff"));
+    assert_eq!(diff.status, 200, "{}", diff.text);
+    let of_git = setting.remote.git(["diff-tree", "-r", "-p", "--no-renames", "main", &branch]);
+    assert_eq!(diff.text, of_git);
+    assert_eq!(setting.run(&["diff", &id]).out, diff.text);
+    let json = setting.run(&["diff", &id, "--json"]).json();
+    assert_eq!((text(&json["diff"]), &json["step"]), (diff.text, &Value::Null));
+
+    let progress = server.get(&format!("/api{ORDERS}/{id}/git-progress/")).json();
+    assert_eq!(progress["latest_commit_message"], "feat: say hello in more languages");
+    assert_eq!(text(&progress["latest_commit_sha"]), setting.remote.head(&branch));
+    assert_eq!(text(&progress["base_commit"]), setting.remote.head("main"));
+    let counted = ["git_commit_count", "git_files_changed", "git_lines_added"].map(|field| &progress[field]);
+    assert_eq!(counted, [1, 3, 19].map(Value::from).each_ref());
+    assert_eq!(progress["phase_history"].as_array().unwrap().len(), 7);
+
+    let gone = server.get(&format!("{ORDERS}/{id}/steps/5/diff"));
+    assert_eq!((gone.status, &gone.json()["type"]), (404, &json!("urn:awo:problem:diff-not-found")));
+    let told = setting.run(&["diff", &id, "--step", "5"]);
+    assert!(told.err.contains("keep_workspaces") && told.code == Some(4), "{told:#?}");
+}
+
+#[test]
 fn selected_commands_run_in_their_order() {
     let setting = Setting::new();
     let server = setting.program.serve();

@@ -22,4 +22,5 @@ mod time_limits;
 mod visibility;
 mod waiting;
 mod walls;
+mod workspaces;
 mod wrong_calls;

@@ -22,6 +22,7 @@ fn program(script: &str) -> (TempDir, Git) {
         owner: None,
         tokens: None,
         walls: None,
+        dialling: None,
     };
     (place, git)
 }

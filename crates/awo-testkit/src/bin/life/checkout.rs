@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use awo_engine::ports::{
-    AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest, FileKind, Forge, PullRequestDraft,
-    Sandbox, SandboxProvider, SandboxRequest, Standing, VerifiedRepository,
+    AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest, FileKind, Forge, KeptCommit,
+    PullRequestDraft, Sandbox, SandboxProvider, SandboxRequest, Standing, VerifiedRepository,
 };
 use awo_models::{
     BranchPush, DiffStat, Failure, FailureCode, Isolation, Issue, OrderId, PullRequestEvidence, WorkspaceSnapshot,
@@ -93,6 +93,23 @@ impl SandboxProvider for Checkouts {
         let checkout = self.put(request.order);
         checkout.restore(left).await?;
         Ok(checkout)
+    }
+
+    async fn kept_patch(
+        &self,
+        _order: OrderId,
+        _from: &WorkspaceSnapshot,
+        _to: &WorkspaceSnapshot,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(None)
+    }
+
+    async fn kept_commit(&self, _order: OrderId, _commit: &str) -> Result<Option<KeptCommit>, Failure> {
+        Ok(None)
+    }
+
+    async fn working_dir(&self, order: OrderId) -> Result<Option<PathBuf>, Failure> {
+        Ok(self.all().get(&order).map(|checkout| checkout.dir.clone()))
     }
 
     async fn orders(&self) -> Result<Vec<OrderId>, Failure> {

@@ -76,7 +76,8 @@ pub(super) fn reads(outside: &Outside) -> Vec<Try<'_>> {
         anybody("awo's own clones of repositories", move || list(mirrors())),
         anybody("settings of awo's own clone", move || {
             let clones = fs::read_dir(mirrors())?;
-            clones.flatten().map(|entry| read(entry.path().join("config"))).find(Result::is_ok).unwrap_or(Ok(()))
+            let read = clones.flatten().map(|entry| read(entry.path().join("config"))).find(Result::is_ok);
+            read.unwrap_or_else(|| refused("there are none"))
         }),
     ];
     for shared in ["/tmp", "/var/tmp", "/dev/shm"] {
