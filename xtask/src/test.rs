@@ -32,6 +32,8 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     let agents =
         if wants_agents(&arguments.runner) { agents::provide(repository, agents::USUAL)? } else { Programs::default() };
 
+    // Tests of walls have nothing to prove without it, and say so.
+    let no_walls = provision::missing_program("bwrap", "--version", "bubblewrap")?;
     let references = References::new(repository)?;
     let mut tests = repository.cargo();
     let nextest = process::version_of("cargo-nextest", &["nextest", "--version"]).is_some();
@@ -53,6 +55,9 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     let skipped_agents = || {
         if let Some(reason) = agents.skipped() {
             eprintln!("\nSKIPPED: the tests with real agent programs, because {reason}");
+        }
+        if let Some(reason) = &no_walls {
+            eprintln!("\nSKIPPED: the tests of walls, because {reason}");
         }
     };
     process::run(&mut tests)?;

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest, AgentSession};
-use awo_models::{Failure, FailureCode, OrderId};
+use awo_models::{Failure, FailureCode, Isolation, OrderId};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use caps::usd;
@@ -42,8 +42,9 @@ pub(crate) use words::{
     answered, clip, code_of_status, detail, errors, fail, name, object, status_in, text, told, without_result,
 };
 
-use crate::Secrets;
 use crate::process::{Invocation, ProcessTracker, RunError, RunLimits, find_program, search_path};
+use crate::walls::{Account, Launch, Room, held_back, named_by};
+use crate::{Secrets, Walls};
 use caps::Caps;
 use files::Files;
 use home::Home;
@@ -58,12 +59,20 @@ pub struct ProgramAgent {
     driver: Arc<dyn AgentDriver>,
     config: ProgramConfig,
     tracker: Arc<dyn ProcessTracker>,
+    walls: Arc<Walls>,
 }
 
 impl ProgramAgent {
-    /// An executor of a kind of program; running processes are recorded with `tracker`.
+    /// An executor of a kind of program; running processes are recorded with `tracker`. Requests that ask for walls are
+    /// refused.
     pub fn new(driver: Arc<dyn AgentDriver>, config: ProgramConfig, tracker: Arc<dyn ProcessTracker>) -> Self {
-        Self { driver, config, tracker }
+        Self { driver, config, tracker, walls: Arc::new(Walls::none()) }
+    }
+
+    /// With walls for the requests that ask for them.
+    #[must_use]
+    pub fn with_walls(self, walls: Arc<Walls>) -> Self {
+        Self { walls, ..self }
     }
 
     async fn try_execute(
@@ -80,9 +89,11 @@ impl ProgramAgent {
         request.max_turns = request.max_turns.into_iter().chain(self.config.max_turns).min();
         let facts = self.driver.facts();
         let program = self.program()?;
+        let walled = request.isolation != Isolation::None;
+        let account = Account::of(request.order).filter(|_| walled);
         let login = self.config.credentials_from.as_deref();
-        let root = self.config.home_dir.join(request.order.to_string());
-        let home = Home::create(root, login, facts.logins, secrets.clone())
+        let place = self.config.home_dir.join(request.order.to_string());
+        let home = Home::create(place, login, facts.logins, secrets.clone())
             .await
             .map_err(|error| unusable("a home for the agent", &self.config.home_dir, &error))?;
         secrets.clone_from(home.secrets());
@@ -91,8 +102,8 @@ impl ProgramAgent {
         let call = AgentCall {
             request: &request,
             home: home.path(),
-            skip_permissions: self.config.skip_permissions,
-            as_root: rustix::process::geteuid().is_root(),
+            skip_permissions: self.config.skip_permissions || walled,
+            as_root: account.is_none() && rustix::process::geteuid().is_root(),
             more_arguments: &self.config.more_arguments,
             passed_env: &self.config.passed_env,
         };
@@ -117,14 +128,22 @@ impl ProgramAgent {
             // Silence after the answer must not make a failure of it.
             linger: silence.map_or(self.config.linger, |silence| self.config.linger.min(silence / 2)),
         };
+        let env = self.environment(&home, parts.env);
+        let launch = if walled {
+            let room = self.room(&request, &home, account, &env).await?;
+            self.walls.launch(&room, &program, parts.args, &request.working_dir)
+        } else {
+            Launch { program, args: parts.args }
+        };
         let invocation = Invocation {
-            program,
-            args: parts.args,
-            env: self.environment(&home, parts.env),
+            program: launch.program,
+            args: launch.args,
+            env,
             working_dir: request.working_dir.clone(),
             stdin: parts.stdin,
             secrets: home.secrets().clone(),
             custody: self.tracker.custody(request.order),
+            walled,
         };
         let order = request.order;
         let spawned = |pid| self.tracker.track(order, pid);
@@ -146,6 +165,38 @@ impl ProgramAgent {
         }
         home.remove().await;
         Ok(outcome)
+    }
+
+    /// What the agent may reach within walls. Its home is handed over to whoever it is there.
+    async fn room(
+        &self,
+        request: &AgentRequest,
+        home: &Home,
+        account: Option<Account>,
+        env: &BTreeMap<OsString, OsString>,
+    ) -> Result<Room, Failure> {
+        // The engine asked for walls because there were some; they may be gone since.
+        self.walls.effective(request.isolation, request.network).await?;
+        let covered = if self.walls.trusts(&request.repository_url) {
+            Vec::new()
+        } else {
+            let (checkout, empty) = (request.working_dir.clone(), home.empty());
+            let covered = tokio::task::spawn_blocking(move || held_back(&checkout, &empty)).await;
+            covered.map_err(std::io::Error::from).flatten().map_err(|error| {
+                let message = format!("cannot hold back what the repository sets for agents: {error}");
+                Failure::new(FailureCode::WorkspaceFailed, message)
+            })?
+        };
+        let seen_as =
+            home.hand_over(account).await.map_err(|error| unusable("a home for the agent", home.path(), &error))?;
+        Ok(Room {
+            account,
+            writable: vec![request.working_dir.clone(), home.path().to_owned(), home.tmp().to_owned()],
+            readable: named_by(env),
+            seen_as,
+            covered,
+            network: request.network,
+        })
     }
 
     /// Brings the sessions of the order back if one of them goes on; what it had consumed.

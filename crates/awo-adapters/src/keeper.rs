@@ -26,7 +26,20 @@ pub(crate) use protocol::{Command, FRAME, Report, send_start};
 
 /// First argument of a keeper. The number changes with what is said between the two.
 #[cfg(target_os = "linux")]
-pub(crate) const MODE: &str = "awo-keeper/1";
+const MODE: &str = "awo-keeper/1";
+/// The same, of a keeper whose program makes walls and waits there: see [`Invocation::walled`](crate::Invocation::walled).
+#[cfg(target_os = "linux")]
+const MODE_WALLED: &str = "awo-keeper/1-walled";
+
+/// First arguments of keepers.
+#[cfg(target_os = "linux")]
+pub(crate) const MODES: [&str; 2] = [MODE, MODE_WALLED];
+
+/// First argument of a keeper.
+#[cfg(target_os = "linux")]
+pub(crate) fn mode(walled: bool) -> &'static str {
+    if walled { MODE_WALLED } else { MODE }
+}
 
 /// A program that can be started as a keeper.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +61,13 @@ impl Keeper {
         #[cfg(target_os = "linux")]
         {
             let mut arguments = std::env::args_os().skip(1);
-            if arguments.next().is_some_and(|first| first == MODE) {
-                std::process::exit(service::serve(arguments));
+            if let Some(first) = arguments.next() {
+                if first == MODE || first == MODE_WALLED {
+                    std::process::exit(service::serve(arguments, first == MODE_WALLED));
+                }
+                if first == crate::walls::MODE {
+                    std::process::exit(crate::walls::enter(arguments));
+                }
             }
             // Also right when the file was replaced or removed since.
             let link = Path::new("/proc/self/exe");
@@ -79,12 +97,18 @@ impl Keeper {
             working_dir: "/".into(),
             stdin: Input::Nothing,
             stdout: Stdio::null(),
+            walled: false,
         };
         match Child::start(start, &Custody { keeper: Some(self.clone()), marks: Vec::new() }).await {
             Err(NotStarted::Program(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(NotStarted::Program(error) | NotStarted::Keeper(error)) => Err(error),
             Ok(_) => Err(io::Error::other("it started what is not there")),
         }
+    }
+
+    /// Where its file is, also for those who are not this process.
+    pub(crate) fn real_program(&self) -> PathBuf {
+        self.program.canonicalize().unwrap_or_else(|_| self.program.clone())
     }
 
     /// Where it is.

@@ -29,6 +29,7 @@ mod prompts;
 mod redact;
 mod scripted;
 mod spill_files;
+mod walls;
 mod workspace;
 
 pub use address::{AddressError, AddressPolicy, Hosts, HostsError, Redirect, Redirects, RepositoryAddress, Scheme};
@@ -56,4 +57,5 @@ pub use prompts::{PromptFiles, PromptLoadError};
 pub use redact::Secrets;
 pub use scripted::{Action, Script, ScriptError, ScriptedAgent};
 pub use spill_files::SpillFiles;
+pub use walls::{Effective, Probe, ProcessLimits, WallSettings, Walls};
 pub use workspace::{Author, GitSandboxes, WorkspaceSettings};

@@ -46,6 +46,9 @@ pub struct Invocation {
     pub secrets: Secrets,
     /// Who sees to its end.
     pub custody: Custody,
+    /// Whether it is the program that makes walls and waits there: then who runs within them is told to stop. With a keeper
+    /// only.
+    pub walled: bool,
 }
 
 /// Who sees to the end of a process and of all that it starts: see [`ProcessTracker::custody`].
@@ -68,6 +71,7 @@ impl Debug for Invocation {
             .field("stdin_bytes", &self.stdin.len())
             .field("secrets", &self.secrets)
             .field("custody", &self.custody)
+            .field("walled", &self.walled)
             .finish()
     }
 }

@@ -8,6 +8,7 @@ mod branch_names;
 mod changes;
 mod checkpoints;
 mod exporting;
+mod holding;
 mod inspecting;
 mod kept;
 mod layout;
@@ -28,12 +29,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use awo_engine::ports::{KeptCommit, Progress, Sandbox, SandboxProvider, SandboxRequest, Standing};
-use awo_models::{Failure, FailureCode, OrderId, WorkspaceSnapshot};
+use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, WorkspaceSnapshot};
 
 use crate::git::{
     Dialling, Git, HOST_SETTINGS, NameLookup, SystemNames, WORKSPACE_SETTINGS, find_git, host_environment,
     workspace_environment,
 };
+use crate::walls::{Account, Effective, Room, Walls};
 use crate::{AddressPolicy, ForgeTokens, Processes, Redirects, RepositoryAddress};
 use layout::Layout;
 use sandbox::GitSandbox;
@@ -74,6 +76,10 @@ pub struct WorkspaceSettings {
     pub max_patch_bytes: usize,
     /// Largest pack of new objects that is taken out of a checkout.
     pub max_export_bytes: u64,
+    /// Bytes that must be free where checkouts are, before one is made.
+    pub min_free_bytes: u64,
+    /// Walls around what runs in a checkout.
+    pub walls: Arc<Walls>,
 }
 
 /// Who commits.
@@ -105,6 +111,8 @@ impl WorkspaceSettings {
             depth: None,
             max_patch_bytes: 8 << 20,
             max_export_bytes: 1 << 30,
+            min_free_bytes: 0,
+            walls: Arc::new(Walls::none()),
         }
     }
 }
@@ -151,7 +159,8 @@ impl SandboxProvider for GitSandboxes {
         let remote = self.remote(&request.repository_url)?;
         let layout = self.layout(request.order);
         layout.clear().await?;
-        let tools = Tools { progress: request.progress.clone(), ..Tools::new(&self.settings, &layout, request.order) };
+        let tools = Tools::new(&self.settings, &layout, request).await?;
+        let tools = Tools { progress: request.progress.clone(), ..tools };
         let made = preparing::prepare(&tools, &layout, &remote, request).await;
         match made {
             Ok(origin) => Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin))),
@@ -171,14 +180,14 @@ impl SandboxProvider for GitSandboxes {
         // The one that no agent reaches counts, if it is there.
         let origin = mirror::origin(&layout).await?.unwrap_or(claimed);
         let remote = self.remote(&request.repository_url)?;
-        let tools = Tools::new(&self.settings, &layout, request.order);
+        let tools = Tools::new(&self.settings, &layout, request).await?;
         Ok(Some(Arc::new(GitSandbox::new(layout, tools, remote, origin))))
     }
 
     async fn examine(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Standing, Failure> {
         sandbox::check_state(left)?;
         let layout = self.layout(request.order);
-        let tools = Tools::new(&self.settings, &layout, request.order);
+        let tools = Tools::new(&self.settings, &layout, request).await?;
         rebuilding::examine(&tools, &layout, left).await
     }
 
@@ -186,7 +195,7 @@ impl SandboxProvider for GitSandboxes {
         sandbox::check_state(left)?;
         let remote = self.remote(&request.repository_url)?;
         let layout = self.layout(request.order);
-        let tools = Tools::new(&self.settings, &layout, request.order);
+        let tools = Tools::new(&self.settings, &layout, request).await?;
         let origin = rebuilding::rebuild(&tools, &layout, &remote, request, left).await?;
         Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin)))
     }
@@ -198,13 +207,13 @@ impl SandboxProvider for GitSandboxes {
         to: &WorkspaceSnapshot,
     ) -> Result<Option<Vec<u8>>, Failure> {
         let layout = self.layout(order);
-        let tools = Tools::new(&self.settings, &layout, order);
+        let tools = Tools::without_checkout(&self.settings, &layout, order);
         kept::patch(&tools, &layout, from, to).await
     }
 
     async fn kept_commit(&self, order: OrderId, commit: &str) -> Result<Option<KeptCommit>, Failure> {
         let layout = self.layout(order);
-        let tools = Tools::new(&self.settings, &layout, order);
+        let tools = Tools::without_checkout(&self.settings, &layout, order);
         kept::commit(&tools, &layout, commit).await
     }
 
@@ -243,16 +252,45 @@ impl SandboxProvider for GitSandboxes {
 #[derive(Debug)]
 struct Tools {
     settings: Arc<WorkspaceSettings>,
+    /// The walls of the order.
+    walls: Effective,
+    /// What git in the checkout may reach, if it runs within walls.
+    room: Option<Arc<Room>>,
+    /// Whether settings of agents that the repository brings along are held back from them.
+    holds_back: bool,
     /// With the operator's rights; for the bare clone and the remote only.
     host: Git,
-    /// Without; for the checkout.
+    /// Without, for a checkout that no agent was in yet.
     inside: Git,
     /// Who hears how a long fetch gets on.
     progress: Progress,
 }
 
 impl Tools {
-    fn new(settings: &Arc<WorkspaceSettings>, layout: &Layout, order: OrderId) -> Self {
+    /// For an order, with its walls.
+    async fn new(
+        settings: &Arc<WorkspaceSettings>,
+        layout: &Layout,
+        request: &SandboxRequest,
+    ) -> Result<Self, Failure> {
+        let order = request.order;
+        let walls = settings.walls.effective(request.isolation, request.network).await?;
+        let room = (walls.isolation != Isolation::None).then(|| {
+            Arc::new(Room {
+                account: Account::of(order),
+                writable: vec![layout.repo.clone(), layout.home.clone()],
+                readable: Vec::new(),
+                seen_as: Vec::new(),
+                covered: Vec::new(),
+                network: Network::Off,
+            })
+        });
+        let holds_back = room.is_some() && !settings.walls.trusts(&request.repository_url);
+        Ok(Self { walls, room, holds_back, ..Self::without_checkout(settings, layout, order) })
+    }
+
+    /// For what is done in bare repositories only.
+    fn without_checkout(settings: &Arc<WorkspaceSettings>, layout: &Layout, order: OrderId) -> Self {
         let owner = Some((Arc::clone(&settings.processes), order));
         let nowhere = PathBuf::from("/nonexistent");
         let mut host = host_environment(&settings.search_path, &nowhere, &settings.host_environment);
@@ -272,6 +310,7 @@ impl Tools {
             deadline,
             owner: owner.clone(),
             tokens: None,
+            walls: None,
             dialling: None,
         };
         let host = Git {
@@ -288,6 +327,9 @@ impl Tools {
             inside: git(inside, WORKSPACE_SETTINGS, &layout.order, settings.local_deadline),
             progress: Progress::default(),
             settings: Arc::clone(settings),
+            walls: Effective { isolation: Isolation::None, why: None },
+            room: None,
+            holds_back: false,
         }
     }
 
@@ -298,10 +340,12 @@ impl Tools {
         git
     }
 
-    /// Workspace git in the checkout, wherever its configuration says that its files are.
+    /// Workspace git in the checkout, wherever its configuration says that its files are. It runs within the order's walls,
+    /// without network: what an agent left there may run along with it.
     fn checkout(&self, layout: &Layout) -> Git {
         let mut git = self.inside.clone();
         git.directory.clone_from(&layout.repo);
+        git.walls = self.room.clone().map(|room| (Arc::clone(&self.settings.walls), room));
         git.environment.extend([
             ("GIT_DIR".into(), layout.repo.join(".git").into()),
             ("GIT_WORK_TREE".into(), layout.repo.clone().into()),

@@ -106,7 +106,9 @@ pub(crate) fn sandbox_request(order: &AgentWorkOrder) -> SandboxRequest {
         repository_url: Arc::clone(&order.spec.repository_url),
         sandbox_type: order.spec.sandbox_type,
         base_branch: order.spec.base_branch.clone(),
-        isolation: order.spec.isolation,
+        // A checkout that was made within walls is not touched without.
+        isolation: order.state.isolation_effective.unwrap_or(order.spec.isolation),
+        network: order.spec.network,
         progress: Progress::default(),
     }
 }

@@ -27,6 +27,7 @@ pub struct Api {
     pub(crate) work_orders: WorkOrders,
     pub(crate) version: Arc<str>,
     pub(crate) lenient: bool,
+    pub(crate) isolation: Option<Arc<(String, Option<String>)>>,
     pub(crate) hosts: AllowedHosts,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
@@ -72,6 +73,7 @@ impl Api {
             work_orders,
             version: version.into(),
             lenient: false,
+            isolation: None,
             hosts: AllowedHosts::default(),
             limits: Limits::default(),
             streams: StreamPlaces::new(Limits::default().max_streams),
@@ -83,6 +85,12 @@ impl Api {
     /// Whether unknown fields of a request are ignored instead of refused.
     pub fn with_lenient(mut self, lenient: bool) -> Self {
         self.lenient = lenient;
+        self
+    }
+
+    /// The walls that orders get which leave it to awo, and why not better ones, for the health.
+    pub fn with_isolation(mut self, effective: &str, reason: Option<&str>) -> Self {
+        self.isolation = Some(Arc::new((effective.to_owned(), reason.map(str::to_owned))));
         self
     }
 

@@ -173,6 +173,8 @@ impl SandboxType {
 pub enum Isolation {
     /// The strongest that works on the machine.
     Auto,
+    /// Namespaces of bubblewrap: the agent sees the system, its checkout and a home, and nothing else of the machine.
+    Bubblewrap,
     /// None: the agent can do what the operator's account can do.
     None,
 }
@@ -182,6 +184,7 @@ impl Isolation {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
+            Self::Bubblewrap => "bubblewrap",
             Self::None => "none",
         }
     }
@@ -194,6 +197,8 @@ impl Isolation {
 pub enum Network {
     /// The machine's own.
     Host,
+    /// None. Needs walls.
+    Off,
 }
 
 impl Network {
@@ -201,6 +206,7 @@ impl Network {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Host => "host",
+            Self::Off => "off",
         }
     }
 }
@@ -258,6 +264,9 @@ pub struct OrderState {
     pub issue: Option<Arc<Issue>>,
     /// Walls that are really around its processes.
     pub isolation_effective: Option<Isolation>,
+    /// Why they are not what was asked for, or not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation_reason: Option<Arc<str>>,
     /// Why it failed, or which optional part did.
     pub error_code: Option<FailureCode>,
     /// The same, told to a person.
@@ -303,6 +312,7 @@ impl OrderState {
             github_pull_request_url: None,
             issue: None,
             isolation_effective: None,
+            isolation_reason: None,
             error_code: None,
             error_message: None,
             waiting_for: None,

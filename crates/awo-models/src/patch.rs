@@ -83,6 +83,8 @@ patch! {
     issue: Option<std::sync::Arc<crate::Issue>>,
     /// See [`OrderState::isolation_effective`].
     isolation_effective: Option<crate::Isolation>,
+    /// See [`OrderState::isolation_reason`].
+    isolation_reason: Option<std::sync::Arc<str>>,
     /// See [`OrderState::error_code`].
     error_code: Option<crate::FailureCode>,
     /// See [`OrderState::error_message`].

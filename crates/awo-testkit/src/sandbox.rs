@@ -285,6 +285,10 @@ impl Sandbox for FakeSandbox {
         Isolation::None
     }
 
+    fn isolation_reason(&self) -> Option<Arc<str>> {
+        None
+    }
+
     fn base_branch(&self) -> &'static str {
         "main"
     }

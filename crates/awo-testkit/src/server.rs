@@ -64,6 +64,8 @@ impl Program {
             .env("HOME", &home)
             .env("LC_ALL", "C.UTF-8")
             .env("AWO_DATA_DIR", self.data_dir())
+            // Most agents of tests leave traces outside, on purpose.
+            .env("AWO_ISOLATION", "none")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command

@@ -97,7 +97,7 @@ pub(crate) struct Agents {
         help = "Agent of orders that name none: claude, codex, gemini, opencode, scripted, or one of the settings file [env: AWO_AGENT]"
     )]
     pub(crate) agent: Option<String>,
-    /// Let the agent use its tools without asking. Without walls around it, it can do what your account can do.
+    /// Let the agent use its tools without asking also where there are no walls: it can then do what your account can do.
     #[arg(long)]
     pub(crate) skip_permissions: bool,
     #[arg(
@@ -145,6 +145,12 @@ pub(crate) struct OrderArguments {
     /// Model for the agent.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
+    /// Walls around the agent: auto (the strongest that work here), bubblewrap, or none.
+    #[arg(long, value_name = "WALLS")]
+    pub(crate) isolation: Option<String>,
+    /// What the agent has of the network: host, or off.
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) network: Option<String>,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
 }

@@ -5,6 +5,7 @@ mod git;
 mod github;
 mod steps;
 mod store;
+mod walls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ use github::Github;
 use serde::Deserialize;
 use steps::{Steps, Waiting};
 use store::{FileSettings, Retention};
+use walls::Walls;
 
 pub(crate) use agents::{Agent, Kind, SCRIPTED, kind_of};
 
@@ -27,7 +29,7 @@ use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-const VARIABLES: [(&str, &str); 49] = [
+const VARIABLES: [(&str, &str); 51] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_STATE", "state"),
@@ -45,6 +47,8 @@ const VARIABLES: [(&str, &str); 49] = [
     ("AWO_MAX_RUNNING", "max_running"),
     ("AWO_MAX_QUEUED", "max_queued"),
     ("AWO_KEEP_WORKSPACES", "keep_workspaces"),
+    ("AWO_ISOLATION", "walls.isolation"),
+    ("AWO_ISOLATION_REQUIRED", "walls.required"),
     ("AWO_FILE_DURABILITY", "file.durability"),
     ("AWO_FILE_SYNC_INTERVAL_MS", "file.sync_interval_ms"),
     ("AWO_FILE_KEEP_ENDED", "file.keep_ended"),
@@ -107,6 +111,9 @@ pub(crate) struct Settings {
     pub(crate) max_queued: usize,
     #[serde(default)]
     pub(crate) keep_workspaces: bool,
+    /// Bytes that must be free where the checkouts are, before an order begins.
+    #[serde(default = "default_min_free_bytes")]
+    pub(crate) min_free_bytes: u64,
     #[serde(default)]
     pub(crate) lenient: bool,
     /// How agents are run, by their names.
@@ -133,6 +140,8 @@ pub(crate) struct Settings {
     pub(crate) steps: Steps,
     #[serde(default)]
     pub(crate) waiting: Waiting,
+    #[serde(default)]
+    pub(crate) walls: Walls,
     /// Through whom agents and git are started; found out by `main`, not set.
     #[serde(skip)]
     pub(crate) keeper: Option<Keeper>,
@@ -294,6 +303,7 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.walls.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     agents::check(&settings.agents, &settings.step_agents).map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.github.check().map_err(|reason| coded(BAD_INPUT, reason))?;
@@ -315,6 +325,10 @@ fn default_data_dir() -> PathBuf {
 
 fn default_bind() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8888))
+}
+
+fn default_min_free_bytes() -> u64 {
+    64 << 20
 }
 
 fn default_agent() -> String {

@@ -33,6 +33,15 @@ pub(crate) struct Order {
     pub(crate) finishing: bool,
     #[serde(default)]
     pub(crate) queued_prompts: usize,
+    #[serde(default)]
+    pub(crate) isolation: Walls,
+}
+
+/// Walls around an order.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Walls {
+    pub(crate) effective: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// The steps of an order.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use awo_adapters::{
     AgentDriver, Author, Claude, Codex, Gemini, GitSandboxes, OpenCode, ProcessTracker, Processes, ProgramAgent,
-    ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, WorkspaceSettings, agent_environment,
+    ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, WallSettings, Walls, WorkspaceSettings,
+    agent_environment,
 };
 use awo_engine::ports::AgentExecutor;
 use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
@@ -78,6 +79,25 @@ fn processes(settings: &Settings) -> Processes {
     Processes::of(&settings.data_dir, settings.keeper.clone())
 }
 
+/// The walls around what runs for orders.
+pub(crate) fn walls(settings: &Settings) -> Arc<Walls> {
+    let mut walls = WallSettings::new(settings.keeper.clone());
+    if let Some(path) = std::env::var_os("PATH") {
+        walls.search_path = path;
+    }
+    walls.preferred = settings.walls.isolation.0;
+    walls.required = settings.walls.required;
+    walls.readable.clone_from(&settings.walls.readable);
+    walls.trusted.clone_from(&settings.walls.trusted_repositories);
+    walls.limits = settings.walls.limits();
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    walls.hidden = [settings.data_dir.clone(), settings.spill_dir(), settings.agents_dir(), settings.workspaces_dir()]
+        .into_iter()
+        .chain(home)
+        .collect();
+    Arc::new(Walls::new(walls))
+}
+
 /// Removes what executions of an earlier life left: homes with copies of logins, unfinished transcripts.
 fn clear_agents(settings: &Settings) {
     // Only what is made there, and not the sessions: the directory may be one that holds more.
@@ -131,6 +151,9 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     // Beside the journals, wherever the checkouts are: they may lie in a temporary directory.
     let mirrors = settings.data_dir.join("mirrors");
     let mut workspaces = WorkspaceSettings::new(settings.workspaces_dir(), mirrors, Arc::clone(&processes), author);
+    let walls = walls(settings);
+    workspaces.walls = Arc::clone(&walls);
+    workspaces.min_free_bytes = settings.min_free_bytes;
     // Only loopback is served, so whoever asks can read this machine's files anyway.
     workspaces.depth = settings.git.depth;
     workspaces.policy.allow_local = true;
@@ -161,7 +184,7 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
         // Nothing outlives this process anyway.
         Backend::Memory => builder.with_log(Arc::new(InMemoryOrderLog::default())),
     };
-    let agents = agents(settings, &processes)?;
+    let agents = agents(settings, &processes, &walls)?;
     if !agents.iter().any(|(name, _)| *name == settings.agent) {
         let names: Vec<_> = agents.iter().map(|(name, _)| name.as_str()).collect();
         let message = format!("{:?} is not an agent; there are {}", settings.agent, names.join(", "));
@@ -172,13 +195,17 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
 }
 
 /// All agents, by name.
-fn agents(settings: &Settings, processes: &Arc<Processes>) -> anyhow::Result<Vec<(String, Arc<dyn AgentExecutor>)>> {
+fn agents(
+    settings: &Settings,
+    processes: &Arc<Processes>,
+    walls: &Arc<Walls>,
+) -> anyhow::Result<Vec<(String, Arc<dyn AgentExecutor>)>> {
     let executor = |name: &str| -> anyhow::Result<Arc<dyn AgentExecutor>> {
         if name == SCRIPTED {
             return Ok(Arc::new(ScriptedAgent::demo()));
         }
         let tracker: Arc<dyn ProcessTracker> = Arc::<Processes>::clone(processes);
-        Ok(Arc::new(program_agent(settings, name, tracker)?))
+        Ok(Arc::new(program_agent(settings, name, tracker)?.with_walls(Arc::clone(walls))))
     };
     settings.agent_names().into_iter().map(|name| Ok((name.to_owned(), executor(name)?))).collect()
 }
@@ -229,7 +256,7 @@ pub(crate) fn program_config(settings: &Settings, name: &str, driver: &dyn Agent
 
 /// All agents, for a look at them.
 pub(crate) fn agents_to_look_at(settings: &Settings) -> anyhow::Result<Vec<(String, Arc<dyn AgentExecutor>)>> {
-    agents(settings, &Arc::new(processes(settings)))
+    agents(settings, &Arc::new(processes(settings)), &walls(settings))
 }
 
 /// The artifacts of the data directory.

@@ -107,6 +107,7 @@ fn start(bench: &Bench, data: &Path) -> Result<Started> {
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", bench.disk.path())
         .env("AWO_DATA_DIR", data)
+        .env("AWO_ISOLATION", "none")
         .stdin(Stdio::null());
     let log = bench.disk.path().join("server.log");
     let server = Server::start(command, File::options().append(true).create(true).open(&log)?)?;

@@ -350,6 +350,7 @@ impl<'a> Trial<'a> {
             .env("HOME", &self.home)
             .env("LC_ALL", "C.UTF-8")
             .env("AWO_DATA_DIR", &self.data)
+            .env("AWO_ISOLATION", "none")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env("CLAUDE_CLI_PATH", &self.setting.agent)
             .stdin(Stdio::null());

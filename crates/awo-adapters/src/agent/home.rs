@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::driver::{Keep, LoginFile, Proof};
 use super::secrets;
 use crate::Secrets;
+use crate::walls::Account;
 
 /// A home and a directory for temporary files, of one execution. Both go when it is dropped.
 #[derive(Debug)]
@@ -50,6 +51,30 @@ impl Home {
 
     pub(super) fn tmp(&self) -> &Path {
         &self.tmp
+    }
+
+    /// A directory beside the home, for what is seen in place of things that are held back.
+    pub(super) fn empty(&self) -> PathBuf {
+        self.root.join("empty")
+    }
+
+    /// Gives the home to whoever lives there, and says by which files they find their own name.
+    pub(super) async fn hand_over(&self, account: Option<Account>) -> io::Result<Vec<(PathBuf, PathBuf)>> {
+        let Some(account) = account else { return Ok(Vec::new()) };
+        let (root, home, tmp) = (self.root.clone(), self.path.clone(), self.tmp.clone());
+        tokio::task::spawn_blocking(move || {
+            account.take(&home)?;
+            account.take(&tmp)?;
+            let names = [("passwd", account.passwd(&home)), ("group", account.group())];
+            let written = names.map(|(name, text)| {
+                let file = root.join(name);
+                fs::write(&file, text)?;
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o644))?;
+                Ok((file, Path::new("/etc").join(name)))
+            });
+            written.into_iter().collect()
+        })
+        .await?
     }
 
     /// All that whoever lives here knows and may not tell.

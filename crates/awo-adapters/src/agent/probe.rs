@@ -81,6 +81,7 @@ async fn version(agent: &ProgramAgent, program: &Path) -> Result<String, String>
         stdin: Vec::new(),
         secrets: home.secrets().clone(),
         custody: agent.tracker.custody_of_a_look(),
+        walled: false,
     };
     let limits = RunLimits { wall: VERSION_TIME, ..agent.config.limits.clone() };
     let mut first = None;

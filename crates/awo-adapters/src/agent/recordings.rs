@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use awo_engine::ports::{AgentRequest, AgentSession, ProgressSink};
-use awo_models::{AgentName, OrderId, StepName};
+use awo_models::{AgentName, Isolation, Network, OrderId, StepName};
 use awo_testkit::programs::{RecordedExit, Recording, recordings};
 
 use super::driver::{AgentCall, AgentDriver, AgentOutcome, Earlier, ProgramEnd};
@@ -31,6 +31,9 @@ impl Case {
             attempt: 1,
             prompt: "$(touch /tmp/owned)".into(),
             working_dir: "/checkout".into(),
+            repository_url: "https://git.example/repository".into(),
+            isolation: Isolation::None,
+            network: Network::Host,
             model: None,
             session: AgentSession::New(Some("11111111-2222-4333-8444-555555555555".into())),
             max_turns: None,

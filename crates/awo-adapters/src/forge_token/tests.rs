@@ -52,6 +52,7 @@ async fn ask(address: &str, credential: &GitCredential) -> String {
         deadline: Duration::from_mins(1),
         owner: None,
         tokens: None,
+        walls: None,
         dialling: None,
     };
     let mut command = git.command("ls-remote");

@@ -12,6 +12,7 @@ use super::error::{self, GitError};
 use super::run::{self, Limit};
 use crate::forge_token::{ForgeTokens, GitCredential};
 use crate::process::{Input, Start};
+use crate::walls::{Launch, Room, Walls};
 use crate::{Processes, RepositoryAddress, find_program};
 use awo_engine::ports::Progress;
 use awo_models::OrderId;
@@ -41,6 +42,8 @@ pub(crate) struct Git {
     pub(crate) owner: Option<(Arc<Processes>, OrderId)>,
     /// The token for remotes on a forge; host git only.
     pub(crate) tokens: Option<Arc<ForgeTokens>>,
+    /// Within which walls it runs, if any.
+    pub(crate) walls: Option<(Arc<Walls>, Arc<Room>)>,
     /// Which addresses of the network it may dial; host git only.
     pub(crate) dialling: Option<Arc<Dialling>>,
 }
@@ -154,13 +157,20 @@ impl GitCommand<'_> {
         let variables = variables.map(|(name, value)| (name.into(), value));
         let secret_variables = credential.iter().flat_map(|credential| credential.variables.iter());
         let secret_variables = secret_variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let args: Vec<OsString> = settings.chain([self.name.into()]).chain(self.arguments).collect();
+        let (walls, program) = (self.git.walls.as_ref(), &self.git.program);
+        let launch = match walls {
+            Some((walls, room)) => walls.launch(room, program, args, &self.git.directory),
+            None => Launch { program: program.clone(), args },
+        };
         let start = Start {
-            program: self.git.program.clone(),
-            args: settings.chain([self.name.into()]).chain(self.arguments).collect(),
+            program: launch.program,
+            args: launch.args,
             env: self.git.environment.iter().cloned().chain(variables).chain(secret_variables).collect(),
             working_dir: self.git.directory.clone(),
             stdin: self.input.map_or(Input::Nothing, Input::File),
             stdout: self.output.map_or_else(Stdio::piped, Stdio::from),
+            walled: walls.is_some(),
         };
         let mut output = run::run(start, self.name, self.git, self.limit, &self.progress).await?;
         if let Some(GitCredential { secrets, .. }) = credential {

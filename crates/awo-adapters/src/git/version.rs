@@ -38,6 +38,7 @@ pub async fn git_version(program: &Path, search_path: &OsStr) -> Result<GitVersi
         deadline: Duration::from_secs(10),
         owner: None,
         tokens: None,
+        walls: None,
         dialling: None,
     };
     let output = git.command("version").run().await?;

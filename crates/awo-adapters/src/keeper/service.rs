@@ -20,6 +20,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::descendants::{collect, end_all};
 use super::protocol::{Command, Report};
+use crate::proc;
 
 /// Time between the request to end and the kill when nobody is there any more. Git uses it to take its locks away.
 const ORPHAN_GRACE: Duration = Duration::from_millis(300);
@@ -30,12 +31,12 @@ const FAILED: i32 = 1;
 const MISUSED: i32 = 2;
 
 /// Keeps the program that the arguments name; the exit code.
-pub(super) fn serve(arguments: impl Iterator<Item = OsString>) -> i32 {
+pub(super) fn serve(arguments: impl Iterator<Item = OsString>, walled: bool) -> i32 {
     let Ok((mut channel, children)) = prepare() else {
         let _ = writeln!(io::stderr(), "this is the mode in which awo starts other programs; it is of no use by hand");
         return MISUSED;
     };
-    match keep(&mut channel, &children, arguments) {
+    match keep(&mut channel, &children, arguments, walled) {
         Ok(()) => DONE,
         Err(error) => {
             tell(&mut channel, Report::NotStarted(error.raw_os_error().unwrap_or(0)));
@@ -70,6 +71,7 @@ fn keep(
     channel: &mut UnixStream,
     children: &UnixStream,
     mut arguments: impl Iterator<Item = OsString>,
+    walled: bool,
 ) -> io::Result<()> {
     let input = started_with(channel)?;
     let program = arguments.next().ok_or(io::ErrorKind::InvalidInput)?;
@@ -82,7 +84,7 @@ fn keep(
     if let Ok(nowhere) = File::options().write(true).open("/dev/null") {
         let _ = dup2_stdout(&nowhere).and_then(|()| dup2_stderr(&nowhere));
     }
-    let mut kept = Kept { pid: Pid::from_child(&child), exit: None };
+    let mut kept = Kept { pid: Pid::from_child(&child), walled, exit: None };
     tell(channel, Report::Started(kept.pid.as_raw_nonzero().get()));
     kept.attend(channel, children);
     if let Some(exit) = kept.exit {
@@ -115,6 +117,8 @@ fn started_with(channel: &UnixStream) -> io::Result<Option<OwnedFd>> {
 /// The program, and how it ended.
 struct Kept {
     pid: Pid,
+    /// Whether it only waits, and what is meant runs within its walls.
+    walled: bool,
     exit: Option<Report>,
 }
 
@@ -160,15 +164,40 @@ impl Kept {
         self.exit
     }
 
+    /// What runs within the walls, the program that was meant first. The first process there only waits, and hears
+    /// nothing; its eldest child is the program.
+    fn within(&self) -> Vec<Pid> {
+        if !self.walled {
+            return Vec::new();
+        }
+        let mut found: Vec<Pid> = proc::children(self.pid).into_iter().flat_map(proc::children).collect();
+        let mut next = 0;
+        while let Some(pid) = found.get(next) {
+            found.extend(proc::children(*pid));
+            next += 1;
+        }
+        found
+    }
+
     // The program was not collected yet, so its number and that of its group are its own. One that stopped itself would
     // not hear.
 
     fn interrupt(&self) {
-        let _ = kill_process(self.pid, Signal::INT);
-        let _ = kill_process(self.pid, Signal::CONT);
+        let within = self.within();
+        let meant = within.first().copied().unwrap_or(self.pid);
+        let _ = kill_process(meant, Signal::INT);
+        let _ = kill_process(meant, Signal::CONT);
     }
 
     fn terminate(&self) {
+        let within = self.within();
+        if !within.is_empty() {
+            for pid in within {
+                let _ = kill_process(pid, Signal::TERM);
+                let _ = kill_process(pid, Signal::CONT);
+            }
+            return;
+        }
         let _ = kill_process_group(self.pid, Signal::TERM);
         let _ = kill_process_group(self.pid, Signal::CONT);
     }

@@ -31,6 +31,8 @@ pub(crate) struct Start {
     pub(crate) stdin: Input,
     /// Where it prints; its errors come over a pipe always.
     pub(crate) stdout: Stdio,
+    /// See [`Invocation::walled`](super::Invocation::walled).
+    pub(crate) walled: bool,
 }
 
 /// What a program reads.

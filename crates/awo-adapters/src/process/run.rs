@@ -71,7 +71,7 @@ pub async fn run(
 }
 
 async fn start(invocation: Invocation, stdin: Input) -> Result<Child, RunError> {
-    let Invocation { program, args, env, working_dir, custody, .. } = invocation;
+    let Invocation { program, args, env, working_dir, custody, walled, .. } = invocation;
     if !working_dir.is_dir() {
         return Err(RunError::WorkingDir { path: working_dir });
     }
@@ -82,6 +82,7 @@ async fn start(invocation: Invocation, stdin: Input) -> Result<Child, RunError> 
         working_dir,
         stdin,
         stdout: Stdio::piped(),
+        walled,
     };
     Child::start(start, &custody).await.map_err(|error| match error {
         NotStarted::Program(source) => RunError::Start { program, source },

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, getpid};
 
-use crate::keeper::MODE;
+use crate::keeper::MODES;
 use crate::proc;
 
 /// How long a keeper whose server is gone may take to end what it keeps. It knows more of it than the marks tell.
@@ -65,7 +65,7 @@ fn bears(environment: &[u8], marks: &[(OsString, OsString)]) -> bool {
 
 fn is_keeper(pid: Pid) -> bool {
     let line = proc::command_line(pid);
-    line.split(|byte| *byte == 0).nth(1).is_some_and(|first| OsStr::from_bytes(first) == MODE)
+    line.split(|byte| *byte == 0).nth(1).is_some_and(|first| MODES.iter().any(|mode| OsStr::from_bytes(first) == *mode))
 }
 
 #[cfg(test)]

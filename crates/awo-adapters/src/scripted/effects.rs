@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt as _, lchown};
 use std::path::{Component, Path, PathBuf};
 
 use super::Action;
@@ -32,8 +33,19 @@ fn write(root: &Path, path: &str, content: &str, options: &mut OpenOptions) -> R
         .parent()
         .map_or(Ok(()), fs::create_dir_all)
         .and_then(|()| options.create(true).open(&file))
-        .and_then(|mut file| file.write_all(content.as_bytes()));
+        .and_then(|mut file| file.write_all(content.as_bytes()))
+        .and_then(|()| share(root, &file));
     written.or_else(|error| refused(path, &error.to_string()))
+}
+
+/// Gives a file, and the directories above it, to whom the checkout belongs: git there is not always run by ourselves.
+fn share(root: &Path, file: &Path) -> std::io::Result<()> {
+    let owner = fs::symlink_metadata(root)?;
+    if owner.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    let made = file.ancestors().take_while(|above| *above != root);
+    made.into_iter().try_for_each(|made| lchown(made, Some(owner.uid()), Some(owner.gid())))
 }
 
 /// The path inside the checkout, if nothing on its way leads elsewhere.

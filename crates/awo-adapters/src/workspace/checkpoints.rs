@@ -7,7 +7,7 @@ use awo_models::{Failure, WorkspaceSnapshot};
 use super::layout::Layout;
 use super::origin::Origin;
 use super::packing::{self, Trouble, Wanted};
-use super::{Tools, aside, changes, failed};
+use super::{Tools, aside, changes, failed, holding};
 use crate::git::{Git, GitError, Limit};
 
 /// Where the refs are. Below it: `<id of the commit>-<id of the tree>`.
@@ -121,6 +121,16 @@ async fn commit_of(mirror: &Git, snapshot: &WorkspaceSnapshot) -> Result<Option<
 
 /// Makes the checkout what it was. What it does not have any more comes from the bare clone.
 pub(super) async fn restore(
+    tools: &Tools,
+    layout: &Layout,
+    origin: &Origin,
+    snapshot: &WorkspaceSnapshot,
+) -> Result<(), Failure> {
+    bring_back(tools, layout, origin, snapshot).await?;
+    holding::hold_back(tools, layout).await
+}
+
+async fn bring_back(
     tools: &Tools,
     layout: &Layout,
     origin: &Origin,

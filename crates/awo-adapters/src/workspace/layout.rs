@@ -10,6 +10,7 @@ use awo_models::{Failure, FailureCode, OrderId};
 
 use super::origin::Origin;
 use super::{aside, failed};
+use crate::walls::Account;
 
 /// How long a directory may take to be removed.
 const REMOVAL: Duration = Duration::from_mins(5);
@@ -37,7 +38,7 @@ pub(super) struct Layout {
     pub(super) mirror_marker: PathBuf,
     /// The agent's checkout.
     pub(super) repo: PathBuf,
-    /// Home directory of git in the checkout; empty.
+    /// Home directory of git in the checkout; empty but for the index.
     pub(super) home: PathBuf,
     /// Index that snapshots are taken with.
     pub(super) index: PathBuf,
@@ -57,7 +58,7 @@ impl Layout {
             mirror_broken: broken,
             repo: order.join("repo"),
             home: order.join("home"),
-            index: order.join("snapshot.index"),
+            index: order.join("home/snapshot.index"),
             marker: order.join("workspace.json"),
             order,
         }
@@ -75,6 +76,33 @@ impl Layout {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
         [&self.order, &self.home, &self.mirrors].into_iter().try_for_each(|directory| builder.create(directory))
+    }
+
+    /// Fails if the disk of the checkouts is fuller than it may be when an order begins.
+    pub(super) async fn check_room(&self, least: u64) -> Result<(), Failure> {
+        let order = self.order.clone();
+        let free = aside(move || {
+            let disk = rustix::fs::statvfs(&order)?;
+            Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        });
+        let free = free.await.map_err(|error| failed("tell how much of the disk is free", &error))?;
+        if free >= least {
+            return Ok(());
+        }
+        let order = self.order.display();
+        let message = format!(
+            "cannot begin in {order}: {free} bytes of its disk are free, and {least} are to be (min_free_bytes); make room"
+        );
+        Err(Failure::new(FailureCode::WorkspaceFailed, message))
+    }
+
+    /// Gives the checkout to the account that works in it.
+    pub(super) async fn hand_over(&self, account: Option<Account>) -> Result<(), Failure> {
+        let Some(account) = account else { return Ok(()) };
+        let (repo, home) = (self.repo.clone(), self.home.clone());
+        aside(move || account.take(&repo).and_then(|()| account.take(&home)))
+            .await
+            .map_err(|error| failed(format!("give {} to its agents", self.repo.display()), &error))
     }
 
     /// Declares the checkout whole.

@@ -7,7 +7,7 @@ use super::layout::{Layout, is_object_id};
 use super::origin::Origin;
 use super::packing::Trouble;
 use super::shared::{SharedMirror, object_format};
-use super::{Tools, borrowing, branch_names, failed, mirror, with_causes};
+use super::{Tools, borrowing, branch_names, failed, holding, mirror, with_causes};
 use crate::RepositoryAddress;
 use crate::address::redacted;
 use crate::git::{GitError, Limit};
@@ -22,6 +22,7 @@ pub(super) async fn prepare(
     request: &SandboxRequest,
 ) -> Result<Origin, Failure> {
     layout.make().await?;
+    layout.check_room(tools.settings.min_free_bytes).await?;
     let mut origin = base(tools, remote, request.base_branch.as_deref()).await?;
     let shared = SharedMirror::of(&tools.settings.mirrors, remote);
     // The branch may have been rewritten since the remote was asked.
@@ -47,12 +48,14 @@ async fn check_out(
 ) -> Result<(), Failure> {
     mirror::make(tools, layout, remote, origin).await?;
     clone_for_agent(tools, layout, remote, kind, origin).await?;
+    // Within the walls, as it is the repository that says which files there are.
     let files = tools.checkout(layout).command("read-tree").args(["--reset", "-u", "HEAD"]).run().await;
-    files.map(drop).map_err(|error| failed(format!("check out branch {:?}", origin.base_branch), &error))
+    files.map_err(|error| failed(format!("check out branch {:?}", origin.base_branch), &error))?;
+    holding::hold_back(tools, layout).await
 }
 
 /// Makes the checkout, without its files: a git directory of its own and no remote. Of kind `git_worktree` it borrows the
-/// objects of the mirror; of kind `git_branch` it has them all.
+/// objects of the mirror; of kind `git_branch`, and within walls, it has them all.
 pub(super) async fn clone_for_agent(
     tools: &Tools,
     layout: &Layout,
@@ -61,11 +64,14 @@ pub(super) async fn clone_for_agent(
     origin: &Origin,
 ) -> Result<(), Failure> {
     let told = |error: Trouble| failed(format!("make a checkout of branch {:?}", origin.base_branch), &*error);
+    // Within walls the mirror is out of sight.
+    let kind = if tools.room.is_some() { SandboxType::GitBranch } else { kind };
     match kind {
         SandboxType::GitWorktree => borrow_all(tools, layout, remote, origin).await.map_err(told)?,
         SandboxType::GitBranch => copy_all(tools, layout, origin).await.map_err(|error| told(error.into()))?,
         other => return Err(told(format!("checkouts of kind {other:?} are not made here").into())),
     }
+    layout.hand_over(tools.room.as_ref().and_then(|room| room.account)).await?;
     let checkout = tools.checkout(layout);
     let author = &tools.settings.author;
     for (key, value) in [("user.name", &author.name), ("user.email", &author.email)] {

@@ -39,7 +39,7 @@ pub(super) async fn examine(tools: &Tools, layout: &Layout, left: &WorkspaceSnap
                 return Ok(if there { Standing::Changed } else { Standing::Lost });
             }
             // The checkout is broken; or git is, which says nothing about the checkout.
-            Err(_) => tools.inside.command("version").run().await.map(drop).map_err(told)?,
+            Err(_) => checkout.command("version").run().await.map(drop).map_err(told)?,
         }
     }
     Ok(if kept().await? { Standing::Rebuildable } else { Standing::Lost })

@@ -84,7 +84,11 @@ impl Sandbox for GitSandbox {
     }
 
     fn isolation(&self) -> Isolation {
-        Isolation::None
+        self.tools.walls.isolation
+    }
+
+    fn isolation_reason(&self) -> Option<Arc<str>> {
+        self.tools.walls.why.clone()
     }
 
     fn base_branch(&self) -> &str {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use awo_adapters::{Claude, Custody, NoTracking, ProcessTracker, ProgramAgent, ProgramConfig, PromptFiles};
 use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest, AgentSession, ProgressSink, PromptSource};
-use awo_models::{AgentName, FailureCode, OrderId, StepName};
+use awo_models::{AgentName, FailureCode, Isolation, Network, OrderId, StepName};
 use awo_testkit::programs;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +58,9 @@ impl Bench {
             attempt: 1,
             prompt: prompt.to_owned(),
             working_dir: self.checkout(),
+            repository_url: "https://git.example/repository".into(),
+            isolation: Isolation::None,
+            network: Network::Host,
             model: None,
             session: self.session.clone(),
             max_turns: None,

@@ -11,7 +11,7 @@ use awo_adapters::{
     ProgramAgent, ProgramConfig, SessionFiles,
 };
 use awo_engine::ports::{AgentExecutor, AgentProgress, AgentReport, AgentRequest, AgentSession, Login, ProgressSink};
-use awo_models::{AgentName, FailureCode, OrderId, StepName};
+use awo_models::{AgentName, FailureCode, Isolation, Network, OrderId, StepName};
 use rstest::rstest;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -163,6 +163,9 @@ impl Bench {
             attempt: 1,
             prompt: "Do it.".into(),
             working_dir: self.place.path().join("checkout"),
+            repository_url: "https://git.example/repository".into(),
+            isolation: Isolation::None,
+            network: Network::Host,
             model: None,
             session,
             max_turns: self.max_turns,

@@ -225,6 +225,7 @@ async fn none_is_accepted_and_nothing_is_started() {
         sandbox_type: SandboxType::GitBranch,
         base_branch: None,
         isolation: Isolation::None,
+        network: awo_models::Network::Host,
         progress: awo_engine::ports::Progress::default(),
     };
 

@@ -42,6 +42,7 @@ impl Case {
                     // Those of this test alone.
                     marks: vec![("KEEPER_TEST".into(), format!("{}", std::process::id()).into())],
                 },
+                walled: false,
             },
             limits: RunLimits {
                 wall: LONG,

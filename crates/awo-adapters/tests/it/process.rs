@@ -32,6 +32,7 @@ impl Case {
                 stdin: Vec::new(),
                 secrets: Secrets::default(),
                 custody: Custody::default(),
+                walled: false,
             },
             limits: RunLimits {
                 wall: LONG,

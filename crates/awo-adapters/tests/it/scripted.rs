@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use awo_adapters::{Script, ScriptedAgent};
 use awo_engine::ports::{AgentExecutor, AgentProgress, AgentReport, AgentRequest, AgentSession, ProgressSink};
-use awo_models::{AgentName, FailureCode, OrderId, StepName, commands, steps};
+use awo_models::{AgentName, FailureCode, Isolation, Network, OrderId, StepName, commands, steps};
 use tokio_util::sync::CancellationToken;
 
 fn request(step: &'static str, attempt: u32, working_dir: &Path) -> AgentRequest {
@@ -17,6 +17,9 @@ fn request(step: &'static str, attempt: u32, working_dir: &Path) -> AgentRequest
         attempt,
         prompt: "anything".into(),
         working_dir: working_dir.to_owned(),
+        repository_url: "https://git.example/repository".into(),
+        isolation: Isolation::None,
+        network: Network::Host,
         model: None,
         session: AgentSession::New(Some("session".into())),
         max_turns: None,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use awo_adapters::{AddressPolicy, Author, GitSandboxes, Processes, Redirect, Redirects, WorkspaceSettings};
 use awo_engine::ports::{FileKind, Progress, Sandbox, SandboxProvider as _, SandboxRequest};
-use awo_models::{Failure, FailureCode, Isolation, OrderId, SandboxType};
+use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, SandboxType};
 use awo_testkit::repository::FixtureRepository;
 
 /// A provider in a directory of its own, and a remote.
@@ -43,6 +43,7 @@ impl Setting {
             sandbox_type: SandboxType::GitWorktree,
             base_branch: None,
             isolation: Isolation::Auto,
+            network: Network::Host,
             progress: Progress::default(),
         }
     }
@@ -371,4 +372,12 @@ async fn a_checkout_becomes_again_what_it_was() {
     let unknown = awo_models::WorkspaceSnapshot { tree: "0".repeat(40).into(), ..planned.clone() };
     assert!(sandbox.restore(&unknown).await.is_err());
     assert_eq!(sandbox.snapshot().await.unwrap(), planned, "a restore that cannot be done does nothing");
+}
+
+#[tokio::test]
+async fn no_order_begins_on_a_disk_that_is_nearly_full() {
+    let setting = Setting::with(FixtureRepository::new(), |settings| settings.min_free_bytes = u64::MAX);
+    let failure = setting.refused(&setting.request(1)).await;
+    assert_eq!(failure.code, FailureCode::WorkspaceFailed);
+    assert!(failure.message.contains("min_free_bytes"), "{failure}");
 }

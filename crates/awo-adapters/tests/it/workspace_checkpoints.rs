@@ -158,7 +158,7 @@ async fn what_came_since_is_undone_though_the_agent_threw_the_objects_away() {
     git(root, &["checkout", "--quiet", "--force", "main"]);
     git(root, &["branch", "-D", "feat-x"]);
     git(root, &["clean", "-ffdxq"]);
-    fs::remove_file(setting.directory(1).join("snapshot.index")).unwrap();
+    fs::remove_file(setting.directory(1).join("home/snapshot.index")).unwrap();
     git(root, &["reflog", "expire", "--expire=now", "--all"]);
     git(root, &["gc", "--quiet", "--prune=now"]);
     let lost = Command::new("git").args(["cat-file", "-e", &left.tree]).current_dir(root).status().unwrap();

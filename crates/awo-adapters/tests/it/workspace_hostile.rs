@@ -218,7 +218,7 @@ async fn keeping_a_state_and_making_it_anew_run_nothing_that_the_agent_planted()
             fs::remove_dir_all(entry).unwrap();
         }
     }
-    fs::remove_file(setting.directory(1).join("snapshot.index")).unwrap();
+    fs::remove_file(setting.directory(1).join("home/snapshot.index")).unwrap();
     fs::remove_file(root.join("work")).unwrap();
     sandbox.restore(&left).await.unwrap();
     assert_eq!(fs::read_to_string(root.join("work")).unwrap(), "done\n");

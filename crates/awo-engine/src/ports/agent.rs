@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_models::{AgentName, Failure, OrderId, StepName, Usage};
+use awo_models::{AgentName, Failure, Isolation, Network, OrderId, StepName, Usage};
 use tokio_util::sync::CancellationToken;
 
 pub use health::{AgentHealth, Login};
@@ -126,6 +126,12 @@ pub struct AgentRequest {
     pub prompt: String,
     /// Checkout it works in.
     pub working_dir: PathBuf,
+    /// Address of the repository that is checked out there.
+    pub repository_url: Arc<str>,
+    /// Walls to run it within; what is really there, and never `Auto`.
+    pub isolation: Isolation,
+    /// What of the network it may use.
+    pub network: Network,
     /// Model to use; `None` leaves it to the program.
     pub model: Option<Arc<str>>,
     /// Conversation it is part of.

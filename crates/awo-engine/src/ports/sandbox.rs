@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use awo_models::{BranchPush, DiffStat, Failure, Isolation, OrderId, SandboxType, WorkspaceSnapshot};
+use awo_models::{BranchPush, DiffStat, Failure, Isolation, Network, OrderId, SandboxType, WorkspaceSnapshot};
 use tokio::sync::mpsc;
 
 /// Makes, finds, mends and removes the checkouts of orders.
@@ -164,8 +164,10 @@ pub struct SandboxRequest {
     pub sandbox_type: SandboxType,
     /// Branch to start from; `None` means the remote's default branch.
     pub base_branch: Option<Arc<str>>,
-    /// Walls that were asked for.
+    /// Walls that were asked for; those that it has, once it had some.
     pub isolation: Isolation,
+    /// What of the network its processes may use.
+    pub network: Network,
     /// Who hears how `prepare` gets on.
     pub progress: Progress,
 }
@@ -207,6 +209,9 @@ pub trait Sandbox: Debug + Send + Sync {
 
     /// Walls that are really there.
     fn isolation(&self) -> Isolation;
+
+    /// Why they are not what was asked for, or not there; `None` if there is nothing to say.
+    fn isolation_reason(&self) -> Option<Arc<str>>;
 
     /// The branch it started from, resolved: target of the pull request.
     fn base_branch(&self) -> &str;

@@ -110,6 +110,9 @@ pub(super) async fn ask(
         attempt: context.attempt,
         prompt: question.prompt,
         working_dir: context.sandbox.working_dir().to_owned(),
+        repository_url: Arc::clone(&order.spec.repository_url),
+        isolation: context.sandbox.isolation(),
+        network: order.spec.network,
         // Models have the names of their own agents.
         model: order.spec.model.clone().filter(|_| *name == order.spec.agent),
         session: question.session.clone(),

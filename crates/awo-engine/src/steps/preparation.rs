@@ -22,6 +22,7 @@ pub(super) async fn prepare(
     let learnt = OrderPatch {
         base_commit: Some(Some(sandbox.base_commit().into())),
         isolation_effective: Some(Some(sandbox.isolation())),
+        isolation_reason: Some(sandbox.isolation_reason()),
         ..OrderPatch::default()
     };
     events.push((EventKind::Prepared, learnt));

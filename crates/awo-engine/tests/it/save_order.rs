@@ -46,6 +46,7 @@ fn helpful_sandbox() -> MockSandbox {
     sandbox.expect_base_branch().return_const("main".to_owned());
     sandbox.expect_base_commit().return_const("base".to_owned());
     sandbox.expect_isolation().returning(|| Isolation::None);
+    sandbox.expect_isolation_reason().returning(|| None);
     sandbox.expect_snapshot().returning(move || {
         let look = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Ok(WorkspaceSnapshot { head: "head".into(), tree: format!("tree-{look}").into(), branch: Some("b".into()) })

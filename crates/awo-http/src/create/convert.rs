@@ -96,7 +96,7 @@ mod tests {
                 words += 1;
             }
         }
-        assert_eq!(words, 6);
+        assert_eq!(words, 8);
     }
 
     #[test]

@@ -74,16 +74,16 @@ pub(super) const FIELDS: &[Field] = &[
     optional(
         "isolation",
         Kind::Word {
-            available: &["auto", "none"],
-            later: &["bubblewrap", "container", "landlock"],
+            available: &["auto", "bubblewrap", "none"],
+            later: &["container", "landlock"],
             default: Some("auto"),
         },
-        "Walls around the order's processes.",
+        "Walls around the order's processes; the strongest that work here if absent.",
     ),
     optional(
         "network",
-        Kind::Word { available: &["host"], later: &["off", "proxy"], default: Some("host") },
-        "Network of the order's processes.",
+        Kind::Word { available: &["host", "off"], later: &["proxy"], default: Some("host") },
+        "Network of the order's processes; `off` needs walls.",
     ),
     optional("base_branch", Kind::Text, "Branch to start from; the remote's default branch if absent."),
     optional("limits", Kind::Object(LIMITS), "Limits of each step, and of the order as a whole."),

@@ -57,9 +57,21 @@ pub(crate) struct Health<'a> {
     agents: Vec<String>,
     /// What was last seen of them; looked at again in the background when it is older than a minute.
     agent_details: Vec<AgentDetail>,
+    /// Walls that orders get which leave it to awo; null where that is not known.
+    isolation: Option<IsolationHealth<'a>>,
     /// What checkouts take of the disk; counted again in the background when it is older than five minutes. Null if that has
     /// not ended for the first time.
     workspaces: Option<WorkspacesDetail>,
+}
+
+/// The walls of the server's machine.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct IsolationHealth<'a> {
+    /// `bubblewrap` or `none`; `refused` if such orders are refused.
+    #[schema(example = "bubblewrap")]
+    effective: &'a str,
+    /// Why there are no better ones; null if there is nothing to say.
+    reason: Option<&'a str>,
 }
 
 /// What checkouts take of the disk.
@@ -170,6 +182,10 @@ fn health(api: &Api) -> Health<'_> {
         unsaved_results: engine.unsaved_results,
         agents: engine.agents,
         agent_details: api.work_orders.agents().into_iter().map(AgentDetail::from).collect(),
+        isolation: api
+            .isolation
+            .as_deref()
+            .map(|(effective, reason)| IsolationHealth { effective, reason: reason.as_deref() }),
         workspaces: api.work_orders.disk_use().map(WorkspacesDetail::from),
     }
 }

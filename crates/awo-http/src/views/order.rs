@@ -97,7 +97,7 @@ pub(crate) struct OrderView<'a> {
     /// Branch it starts from; null means the remote's default branch.
     base_branch: Option<&'a str>,
     /// Walls around its processes.
-    isolation: IsolationView,
+    isolation: IsolationView<'a>,
     /// `degraded` while the store does not take its saves; the work goes on.
     #[schema(example = "ok")]
     persistence: &'static str,
@@ -171,12 +171,14 @@ pub(crate) struct TokensView {
 /// Walls around an order's processes.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = IsolationState)]
-pub(crate) struct IsolationView {
+pub(crate) struct IsolationView<'a> {
     /// What was asked for.
     #[schema(example = "auto")]
     requested: &'static str,
     /// What is really there; null before the sandbox is made.
     effective: Option<&'static str>,
+    /// Why they are not what was asked for, or not there; null if there is nothing to say.
+    reason: Option<&'a str>,
 }
 
 /// Where more of an order is, under the prefix that was asked.
@@ -255,6 +257,7 @@ impl<'a> OrderView<'a> {
             isolation: IsolationView {
                 requested: spec.isolation.as_str(),
                 effective: state.isolation_effective.map(awo_models::Isolation::as_str),
+                reason: state.isolation_reason.as_deref(),
             },
             persistence: persistence_word(persistence),
             pending_steps: persistence.pending_steps,

@@ -9,7 +9,7 @@ use awo_adapters::{
     ProgramAgent, ProgramConfig,
 };
 use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest, AgentSession, ProgressSink};
-use awo_models::{AgentName, FailureCode, OrderId, ProgramExit, StepName};
+use awo_models::{AgentName, FailureCode, Isolation, Network, OrderId, ProgramExit, StepName};
 use awo_testkit::hostile;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
@@ -125,6 +125,9 @@ async fn play(driver: Arc<dyn AgentDriver>, trick: &str, bound: Bound) -> AgentR
         attempt: 1,
         prompt: "Do it.".into(),
         working_dir: checkout,
+        repository_url: "https://git.example/repository".into(),
+        isolation: Isolation::None,
+        network: Network::Host,
         model: None,
         session: AgentSession::New(None),
         max_turns: None,

@@ -5,3 +5,4 @@
 mod drivers;
 mod processes;
 mod runner;
+mod walls;

@@ -42,6 +42,7 @@ async fn play(trick: &str, mut limits: RunLimits, cancel_after: usize) -> Played
             keeper: Some(Keeper::at(HOSTILE.into())),
             marks: vec![("HOSTILE_TEST".into(), mark.clone().into())],
         },
+        walled: false,
     };
     limits.wall = limits.wall.min(LONG);
     limits.interrupt_grace = Duration::from_millis(100);

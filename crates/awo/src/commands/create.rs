@@ -48,6 +48,8 @@ pub(crate) fn order_body(order: &OrderArguments, agent: Option<&str>) -> anyhow:
         ("base_branch", order.base_branch.as_deref()),
         ("model", order.model.as_deref()),
         ("agent", agent),
+        ("isolation", order.isolation.as_deref()),
+        ("network", order.network.as_deref()),
     ];
     for (name, value) in texts {
         if let Some(value) = value {

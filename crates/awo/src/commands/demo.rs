@@ -120,9 +120,7 @@ fn tell_next(ours: &Settings) {
         || "needs: claude (not found here; see `awo doctor`)".to_owned(),
         |path| format!("claude: {}", path.display()),
     );
-    anstream::println!(
-        "\n  Now your own:   awo run --repo . --skip-permissions \"Fix the flaky login test\"      {found}"
-    );
+    anstream::println!("\n  Now your own:   awo run --repo . \"Fix the flaky login test\"      {found}");
     anstream::println!(
         "                  awo serve                                        API at http://{}",
         ours.bind

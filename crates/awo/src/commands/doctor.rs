@@ -5,8 +5,9 @@ use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_adapters::ForgeTokens;
+use awo_adapters::{Effective, ForgeTokens};
 use awo_engine::ports::AgentHealth;
+use awo_models::{Failure, Isolation, Network};
 use futures::future::join_all;
 use serde_json::json;
 use tokio::process::Command;
@@ -26,11 +27,12 @@ struct Finding {
 }
 
 pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    let mut findings = vec![git().await, keeper(settings).await];
+    let walls = wiring::walls(settings).effective(Isolation::Auto, Network::Host).await;
+    let mut findings = vec![git().await, keeper(settings).await, isolation(&walls)];
     findings.extend(agents(settings).await?);
     findings.push(github(settings).await);
     findings.extend([
-        permissions(settings),
+        permissions(settings, &walls),
         directory("data", &settings.data_dir, "--data-dir"),
         directory("spill", &settings.spill_dir(), "spill_dir (AWO_SPILL_DIR)"),
         directory("agents", &settings.agents_dir(), "agents_dir (AWO_AGENTS_DIR)"),
@@ -125,8 +127,29 @@ async fn github(settings: &Settings) -> Finding {
     Finding { thing, found: format!("{host} ({interface}): {found}"), good: true, cure }
 }
 
-fn permissions(settings: &Settings) -> Finding {
-    let hindrance = settings.used_agents().into_iter().find_map(|agent| Some((agent, settings.hindrance(agent)?)));
+/// The walls that orders get which leave it to awo.
+fn isolation(walls: &Result<Effective, Failure>) -> Finding {
+    let thing = "isolation".to_owned();
+    let (found, good) = match walls {
+        Ok(Effective { isolation: Isolation::None, why }) => {
+            // A choice, or a machine that has no better; each order says so.
+            (format!("none: {}", why.as_deref().unwrap_or("nobody knows why")), true)
+        }
+        Ok(Effective { isolation, .. }) => {
+            (format!("{}: agents see the system, their checkout and a home of their own", isolation.as_str()), true)
+        }
+        Err(failure) => (failure.message.to_string(), false),
+    };
+    let cure = if good { "" } else { "or set walls.required (AWO_ISOLATION_REQUIRED) to false" };
+    Finding { thing, found, good, cure: cure.to_owned() }
+}
+
+fn permissions(settings: &Settings, walls: &Result<Effective, Failure>) -> Finding {
+    let walled = matches!(walls, Ok(Effective { isolation, .. }) if *isolation != Isolation::None);
+    let hindrance = settings
+        .used_agents()
+        .into_iter()
+        .find_map(|agent| Some((agent, settings.hindrance(agent).filter(|_| !walled)?)));
     let (found, cure) = match hindrance {
         None => ("agents may use their tools".to_owned(), String::new()),
         Some((agent, hindrance)) => {

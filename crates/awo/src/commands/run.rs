@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use awo_adapters::Effective;
+use awo_models::{Isolation, Network};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -41,11 +43,18 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
             .await;
     }
     let agent = asked_agent.as_deref().unwrap_or(&settings.agent);
-    if let Some(hindrance) = settings.hindrance(agent) {
-        anstream::eprintln!(
-            "awo: {hindrance}: add --skip-permissions to let it work\n     \
-             (without walls it can then do what your account can do; see docs/security.md)"
-        );
+    let asked = body.get("isolation").and_then(|word| serde_json::from_value(word.clone()).ok());
+    let walls = wiring::walls(&settings).effective(asked.unwrap_or(Isolation::Auto), Network::Host).await;
+    if let Ok(Effective { isolation: Isolation::None, why }) = walls {
+        if settings.walls.isolation.0 != Isolation::None && asked != Some(Isolation::None) {
+            anstream::eprintln!("awo: no walls: {}", why.as_deref().unwrap_or("nobody knows why"));
+        }
+        if let Some(hindrance) = settings.hindrance(agent) {
+            anstream::eprintln!(
+                "awo: {hindrance}: add --skip-permissions to let it work\n     \
+                 (without walls it can then do what your account can do; see docs/security.md)"
+            );
+        }
     }
     let store = wiring::open_store(&settings, "awo run").await?;
     let orchestrator = wiring::orchestrator(&settings, Arc::clone(&store.repository))?;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use awo_adapters::Effective;
 use awo_engine::{Orchestrator, StateRepository};
+use awo_models::{Isolation, Network};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -99,6 +101,18 @@ impl Server {
         store.lock.announce(&address).context("cannot write the lock file")?;
         let closing = CancellationToken::new();
         let mut api = wiring::api(settings, &orchestrator);
+        api = match wiring::walls(settings).effective(Isolation::Auto, Network::Host).await {
+            Ok(Effective { isolation, why }) => {
+                if let (Isolation::None, Some(why)) = (isolation, &why) {
+                    warn!("no_walls: agents can do what this account can do: {why}");
+                }
+                api.with_isolation(isolation.as_str(), why.as_deref())
+            }
+            Err(failure) => {
+                warn!(reason = %failure, "no_walls: orders are refused that do not say otherwise");
+                api.with_isolation("refused", Some(&failure.message))
+            }
+        };
         if let Some(figures) = figures::begin() {
             api = api.with_metrics(|| figures.render());
         }

@@ -26,6 +26,10 @@ pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyh
     if let Some(agent) = &order.agent {
         anstream::println!("  agent    {}", visible(agent));
     }
+    if let Some(walls) = &order.isolation.effective {
+        let why = order.isolation.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        anstream::println!("  walls    {}", visible(&format!("{walls}{why}")));
+    }
     if let Some(current) = &order.current_step {
         anstream::println!("  at work  {} since {}", current.step, current.started_at);
         if let Some(activity) = activity_line(current) {

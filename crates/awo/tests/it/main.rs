@@ -22,5 +22,6 @@ mod streams;
 mod time_limits;
 mod visibility;
 mod waiting;
+mod walls;
 mod workspaces;
 mod wrong_calls;

@@ -21,6 +21,7 @@ fn program(script: &str) -> (TempDir, Git) {
         deadline: Duration::from_mins(1),
         owner: None,
         tokens: None,
+        walls: None,
         dialling: None,
     };
     (place, git)

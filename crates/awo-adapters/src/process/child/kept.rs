@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::{Child, Control, Ending, Exit, GONE_WITHIN, Input, NotStarted, Start};
 use crate::Keeper;
-use crate::keeper::{Command, FRAME, MODE, Report, send_start};
+use crate::keeper::{Command, FRAME, Report, mode, send_start};
 use crate::processes::sweep;
 
 /// How long a keeper may take to say that it has started its program. It does so at once; this is for a machine that is
@@ -31,7 +31,7 @@ pub(super) async fn start(start: Start, keeper: &Keeper, marks: &[(OsString, OsS
     let (input, stdin) = input(start.stdin).map_err(NotStarted::Keeper)?;
     // No kill on drop: a keeper ends by itself, and last, when nobody holds its line any more.
     let mut process = Program::new(keeper.program())
-        .arg(MODE)
+        .arg(mode(start.walled))
         .arg(&start.program)
         .args(start.args)
         .env_clear()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use awo_adapters::{AgentDriver, NoTracking, ProgramAgent, ProgramConfig};
 use awo_engine::ports::{AgentExecutor, AgentReport, AgentRequest, AgentSession, ProgressSink};
-use awo_models::{AgentName, OrderId, StepName};
+use awo_models::{AgentName, Isolation, Network, OrderId, StepName};
 use awo_testkit::{ModelServer, Script, programs};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -65,6 +65,9 @@ impl Scene {
             attempt: 1,
             prompt: prompt.to_owned(),
             working_dir: self.checkout(),
+            repository_url: "https://git.example/repository".into(),
+            isolation: Isolation::None,
+            network: Network::Host,
             model: None,
             session,
             max_turns: self.max_turns,

@@ -140,6 +140,10 @@ impl Sandbox for Checkout {
         Isolation::None
     }
 
+    fn isolation_reason(&self) -> Option<Arc<str>> {
+        None
+    }
+
     fn base_branch(&self) -> &'static str {
         "main"
     }

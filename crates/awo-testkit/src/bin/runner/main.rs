@@ -81,7 +81,7 @@ async fn flood(trick: &str, bytes: &str, keeper: Option<Keeper>) -> Result<()> {
 fn invocation(program: PathBuf, env: BTreeMap<std::ffi::OsString, std::ffi::OsString>, custody: Custody) -> Invocation {
     let working_dir = std::env::temp_dir();
     let secrets = Secrets::default();
-    Invocation { program, args: Vec::new(), env, working_dir, stdin: Vec::new(), secrets, custody }
+    Invocation { program, args: Vec::new(), env, working_dir, stdin: Vec::new(), secrets, custody, walled: false }
 }
 
 async fn once(invocation: Invocation, on_line: &mut (dyn FnMut(Line) + Send)) -> Result<()> {

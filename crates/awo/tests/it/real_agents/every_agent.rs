@@ -10,6 +10,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::setting::{ORDERS, STEPS, Setting, create, has_ended, order, steps, text, told};
+use crate::walls::has_walls;
 
 const KEY: &str = "sk-canary-of-the-operator";
 /// Settings of a program that prints lines of JSON.
@@ -46,6 +47,27 @@ struct Cast {
     model: Option<ModelServer>,
 }
 
+impl Cast {
+    /// With a server that has the agent.
+    fn serve(&self, mut setting: Setting) -> (Setting, Server) {
+        let file = setting.program.place().join("awo.toml");
+        std::fs::write(&file, &self.settings).unwrap();
+        for (name, value) in &self.variables {
+            setting.program = setting.program.with_variable(name, value);
+        }
+        let server = setting.program.serve_with(["--config", file.to_str().unwrap()]);
+        (setting, server)
+    }
+
+    /// That it was the real program, if it is to be, and that its model understood it.
+    fn assert_played(&self) {
+        if let Some(model) = &self.model {
+            let requests = model.requests();
+            assert!(!requests.is_empty() && requests.iter().all(|request| request.status == Some(200)));
+        }
+    }
+}
+
 /// The agent that is part of the program.
 #[expect(clippy::unnecessary_wraps, reason = "a row of a table in which others may be missing")]
 fn scripted(_: &Program) -> Option<Cast> {
@@ -60,7 +82,14 @@ fn played(program: &Program, name: &'static str, kind: &'static str, more: &str)
     let path = path.display();
     let settings = format!("[agents.{name}]\nkind = \"{kind}\"\npath = \"{path}\"\nskip_permissions = true\n{more}");
     let keys = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"];
-    Cast { name, settings, variables: keys.map(|key| (key, KEY.to_owned())).into(), model: None }
+    let mut variables: Vec<_> = keys.map(|key| (key, KEY.to_owned())).into();
+    variables.push(instead_of_the_directed_one(&path.to_string()));
+    Cast { name, settings, variables, model: None }
+}
+
+/// The variable by which [`Setting`] names its `claude`, which is stronger than a file of settings.
+fn instead_of_the_directed_one(path: &str) -> (&'static str, String) {
+    ("CLAUDE_CLI_PATH", path.to_owned())
 }
 
 /// A real program with its model; `None` where it is not there.
@@ -70,13 +99,14 @@ fn real(name: &'static str, model_name: &str, shell: fn(&str) -> Step) -> Option
     let address = model.address();
     let settings =
         format!("[agents.{name}]\npath = \"{}\"\nmodel = \"{model_name}\"\nskip_permissions = true\n", path.display());
-    Some((Cast { name, settings, variables: Vec::new(), model: Some(model) }, address))
+    let variables = vec![instead_of_the_directed_one(path.to_str()?)];
+    Some((Cast { name, settings, variables, model: Some(model) }, address))
 }
 
 fn real_claude(_: &Program) -> Option<Cast> {
     let shell = |command: &str| Step::using("Bash", json!({"command": command}));
     let (mut cast, address) = real("claude", "sonnet", shell)?;
-    cast.variables = vec![("ANTHROPIC_API_KEY", KEY.to_owned()), ("ANTHROPIC_BASE_URL", address)];
+    cast.variables.extend([("ANTHROPIC_API_KEY", KEY.to_owned()), ("ANTHROPIC_BASE_URL", address)]);
     Some(cast)
 }
 
@@ -87,14 +117,14 @@ fn real_codex(_: &Program) -> Option<Cast> {
         r#"model_providers.test={{name="test",base_url="{address}/v1",env_key="CODEX_API_KEY",wire_api="responses"}}"#
     );
     writeln!(cast.settings, "args = ['-c', 'model_provider=\"test\"', '-c', '{provider}']").unwrap();
-    cast.variables = vec![("OPENAI_API_KEY", KEY.to_owned())];
+    cast.variables.push(("OPENAI_API_KEY", KEY.to_owned()));
     Some(cast)
 }
 
 fn real_gemini(_: &Program) -> Option<Cast> {
     let shell = |command: &str| Step::using("run_shell_command", json!({"command": command, "description": "run it"}));
     let (mut cast, address) = real("gemini", "gemini-2.5-flash", shell)?;
-    cast.variables = vec![("GEMINI_API_KEY", KEY.to_owned()), ("GOOGLE_GEMINI_BASE_URL", address)];
+    cast.variables.extend([("GEMINI_API_KEY", KEY.to_owned()), ("GOOGLE_GEMINI_BASE_URL", address)]);
     Some(cast)
 }
 
@@ -103,7 +133,7 @@ fn real_opencode(_: &Program) -> Option<Cast> {
     let (mut cast, address) = real("opencode", "test/test-model", shell)?;
     let provider = json!({"npm": "@ai-sdk/openai-compatible", "name": "Test",
         "options": {"baseURL": format!("{address}/v1"), "apiKey": KEY}, "models": {"test-model": {"name": "Test"}}});
-    cast.variables = vec![("OPENCODE_CONFIG_CONTENT", json!({"provider": {"test": provider}}).to_string())];
+    cast.variables.push(("OPENCODE_CONFIG_CONTENT", json!({"provider": {"test": provider}}).to_string()));
     Some(cast)
 }
 
@@ -120,14 +150,9 @@ fn real_opencode(_: &Program) -> Option<Cast> {
 #[case::real_gemini(real_gemini)]
 #[case::real_opencode(real_opencode)]
 fn every_workflow_is_done_with_every_agent(#[case] cast: fn(&Program) -> Option<Cast>) {
-    let mut setting = Setting::new();
+    let setting = Setting::new();
     let Some(cast) = cast(&setting.program) else { return };
-    let file = setting.program.place().join("awo.toml");
-    std::fs::write(&file, &cast.settings).unwrap();
-    for (name, value) in &cast.variables {
-        setting.program = setting.program.with_variable(name, value);
-    }
-    let server = setting.program.serve_with(["--config", file.to_str().unwrap()]);
+    let (setting, server) = cast.serve(setting);
     // All at once: most of the time goes into the starts of programs.
     let ask = |more: Value| {
         let mut body = setting.body();
@@ -143,9 +168,28 @@ fn every_workflow_is_done_with_every_agent(#[case] cast: fn(&Program) -> Option<
         let branch = text(&order["git_branch_name"]);
         assert_eq!(setting.remote.log(&branch).len(), 2, "its commit, and the first");
     }
-    if let Some(model) = &cast.model {
-        assert!(model.requests().iter().all(|request| request.status == Some(200)));
+    cast.assert_played();
+    setting.nothing_is_left();
+}
+
+/// Whatever belongs to the program is seen within, wherever it lies.
+#[rstest]
+#[case::claude(real_claude)]
+#[case::codex(real_codex)]
+fn real_agents_work_within_walls(#[case] cast: fn(&Program) -> Option<Cast>) {
+    let setting = Setting::with(&[("AWO_ISOLATION", "auto")]);
+    let Some(cast) = cast(&setting.program) else { return };
+    let (setting, server) = cast.serve(setting);
+    if !has_walls(&server) {
+        return;
     }
+    let mut body = setting.body();
+    body["agent"] = cast.name.into();
+    let id = create(&server, &body);
+    let order = delivered(&server, &id);
+    cast.assert_played();
+    assert_eq!(order["isolation"]["effective"], "bubblewrap");
+    assert_eq!(told(&steps(&server, &id)), STEPS.map(|step| format!("{step} 1 ok")));
     setting.nothing_is_left();
 }
 

@@ -1,0 +1,259 @@
+//! Walls around the programs of orders: which there are, which work here, and how a program is started within them.
+//!
+//! *Invariant*: whatever an agent can have changed is run within the order's walls, git too; and an order that began within
+//! walls never goes on without them.
+//! *Not promised*: a kernel with a hole in it. And nothing under `none`.
+
+mod account;
+mod bubblewrap;
+#[cfg(target_os = "linux")]
+mod check;
+#[cfg(target_os = "linux")]
+mod filter;
+mod held_back;
+#[cfg(target_os = "linux")]
+mod inside;
+mod limits;
+mod places;
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use awo_models::{Failure, FailureCode, Isolation, Network};
+use tokio::sync::OnceCell;
+
+pub(crate) use account::Account;
+pub(crate) use held_back::{HELD_BACK, held_back};
+#[cfg(target_os = "linux")]
+pub(crate) use inside::enter;
+pub use limits::ProcessLimits;
+
+use crate::Keeper;
+
+/// First argument of the first program within. The number changes with what the others mean.
+pub(crate) const MODE: &str = "awo-inside/1";
+
+/// What walls are made with.
+#[derive(Debug, Clone)]
+pub struct WallSettings {
+    /// The program `bwrap`: a name looked up in `search_path`, or a path.
+    pub bubblewrap: PathBuf,
+    /// `PATH` of the programs within; what lies in its directories can be run there.
+    pub search_path: OsString,
+    /// What sees to the end of what is started, and is the first program within the walls. Without it there are no walls.
+    pub keeper: Option<Keeper>,
+    /// What an order that leaves it to awo gets; `Auto` is the strongest that works.
+    pub preferred: Isolation,
+    /// Whether orders are refused that would run without walls.
+    pub required: bool,
+    /// Further files and directories that programs may read.
+    pub readable: Vec<PathBuf>,
+    /// Directories that stay out of sight, wherever they are.
+    pub hidden: Vec<PathBuf>,
+    /// Addresses of repositories whose own settings of agents are used; one that ends with `*` stands for all that begin
+    /// so.
+    pub trusted: Vec<String>,
+    /// What a process may use.
+    pub limits: ProcessLimits,
+}
+
+impl WallSettings {
+    /// Settings with the defaults: the strongest walls that work, and none where none do.
+    pub fn new(keeper: Option<Keeper>) -> Self {
+        Self {
+            bubblewrap: "bwrap".into(),
+            search_path: "/usr/local/bin:/usr/bin:/bin".into(),
+            keeper,
+            preferred: Isolation::Auto,
+            required: false,
+            readable: Vec::new(),
+            hidden: Vec::new(),
+            trusted: Vec::new(),
+            limits: ProcessLimits::default(),
+        }
+    }
+}
+
+/// The walls of this machine.
+#[derive(Debug)]
+pub struct Walls {
+    settings: WallSettings,
+    probed: OnceCell<Probe>,
+}
+
+/// Whether walls of one kind work here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What was found, if they work.
+    pub found: Result<String, String>,
+    /// How they are had, if they do not.
+    pub cure: &'static str,
+}
+
+/// The walls that an order gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    /// What they are.
+    pub isolation: Isolation,
+    /// Why they are not what was asked for, or not there.
+    pub why: Option<Arc<str>>,
+}
+
+/// What the programs of an order may reach.
+#[derive(Debug, Clone)]
+pub(crate) struct Room {
+    /// Who they are, where that is not whoever runs awo.
+    pub(crate) account: Option<Account>,
+    /// Directories that they may write.
+    pub(crate) writable: Vec<PathBuf>,
+    /// Files and directories beside those of the system that they may read.
+    pub(crate) readable: Vec<PathBuf>,
+    /// What is seen at other places than its own: what, and where.
+    pub(crate) seen_as: Vec<(PathBuf, PathBuf)>,
+    /// What of the writable directories is out of reach: what is seen instead, and where.
+    pub(crate) covered: Vec<(PathBuf, PathBuf)>,
+    /// What of the network they have.
+    pub(crate) network: Network,
+}
+
+/// A program as it is really started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Launch {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
+}
+
+impl Walls {
+    /// Walls with the given settings. Looks for nothing yet.
+    pub fn new(settings: WallSettings) -> Self {
+        let bubblewrap = crate::find_program(&settings.bubblewrap, Some(&settings.search_path));
+        let settings = WallSettings { bubblewrap: bubblewrap.unwrap_or(settings.bubblewrap), ..settings };
+        Self { settings, probed: OnceCell::new() }
+    }
+
+    /// No walls, for tests and for programs that want none.
+    pub fn none() -> Self {
+        Self::new(WallSettings { preferred: Isolation::None, ..WallSettings::new(None) })
+    }
+
+    /// Whether bubblewrap works here: a program is run within its walls and tries them. Done once.
+    pub async fn probe(&self) -> &Probe {
+        self.probed.get_or_init(|| self.try_out()).await
+    }
+
+    /// The walls that an order gets, or why it may not run.
+    pub async fn effective(&self, asked: Isolation, network: Network) -> Result<Effective, Failure> {
+        let wanted = if asked == Isolation::Auto { self.settings.preferred } else { asked };
+        let found = if wanted == Isolation::None {
+            let who = if asked == wanted { "it was asked for" } else { "the setting walls.isolation says so" };
+            Err(who.to_owned())
+        } else {
+            let probe = self.probe().await;
+            probe.found.clone().map_err(|reason| format!("bubblewrap cannot be used: {reason}; {}", probe.cure))
+        };
+        let Err(none) = found else { return Ok(Effective { isolation: Isolation::Bubblewrap, why: None }) };
+        let refused = |message: String| Err(Failure::new(FailureCode::IsolationUnavailable, message));
+        if wanted == Isolation::Bubblewrap {
+            return refused(none);
+        }
+        if self.settings.required {
+            return refused(format!("an order without walls is refused here (walls.required): {none}"));
+        }
+        if network == Network::Off {
+            return refused(format!("a network that is off needs walls, and there are none: {none}"));
+        }
+        Ok(Effective { isolation: Isolation::None, why: Some(none.into()) })
+    }
+
+    /// Whether the settings of agents that a repository brings along may be used.
+    pub(crate) fn trusts(&self, repository: &str) -> bool {
+        self.settings.trusted.iter().any(|trusted| match trusted.strip_suffix('*') {
+            Some(beginning) => repository.starts_with(beginning),
+            None => repository == trusted,
+        })
+    }
+
+    /// How a program is started in a room. Its environment stays as it is, and is all that can be read of it in there.
+    pub(crate) fn launch(&self, room: &Room, program: &Path, args: Vec<OsString>, working_dir: &Path) -> Launch {
+        let mut launch = bubblewrap::launch(&self.settings, room, program, working_dir);
+        launch.args.extend(args);
+        launch
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn try_out(&self) -> Probe {
+        check::probe(self).await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn try_out(&self) -> Probe {
+        let found = Err("it is for Linux only".to_owned());
+        std::future::ready(Probe { found, cure: "run awo in a container or virtual machine" }).await
+    }
+}
+
+/// A variable that names a file or directory that its program reads.
+pub(crate) fn named_by(env: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>) -> Vec<PathBuf> {
+    const NAMES: [&str; 3] = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+    let named = env.into_iter().filter(|(name, _)| NAMES.iter().any(|known| name.as_ref() == *known));
+    named.map(|(_, path)| PathBuf::from(path.as_ref())).filter(|path| path.is_absolute()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walls(preferred: Isolation, required: bool) -> Walls {
+        // Without a keeper nothing works.
+        Walls::new(WallSettings { preferred, required, ..WallSettings::new(None) })
+    }
+
+    async fn told(
+        walls: &Walls,
+        asked: Isolation,
+        network: Network,
+    ) -> Result<(Isolation, String), (FailureCode, String)> {
+        match walls.effective(asked, network).await {
+            Ok(Effective { isolation, why }) => Ok((isolation, why.as_deref().unwrap_or("").to_owned())),
+            Err(failure) => Err((failure.code, failure.message.to_string())),
+        }
+    }
+
+    #[tokio::test]
+    async fn without_walls_an_order_runs_only_if_nobody_insists() {
+        let free = walls(Isolation::Auto, false);
+        let (isolation, why) = told(&free, Isolation::Auto, Network::Host).await.unwrap();
+        assert_eq!(isolation, Isolation::None);
+        assert!(why.contains("bubblewrap cannot be used"), "{why}");
+        assert_eq!(
+            told(&free, Isolation::None, Network::Host).await,
+            Ok((Isolation::None, "it was asked for".to_owned()))
+        );
+        for (walls, asked, network) in [
+            (&free, Isolation::Bubblewrap, Network::Host),
+            (&free, Isolation::Auto, Network::Off),
+            (&free, Isolation::None, Network::Off),
+            (&walls(Isolation::Auto, true), Isolation::Auto, Network::Host),
+            (&walls(Isolation::Auto, true), Isolation::None, Network::Host),
+            (&walls(Isolation::Bubblewrap, false), Isolation::Auto, Network::Host),
+        ] {
+            let (code, _) = told(walls, asked, network).await.unwrap_err();
+            assert_eq!(code, FailureCode::IsolationUnavailable, "{asked:?} {network:?}");
+        }
+    }
+
+    #[test]
+    fn a_repository_is_trusted_by_its_whole_address_or_its_beginning() {
+        let trusted = vec!["https://git.example/one".to_owned(), "https://git.example/mine/*".to_owned()];
+        let walls = Walls::new(WallSettings { trusted, ..WallSettings::new(None) });
+        for (address, expected) in [
+            ("https://git.example/one", true),
+            ("https://git.example/one-more", false),
+            ("https://git.example/mine/any", true),
+            ("https://git.example.evil/mine/any", false),
+        ] {
+            assert_eq!(walls.trusts(address), expected, "{address}");
+        }
+    }
+}

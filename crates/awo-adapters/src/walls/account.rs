@@ -1,0 +1,69 @@
+//! Owns the accounts that programs within walls run as when awo runs as the superuser.
+//!
+//! Limits of processes do not hold for the superuser, nor do the modes of files. Each order has a number of its own, which
+//! nobody else on the machine has, so that the limits of one are not used up by another.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::lchown;
+use std::path::Path;
+
+use awo_models::OrderId;
+
+/// Numbers begin here: above those of people, services and the usual ranges of containers, and below the sign bit.
+const FIRST: u32 = 0x7000_0000;
+
+/// The number of a user and of a group that have no name elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Account(pub(crate) u32);
+
+impl Account {
+    /// The account of an order; `None` where programs run as whoever runs awo.
+    pub(crate) fn of(order: OrderId) -> Option<Self> {
+        rustix::process::geteuid().is_root().then(|| {
+            let text = order.to_string();
+            let last = text.get(text.len().saturating_sub(6)..).unwrap_or_default();
+            Self(FIRST + u32::from_str_radix(last, 16).unwrap_or(0))
+        })
+    }
+
+    /// Gives it a directory and all below, or a file. Follows no links.
+    pub(crate) fn take(self, path: &Path) -> io::Result<()> {
+        let mut open = vec![path.to_owned()];
+        while let Some(path) = open.pop() {
+            if fs::symlink_metadata(&path)?.is_dir() {
+                for entry in fs::read_dir(&path)? {
+                    open.push(entry?.path());
+                }
+            }
+            lchown(&path, Some(self.0), Some(self.0))?;
+        }
+        Ok(())
+    }
+
+    /// What `/etc/passwd` says within the walls: programs ask for their own name and home.
+    pub(crate) fn passwd(self, home: &Path) -> String {
+        let (number, home) = (self.0, home.display().to_string().replace([':', '\n'], "_"));
+        format!("root:x:0:0:root:/:/bin/false\nawo:x:{number}:{number}:awo:{home}:/bin/sh\n")
+    }
+
+    /// What `/etc/group` says.
+    pub(crate) fn group(self) -> String {
+        format!("root:x:0:\nawo:x:{}:\n", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_have_numbers_of_their_own_when_awo_is_the_superuser() {
+        let [one, two] = [1, 2].map(|n| Account::of(OrderId::new(1_700_000_000_000, [n; 10])));
+        assert_eq!(one.is_some(), rustix::process::geteuid().is_root());
+        assert!(one.is_none() || one != two);
+        if let Some(Account(number)) = one {
+            assert_eq!(number, FIRST + 0x01_0101);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Owns the first program within walls: it takes on the account and the limits, gives up system calls, and becomes the
+//! program that was meant.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::check;
+use super::filter;
+use super::limits::ProcessLimits;
+
+/// Exit code when the program that was meant was not started.
+const FAILED: i32 = 126;
+
+/// Becomes the program that the arguments name; the exit code if that cannot be.
+pub(crate) fn enter(arguments: impl Iterator<Item = OsString>) -> i32 {
+    match become_program(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "awo: cannot start within walls: {error}");
+            FAILED
+        }
+    }
+}
+
+fn become_program(mut arguments: impl Iterator<Item = OsString>) -> io::Result<i32> {
+    let mut next = || arguments.next().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
+    let (account, limits, program) = (next()?, next()?, next()?);
+    let account = match account.to_str() {
+        Some("-") => None,
+        number => Some(number.and_then(|number| number.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?),
+    };
+    limit(&ProcessLimits::parse(&limits).ok_or(io::ErrorKind::InvalidInput)?)?;
+    if program == check::PROGRAM {
+        if let Some(account) = account {
+            become_account(account)?;
+        }
+        filter::apply()?;
+        return Ok(check::run(arguments));
+    }
+    filter::apply()?;
+    let mut command = Command::new(&program);
+    command.args(arguments);
+    if let Some(account) = account {
+        command.uid(account).gid(account);
+    }
+    let error = command.exec();
+    Err(io::Error::new(error.kind(), format!("{}: {error}", program.display())))
+}
+
+fn become_account(account: u32) -> io::Result<()> {
+    use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
+    set_thread_groups(&[])?;
+    // There is one thread.
+    set_thread_gid(rustix::process::Gid::from_raw(account))?;
+    Ok(set_thread_uid(rustix::process::Uid::from_raw(account))?)
+}
+
+fn limit(limits: &ProcessLimits) -> io::Result<()> {
+    let wanted = [
+        (Resource::Nproc, limits.processes),
+        (Resource::Data, limits.memory_bytes),
+        (Resource::Fsize, limits.file_bytes),
+        (Resource::Cpu, limits.cpu_seconds),
+        // A core is a copy of the memory, with the secrets in it.
+        (Resource::Core, Some(0)),
+    ];
+    for (resource, most) in wanted {
+        let Some(most) = most else { continue };
+        // Never more than there is already.
+        let most = getrlimit(resource).maximum.map_or(most, |there| there.min(most));
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Rights that would take the walls down.
+
+use std::fs;
+use std::os::unix::fs::chown;
+
+use super::{Outside, Try, anybody, does, refused, somebody, superuser};
+
+pub(super) fn all(outside: &Outside) -> Vec<Try<'_>> {
+    let program = |what, program: &'static str, arguments: &'static [&'static str]| {
+        superuser(what, move || does(program, arguments))
+    };
+    vec![
+        program("a user namespace", "/usr/bin/unshare", &["--user", "/bin/true"]),
+        program("a user namespace in which it is the superuser", "/usr/bin/unshare", &["--map-root-user", "/bin/true"]),
+        program("a mount namespace", "/usr/bin/unshare", &["--mount", "/bin/true"]),
+        program("a network namespace", "/usr/bin/unshare", &["--net", "/bin/true"]),
+        superuser("the namespaces of a process outside", || {
+            does("/usr/bin/nsenter", &["--target", &outside.pid.to_string(), "--mount", "/bin/true"])
+        }),
+        program("walls within the walls", "bwrap", &["--bind", "/", "/", "/bin/true"]),
+        program("mounts", "/bin/sh", &["-c", "mkdir -p mounted && mount -t tmpfs none mounted && umount mounted"]),
+        program("another root", "/usr/sbin/chroot", &["/", "/bin/true"]),
+        program("becoming the superuser with a program that may", "/usr/bin/su", &["-c", "/bin/true"]),
+        program("becoming the superuser", "/usr/bin/setpriv", &["--reuid=0", "/bin/true"]),
+        program("becoming somebody else", "/usr/bin/setpriv", &["--reuid=65534", "--clear-groups", "/bin/true"]),
+        program("core files", "/usr/bin/prlimit", &["--core=1:unlimited", "/bin/true"]),
+        superuser("files of the superuser", || {
+            fs::write("owned", "")?;
+            chown("owned", Some(65534), Some(65534))?;
+            chown("owned", Some(0), Some(0))
+        }),
+        superuser("any right of the superuser", || {
+            let status = fs::read_to_string("/proc/self/status")?;
+            let none = ["CapPrm", "CapEff", "CapAmb"]
+                .iter()
+                .all(|name| status.lines().any(|line| line.starts_with(name) && line.ends_with("0000000000000000")));
+            if none { refused("it has none") } else { Ok(()) }
+        }),
+        anybody("gaining rights by starting a program", || {
+            let status = fs::read_to_string("/proc/self/status")?;
+            if status.contains("NoNewPrivs:\t1") { refused("that is given up for good") } else { Ok(()) }
+        }),
+        somebody("keys that the kernel keeps for others", || match fs::read_to_string("/proc/keys") {
+            Ok(keys) if !keys.trim().is_empty() => Ok(()),
+            Ok(_) => refused("none are seen"),
+            Err(error) => Err(error),
+        }),
+    ]
+}
