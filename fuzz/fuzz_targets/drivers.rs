@@ -11,7 +11,7 @@ use awo_adapters::{
     OpenCode, ProgramEnd,
 };
 use awo_engine::ports::{AgentRequest, AgentSession, ProgressSink};
-use awo_models::{AgentName, OrderId, StepName};
+use awo_models::{AgentName, Isolation, Network, OrderId, StepName};
 use libfuzzer_sys::fuzz_target;
 
 static DRIVERS: LazyLock<Vec<Arc<dyn AgentDriver>>> = LazyLock::new(|| {
@@ -47,6 +47,9 @@ fuzz_target!(|data: &[u8]| {
         attempt: 1,
         prompt: "x".to_owned(),
         working_dir: "/".into(),
+        repository_url: "https://example.org/owner/repository".into(),
+        isolation: Isolation::None,
+        network: Network::Host,
         model: None,
         session: AgentSession::New(None),
         max_turns: None,

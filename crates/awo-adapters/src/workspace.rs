@@ -343,9 +343,14 @@ impl Tools {
     /// Workspace git in the checkout, wherever its configuration says that its files are. It runs within the order's walls,
     /// without network: what an agent left there may run along with it.
     fn checkout(&self, layout: &Layout) -> Git {
+        let walls = self.room.clone().map(|room| (Arc::clone(&self.settings.walls), room));
+        Git { walls, ..self.new_checkout(layout) }
+    }
+
+    /// The same without walls, as long as no agent was there and there are no files.
+    fn new_checkout(&self, layout: &Layout) -> Git {
         let mut git = self.inside.clone();
         git.directory.clone_from(&layout.repo);
-        git.walls = self.room.clone().map(|room| (Arc::clone(&self.settings.walls), room));
         git.environment.extend([
             ("GIT_DIR".into(), layout.repo.join(".git").into()),
             ("GIT_WORK_TREE".into(), layout.repo.clone().into()),

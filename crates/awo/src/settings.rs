@@ -5,6 +5,7 @@ mod git;
 mod github;
 mod steps;
 mod store;
+mod variables;
 mod walls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,67 +22,13 @@ use github::Github;
 use serde::Deserialize;
 use steps::{Steps, Waiting};
 use store::{FileSettings, Retention};
+use variables::VARIABLES;
 use walls::Walls;
 
 pub(crate) use agents::{Agent, Kind, SCRIPTED, kind_of};
 
 use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
-
-/// Variables that set a setting, strongest first: ours, then those of the original program.
-const VARIABLES: [(&str, &str); 51] = [
-    ("AWO_DATA_DIR", "data_dir"),
-    ("AWO_BIND", "bind"),
-    ("AWO_STATE", "state"),
-    ("AWO_AGENT", "agent"),
-    ("AWO_LOG_LEVEL", "log_level"),
-    ("AWO_COMMANDS_DIR", "commands_dir"),
-    ("AWO_WORKSPACES_DIR", "workspaces_dir"),
-    ("AWO_SPILL_DIR", "spill_dir"),
-    ("AWO_AGENTS_DIR", "agents_dir"),
-    ("AWO_STEP_TIMEOUT_SECONDS", "step_timeout_seconds"),
-    ("AWO_SILENCE_TIMEOUT_SECONDS", "silence_timeout_seconds"),
-    ("AWO_MAX_ATTEMPTS", "steps.max_attempts"),
-    ("AWO_WAITING_LONGEST_SECONDS", "waiting.longest_seconds"),
-    ("AWO_WAITING_IN_ALL_SECONDS", "waiting.in_all_seconds"),
-    ("AWO_MAX_RUNNING", "max_running"),
-    ("AWO_MAX_QUEUED", "max_queued"),
-    ("AWO_KEEP_WORKSPACES", "keep_workspaces"),
-    ("AWO_ISOLATION", "walls.isolation"),
-    ("AWO_ISOLATION_REQUIRED", "walls.required"),
-    ("AWO_FILE_DURABILITY", "file.durability"),
-    ("AWO_FILE_SYNC_INTERVAL_MS", "file.sync_interval_ms"),
-    ("AWO_FILE_KEEP_ENDED", "file.keep_ended"),
-    ("AWO_FILE_COMPACT_FROM_BYTES", "file.compact_from_bytes"),
-    ("AWO_FILE_COMPACT_PERCENT", "file.compact_percent"),
-    ("AWO_RETENTION_MAX_AGE_DAYS", "retention.max_age_days"),
-    ("AWO_RETENTION_MAX_ORDERS", "retention.max_orders"),
-    ("AWO_RETENTION_MAX_BYTES", "retention.max_bytes"),
-    ("AWO_CLAUDE_PATH", "agents.claude.path"),
-    ("AWO_CLAUDE_MODEL", "agents.claude.model"),
-    ("AWO_CODEX_PATH", "agents.codex.path"),
-    ("AWO_CODEX_MODEL", "agents.codex.model"),
-    ("AWO_GEMINI_PATH", "agents.gemini.path"),
-    ("AWO_GEMINI_MODEL", "agents.gemini.model"),
-    ("AWO_OPENCODE_PATH", "agents.opencode.path"),
-    ("AWO_OPENCODE_MODEL", "agents.opencode.model"),
-    ("AWO_HOLD_CI_CHANGES", "hold_ci_changes"),
-    ("AWO_GITHUB_HOST", "github.host"),
-    ("AWO_GITHUB_API_URL", "github.api_url"),
-    ("AWO_GITHUB_TOKEN_FILE", "github.token_file"),
-    ("AWO_GITHUB_DRAFT", "github.draft"),
-    ("AWO_GITHUB_COMMENT", "github.comment"),
-    ("CLAUDE_CLI_PATH", "agents.claude.path"),
-    ("CLAUDE_CLI_MODEL", "agents.claude.model"),
-    ("CLAUDE_CLI_MAX_TURNS", "agents.claude.max_turns"),
-    ("CLAUDE_CLI_SKIP_PERMISSIONS", "agents.claude.skip_permissions"),
-    ("AGENT_WORK_ORDER_TIMEOUT", "step_timeout_seconds"),
-    ("AGENT_WORK_ORDER_COMMANDS_DIR", "commands_dir"),
-    ("AGENT_WORK_ORDER_TEMP_DIR", "workspaces_dir"),
-    ("STATE_STORAGE_TYPE", "state"),
-    ("FILE_STATE_DIRECTORY", "data_dir"),
-    ("LOG_LEVEL", "log_level"),
-];
 
 /// All settings, with the defaults filled in.
 #[derive(Debug, Clone, Deserialize)]

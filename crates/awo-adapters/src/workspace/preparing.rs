@@ -96,7 +96,7 @@ async fn borrow_all(
 async fn copy_all(tools: &Tools, layout: &Layout, origin: &Origin) -> Result<(), GitError> {
     begin(tools, layout, origin).await?;
     tools
-        .checkout(layout)
+        .new_checkout(layout)
         .command("fetch")
         .args(["--quiet", "--no-write-fetch-head", "--update-head-ok", "--update-shallow", "--recurse-submodules=no"])
         .arg("--")
