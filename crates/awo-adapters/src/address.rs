@@ -1,6 +1,7 @@
 //! Repository addresses: the one place that decides which texts may reach git as a remote.
 
 mod hosts;
+mod names;
 mod network;
 mod parse;
 mod redirects;
@@ -11,8 +12,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use hosts::{Hosts, HostsError};
+pub use names::{NameLookup, SystemNames};
 pub use redirects::{Redirect, Redirects};
 
+pub(crate) use hosts::spelled;
+pub(crate) use names::look_up;
 pub(crate) use network::{is_public, literal};
 
 /// Longest address that is looked at, in bytes.

@@ -18,6 +18,7 @@ mod secrets;
 mod sessions;
 mod verdict;
 mod watch;
+mod way_out;
 mod words;
 
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest, AgentSession};
-use awo_models::{Failure, FailureCode, Isolation, OrderId};
+use awo_models::{Failure, FailureCode, Isolation, Network, OrderId};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use caps::usd;
@@ -43,7 +44,7 @@ pub(crate) use words::{
 };
 
 use crate::process::{Invocation, ProcessTracker, RunError, RunLimits, find_program, search_path};
-use crate::walls::{Account, Launch, Room, held_back, named_by};
+use crate::walls::{Account, Launch, Reach, Room, held_back, named_by};
 use crate::{Secrets, Walls};
 use caps::Caps;
 use files::Files;
@@ -81,7 +82,7 @@ impl ProgramAgent {
         cancel: &CancellationToken,
         files: &mut Files<'_>,
         secrets: &mut Secrets,
-    ) -> Result<AgentOutcome, Failure> {
+    ) -> Result<(AgentOutcome, Vec<Failure>), Failure> {
         if cancel.is_cancelled() {
             return Err(Failure::new(FailureCode::Cancelled, "cancelled before the agent began"));
         }
@@ -90,6 +91,7 @@ impl ProgramAgent {
         let facts = self.driver.facts();
         let program = self.program()?;
         let walled = request.isolation != Isolation::None;
+        let network = self.network(&request).await?;
         let account = Account::of(request.order).filter(|_| walled);
         let login = self.config.credentials_from.as_deref();
         let place = self.config.home_dir.join(request.order.to_string());
@@ -128,9 +130,14 @@ impl ProgramAgent {
             // Silence after the answer must not make a failure of it.
             linger: silence.map_or(self.config.linger, |silence| self.config.linger.min(silence / 2)),
         };
-        let env = self.environment(&home, parts.env);
+        let way_out = self
+            .way_out(network, home.root(), account)
+            .await
+            .map_err(|error| unusable("the agent's way to the network", home.root(), &error))?;
+        let mut env = self.environment(&home, parts.env);
+        env.extend(way_out.variables());
         let launch = if walled {
-            let room = self.room(&request, &home, account, &env).await?;
+            let room = self.room(&request, &home, account, &env, way_out.reach()).await?;
             self.walls.launch(&room, &program, parts.args, &request.working_dir)
         } else {
             Launch { program, args: parts.args }
@@ -157,14 +164,34 @@ impl ProgramAgent {
         if !end.stderr_tail.is_empty() {
             files.keep("stderr.txt", &end.stderr_tail).await;
         }
-        let outcome = verdict::settle(&facts.name, parser, end, stopped, &limits);
+        let mut outcome = verdict::settle(&facts.name, parser, end, stopped, &limits);
+        let refused = way_out.refused();
+        if let (Err(failure), Some(first)) = (&mut outcome.answer, refused.first()) {
+            // Most likely that is why.
+            failure.message = format!("{}; {}", failure.message, first.message).into();
+        }
         let total = outcome.session_id.as_deref().zip(outcome.session_total.as_ref());
         if let Err(error) = sessions.keep(home.path(), total, home.secrets()).await {
             // Its work stands; only a follow-up has to begin anew.
             tracing::warn!(%order, agent = self.config.name, %error, "the session of an agent is not kept");
         }
         home.remove().await;
-        Ok(outcome)
+        Ok((outcome, refused))
+    }
+
+    /// What of the network an execution gets.
+    async fn network(&self, request: &AgentRequest) -> Result<Network, Failure> {
+        if request.isolation != Isolation::None {
+            // The engine asked for walls because there were some; they may be gone since.
+            return Ok(self.walls.effective(request.isolation, request.network).await?.network);
+        }
+        match request.network {
+            Network::Off | Network::Proxy => {
+                let message = format!("the network `{}` needs walls", request.network.as_str());
+                Err(Failure::new(FailureCode::IsolationUnavailable, message))
+            }
+            _ => Ok(Network::Host),
+        }
     }
 
     /// What the agent may reach within walls. Its home is handed over to whoever it is there.
@@ -174,9 +201,8 @@ impl ProgramAgent {
         home: &Home,
         account: Option<Account>,
         env: &BTreeMap<OsString, OsString>,
+        reach: Reach,
     ) -> Result<Room, Failure> {
-        // The engine asked for walls because there were some; they may be gone since.
-        self.walls.effective(request.isolation, request.network).await?;
         let covered = if self.walls.trusts(&request.repository_url) {
             Vec::new()
         } else {
@@ -187,15 +213,18 @@ impl ProgramAgent {
                 Failure::new(FailureCode::WorkspaceFailed, message)
             })?
         };
-        let seen_as =
-            home.hand_over(account).await.map_err(|error| unusable("a home for the agent", home.path(), &error))?;
+        let unusable = |error: std::io::Error| unusable("a home for the agent", home.path(), &error);
+        let mut seen_as = home.hand_over(account).await.map_err(unusable)?;
+        if let Reach::Proxy(_) = reach {
+            seen_as.push(home.own_hosts().await.map_err(unusable)?);
+        }
         Ok(Room {
             account,
             writable: vec![request.working_dir.clone(), home.path().to_owned(), home.tmp().to_owned()],
             readable: named_by(env),
             seen_as,
             covered,
-            network: request.network,
+            reach,
         })
     }
 
@@ -302,9 +331,13 @@ impl AgentExecutor for ProgramAgent {
         let executed = self.try_execute(request, &cancel, &mut files, &mut secrets).await;
         let files = files.into_list();
         let report = match executed {
-            Ok(outcome) => {
-                AgentReport { answer: outcome.answer, session_id: outcome.session_id, usage: outcome.usage, files }
-            }
+            Ok((outcome, warnings)) => AgentReport {
+                answer: outcome.answer,
+                session_id: outcome.session_id,
+                usage: outcome.usage,
+                files,
+                warnings,
+            },
             Err(failure) => AgentReport { files, ..AgentReport::failed(failure) },
         };
         secrets::cleaned(report, &secrets)

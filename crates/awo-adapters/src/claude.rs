@@ -40,6 +40,9 @@ impl AgentDriver for Claude {
                 },
             ],
             sessions: vec![SessionFiles { below: ".claude/projects".into(), ending: ".jsonl".to_owned() }],
+            // The service, and where a login is renewed.
+            hosts: ["api.anthropic.com", "console.anthropic.com", "platform.claude.com"].map(str::to_owned).into(),
+            services: vec!["ANTHROPIC_BASE_URL".to_owned()],
             setup: "install Claude Code and log in with `claude`".to_owned(),
             ..DriverFacts::new("claude", capabilities)
         }

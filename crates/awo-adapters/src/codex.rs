@@ -33,6 +33,9 @@ impl AgentDriver for Codex {
             keys: keys.into(),
             logins: vec![LoginFile { path: ".codex/auth.json".into(), keep: Keep::Whole, proof: Proof::Presence }],
             sessions: vec![SessionFiles { below: ".codex/sessions".into(), ending: ".jsonl".to_owned() }],
+            // The service by a key and by a login, and where that is renewed.
+            hosts: ["api.openai.com", "chatgpt.com", "auth.openai.com"].map(str::to_owned).into(),
+            services: vec!["OPENAI_BASE_URL".to_owned()],
             setup: "install Codex and log in with `codex login`".to_owned(),
             ..DriverFacts::new("codex", capabilities)
         }

@@ -30,6 +30,11 @@ impl AgentDriver for Gemini {
             keys: vec![KEY.to_owned()],
             logins: vec![login(".gemini/oauth_creds.json")],
             sessions: vec![SessionFiles { below: ".gemini/tmp".into(), ending: ".jsonl".to_owned() }],
+            // The service by a key and by a login, and where that is renewed.
+            hosts: ["generativelanguage.googleapis.com", "cloudcode-pa.googleapis.com", "oauth2.googleapis.com"]
+                .map(str::to_owned)
+                .into(),
+            services: vec!["GOOGLE_GEMINI_BASE_URL".to_owned()],
             setup: "install Gemini CLI and log in with `gemini`".to_owned(),
             ..DriverFacts::new("gemini", capabilities)
         }

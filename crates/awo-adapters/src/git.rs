@@ -11,7 +11,6 @@ mod progress;
 mod run;
 mod version;
 
-pub use dialling::{NameLookup, SystemNames};
 pub use error::GitError;
 pub use version::{GitVersion, git_version};
 

@@ -68,6 +68,9 @@ impl Keeper {
                 if first == crate::walls::MODE {
                     std::process::exit(crate::walls::enter(arguments));
                 }
+                if first == crate::walls::FORWARD {
+                    std::process::exit(crate::walls::forward());
+                }
             }
             // Also right when the file was replaced or removed since.
             let link = Path::new("/proc/self/exe");

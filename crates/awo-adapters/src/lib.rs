@@ -26,13 +26,17 @@ mod proc;
 mod process;
 mod processes;
 mod prompts;
+mod proxy;
 mod redact;
 mod scripted;
 mod spill_files;
 mod walls;
 mod workspace;
 
-pub use address::{AddressError, AddressPolicy, Hosts, HostsError, Redirect, Redirects, RepositoryAddress, Scheme};
+pub use address::{
+    AddressError, AddressPolicy, Hosts, HostsError, NameLookup, Redirect, Redirects, RepositoryAddress, Scheme,
+    SystemNames,
+};
 pub use agent::{
     AgentCall, AgentDriver, AgentInvocation, AgentOutcome, AgentParser, DriverFacts, Earlier, Keep, LoginFile,
     ProgramAgent, ProgramConfig, ProgramEnd, Proof, SessionFiles, agent_environment,
@@ -42,7 +46,7 @@ pub use codex::Codex;
 pub use command::{CommandDescription, CommandDriver, LinesFormat, TemplateError};
 pub use forge_token::{ForgeToken, ForgeTokens, FoundToken, TokenSource};
 pub use gemini::Gemini;
-pub use git::{GitError, GitVersion, NameLookup, SystemNames, git_version};
+pub use git::{GitError, GitVersion, git_version};
 #[cfg(feature = "github")]
 pub use github::{ApiAddressError, GithubForge, GithubSettings};
 pub use keeper::Keeper;
@@ -54,6 +58,7 @@ pub use process::{
 };
 pub use processes::Processes;
 pub use prompts::{PromptFiles, PromptLoadError};
+pub use proxy::{AllowedHosts, AllowedHostsError};
 pub use redact::Secrets;
 pub use scripted::{Action, Script, ScriptError, ScriptedAgent};
 pub use spill_files::SpillFiles;

@@ -96,6 +96,12 @@ impl AgentExecutor for ScriptedAgent {
                 Err(Failure::new(FailureCode::AgentTimeout, format!("the script was stopped after {time} s of work")))
             }),
         };
-        AgentReport { answer, session_id: request.session.id().cloned(), usage: None, files: Vec::new() }
+        AgentReport {
+            answer,
+            session_id: request.session.id().cloned(),
+            usage: None,
+            files: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 }

@@ -10,6 +10,8 @@ mod bubblewrap;
 mod check;
 #[cfg(target_os = "linux")]
 mod filter;
+#[cfg(target_os = "linux")]
+mod forwarder;
 mod held_back;
 #[cfg(target_os = "linux")]
 mod inside;
@@ -24,6 +26,8 @@ use awo_models::{Failure, FailureCode, Isolation, Network};
 use tokio::sync::OnceCell;
 
 pub(crate) use account::Account;
+#[cfg(target_os = "linux")]
+pub(crate) use forwarder::forward;
 pub(crate) use held_back::{HELD_BACK, held_back};
 #[cfg(target_os = "linux")]
 pub(crate) use inside::enter;
@@ -32,7 +36,13 @@ pub use limits::ProcessLimits;
 use crate::Keeper;
 
 /// First argument of the first program within. The number changes with what the others mean.
-pub(crate) const MODE: &str = "awo-inside/1";
+pub(crate) const MODE: &str = "awo-inside/2";
+
+/// First argument of what forwards connections to awo's proxy, within.
+pub(crate) const FORWARD: &str = "awo-forward/1";
+
+/// Where programs find awo's proxy, within: a port of their own loopback.
+pub(crate) const PROXY: &str = "127.0.0.1:3128";
 
 /// What walls are made with.
 #[derive(Debug, Clone)]
@@ -47,6 +57,11 @@ pub struct WallSettings {
     pub preferred: Isolation,
     /// Whether orders are refused that would run without walls.
     pub required: bool,
+    /// What of the network an order gets that leaves it to awo; `Auto` is awo's proxy within walls, and the machine's own
+    /// without.
+    pub preferred_network: Network,
+    /// Why awo's own proxy would lead nowhere here, so that `Auto` is not the proxy.
+    pub no_way_out: Option<Arc<str>>,
     /// Further files and directories that programs may read.
     pub readable: Vec<PathBuf>,
     /// Directories that stay out of sight, wherever they are.
@@ -67,6 +82,8 @@ impl WallSettings {
             keeper,
             preferred: Isolation::Auto,
             required: false,
+            preferred_network: Network::Auto,
+            no_way_out: None,
             readable: Vec::new(),
             hidden: Vec::new(),
             trusted: Vec::new(),
@@ -91,13 +108,28 @@ pub struct Probe {
     pub cure: &'static str,
 }
 
-/// The walls that an order gets.
+/// The walls that an order gets, and what of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effective {
-    /// What they are.
+    /// What the walls are.
     pub isolation: Isolation,
     /// Why they are not what was asked for, or not there.
     pub why: Option<Arc<str>>,
+    /// What of the network it has; never `Auto`.
+    pub network: Network,
+    /// Why that is not the narrowest with which agents can work.
+    pub network_why: Option<Arc<str>>,
+}
+
+/// What programs in a room reach of the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Nothing.
+    Nothing,
+    /// What listens at this socket.
+    Proxy(PathBuf),
+    /// All that the machine reaches.
+    Everything,
 }
 
 /// What the programs of an order may reach.
@@ -113,8 +145,8 @@ pub(crate) struct Room {
     pub(crate) seen_as: Vec<(PathBuf, PathBuf)>,
     /// What of the writable directories is out of reach: what is seen instead, and where.
     pub(crate) covered: Vec<(PathBuf, PathBuf)>,
-    /// What of the network they have.
-    pub(crate) network: Network,
+    /// What of the network they reach.
+    pub(crate) reach: Reach,
 }
 
 /// A program as it is really started.
@@ -152,7 +184,17 @@ impl Walls {
             let probe = self.probe().await;
             probe.found.clone().map_err(|reason| format!("bubblewrap cannot be used: {reason}; {}", probe.cure))
         };
-        let Err(none) = found else { return Ok(Effective { isolation: Isolation::Bubblewrap, why: None }) };
+        let wanted_network = if network == Network::Auto { self.settings.preferred_network } else { network };
+        let Err(none) = found else {
+            let (network, network_why) = match (wanted_network, &self.settings.no_way_out) {
+                (Network::Auto, Some(why)) => (Network::Host, Some(Arc::clone(why))),
+                (Network::Auto, None) => (Network::Proxy, None),
+                (Network::Host, _) if network == Network::Host => (Network::Host, Some("it was asked for".into())),
+                (Network::Host, _) => (Network::Host, Some("the setting network.default says so".into())),
+                (other, _) => (other, None),
+            };
+            return Ok(Effective { isolation: Isolation::Bubblewrap, why: None, network, network_why });
+        };
         let refused = |message: String| Err(Failure::new(FailureCode::IsolationUnavailable, message));
         if wanted == Isolation::Bubblewrap {
             return refused(none);
@@ -160,10 +202,20 @@ impl Walls {
         if self.settings.required {
             return refused(format!("an order without walls is refused here (walls.required): {none}"));
         }
-        if network == Network::Off {
-            return refused(format!("a network that is off needs walls, and there are none: {none}"));
+        if let Network::Off | Network::Proxy = wanted_network {
+            let word = wanted_network.as_str();
+            return refused(format!("the network `{word}` needs walls, and there are none: {none}"));
         }
-        Ok(Effective { isolation: Isolation::None, why: Some(none.into()) })
+        let network_why = match network {
+            Network::Host => "it was asked for",
+            _ => "without walls nothing keeps a program from the machine's network",
+        };
+        Ok(Effective {
+            isolation: Isolation::None,
+            why: Some(none.into()),
+            network: Network::Host,
+            network_why: Some(network_why.into()),
+        })
     }
 
     /// Whether the settings of agents that a repository brings along may be used.
@@ -215,7 +267,7 @@ mod tests {
         network: Network,
     ) -> Result<(Isolation, String), (FailureCode, String)> {
         match walls.effective(asked, network).await {
-            Ok(Effective { isolation, why }) => Ok((isolation, why.as_deref().unwrap_or("").to_owned())),
+            Ok(Effective { isolation, why, .. }) => Ok((isolation, why.as_deref().unwrap_or("").to_owned())),
             Err(failure) => Err((failure.code, failure.message.to_string())),
         }
     }
@@ -230,10 +282,18 @@ mod tests {
             told(&free, Isolation::None, Network::Host).await,
             Ok((Isolation::None, "it was asked for".to_owned()))
         );
+        let left = free.effective(Isolation::Auto, Network::Auto).await.unwrap();
+        assert_eq!(left.network, Network::Host);
+        assert!(left.network_why.unwrap().contains("without walls"));
+        let settings = WallSettings { preferred_network: Network::Proxy, ..WallSettings::new(None) };
+        let insisting = Walls::new(settings);
         for (walls, asked, network) in [
             (&free, Isolation::Bubblewrap, Network::Host),
             (&free, Isolation::Auto, Network::Off),
             (&free, Isolation::None, Network::Off),
+            (&free, Isolation::Auto, Network::Proxy),
+            (&free, Isolation::None, Network::Proxy),
+            (&insisting, Isolation::Auto, Network::Auto),
             (&walls(Isolation::Auto, true), Isolation::Auto, Network::Host),
             (&walls(Isolation::Auto, true), Isolation::None, Network::Host),
             (&walls(Isolation::Bubblewrap, false), Isolation::Auto, Network::Host),

@@ -31,12 +31,9 @@ use async_trait::async_trait;
 use awo_engine::ports::{KeptCommit, Progress, Sandbox, SandboxProvider, SandboxRequest, Standing};
 use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, WorkspaceSnapshot};
 
-use crate::git::{
-    Dialling, Git, HOST_SETTINGS, NameLookup, SystemNames, WORKSPACE_SETTINGS, find_git, host_environment,
-    workspace_environment,
-};
-use crate::walls::{Account, Effective, Room, Walls};
-use crate::{AddressPolicy, ForgeTokens, Processes, Redirects, RepositoryAddress};
+use crate::git::{Dialling, Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
+use crate::walls::{Account, Effective, Reach, Room, Walls};
+use crate::{AddressPolicy, ForgeTokens, NameLookup, Processes, Redirects, RepositoryAddress, SystemNames};
 use layout::Layout;
 use sandbox::GitSandbox;
 
@@ -282,7 +279,7 @@ impl Tools {
                 readable: Vec::new(),
                 seen_as: Vec::new(),
                 covered: Vec::new(),
-                network: Network::Off,
+                reach: Reach::Nothing,
             })
         });
         let holds_back = room.is_some() && !settings.walls.trusts(&request.repository_url);
@@ -327,7 +324,7 @@ impl Tools {
             inside: git(inside, WORKSPACE_SETTINGS, &layout.order, settings.local_deadline),
             progress: Progress::default(),
             settings: Arc::clone(settings),
-            walls: Effective { isolation: Isolation::None, why: None },
+            walls: Effective { isolation: Isolation::None, why: None, network: Network::Host, network_why: None },
             room: None,
             holds_back: false,
         }

@@ -76,7 +76,7 @@ impl NewOrder {
             agent: None,
             model: None,
             isolation: Isolation::Auto,
-            network: Network::Host,
+            network: Network::Auto,
             base_branch: None,
             max_turns: None,
             max_cost_nanousd: None,

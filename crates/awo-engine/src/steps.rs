@@ -124,6 +124,9 @@ impl<'e> StepRunner<'e> {
         };
         let duration = report.worked_before.saturating_add(engine.clock.monotonic().saturating_sub(begun.1));
         events.extend(budget_warnings(engine, order, history, &report, duration));
+        events.extend(std::mem::take(&mut report.warnings).into_iter().map(|warning| {
+            (EventKind::Warning { code: warning.code, message: warning.message }, OrderPatch::default())
+        }));
         let ended = match ended {
             Ok(output) => Ok(output),
             Err(Unfinished::Failed(failure)) => Err(failure),

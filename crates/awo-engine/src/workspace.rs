@@ -108,7 +108,7 @@ pub(crate) fn sandbox_request(order: &AgentWorkOrder) -> SandboxRequest {
         base_branch: order.spec.base_branch.clone(),
         // A checkout that was made within walls is not touched without.
         isolation: order.state.isolation_effective.unwrap_or(order.spec.isolation),
-        network: order.spec.network,
+        network: order.state.network_effective.unwrap_or(order.spec.network),
         progress: Progress::default(),
     }
 }

@@ -47,6 +47,8 @@ pub enum FailureCode {
     ChangesHeld,
     /// The isolation that was asked for is not available.
     IsolationUnavailable,
+    /// The agent tried to reach a host that it may not.
+    NetworkRefused,
     /// Somebody cancelled the order.
     Cancelled,
     /// The worker ended during the step.
@@ -85,6 +87,7 @@ impl FailureCode {
             Self::ForgeFailed => "forge_failed",
             Self::ChangesHeld => "changes_held",
             Self::IsolationUnavailable => "isolation_unavailable",
+            Self::NetworkRefused => "network_refused",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
             Self::WorkerLost => "worker_lost",
@@ -124,6 +127,7 @@ impl FailureCode {
                 "read the files it names, then push the branch by hand, or retry with hold_ci_changes = false"
             }
             Self::IsolationUnavailable => "ask for an isolation that this machine has",
+            Self::NetworkRefused => "allow the host if the work needs it: network.allowed_hosts",
             Self::Cancelled => "retry the order if you still want it",
             Self::Interrupted => "the server ended during this step; finished steps are kept",
             Self::WorkerLost => {

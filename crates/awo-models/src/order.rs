@@ -195,18 +195,24 @@ impl Isolation {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Network {
+    /// The narrowest that lets agents work on the machine: awo's proxy where there are walls, else the machine's own.
+    Auto,
     /// The machine's own.
     Host,
     /// None. Needs walls.
     Off,
+    /// Nothing but awo's proxy, which leads to the hosts that are allowed. Needs walls.
+    Proxy,
 }
 
 impl Network {
     /// The spelling on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Auto => "auto",
             Self::Host => "host",
             Self::Off => "off",
+            Self::Proxy => "proxy",
         }
     }
 }
@@ -267,6 +273,12 @@ pub struct OrderState {
     /// Why they are not what was asked for, or not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation_reason: Option<Arc<str>>,
+    /// Network that its processes really have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_effective: Option<Network>,
+    /// Why it is not the narrowest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_reason: Option<Arc<str>>,
     /// Why it failed, or which optional part did.
     pub error_code: Option<FailureCode>,
     /// The same, told to a person.
@@ -313,6 +325,8 @@ impl OrderState {
             issue: None,
             isolation_effective: None,
             isolation_reason: None,
+            network_effective: None,
+            network_reason: None,
             error_code: None,
             error_message: None,
             waiting_for: None,

@@ -85,6 +85,10 @@ patch! {
     isolation_effective: Option<crate::Isolation>,
     /// See [`OrderState::isolation_reason`].
     isolation_reason: Option<std::sync::Arc<str>>,
+    /// See [`OrderState::network_effective`].
+    network_effective: Option<crate::Network>,
+    /// See [`OrderState::network_reason`].
+    network_reason: Option<std::sync::Arc<str>>,
     /// See [`OrderState::error_code`].
     error_code: Option<crate::FailureCode>,
     /// See [`OrderState::error_message`].

@@ -197,7 +197,7 @@ impl AgentExecutor for FakeAgent {
             self.sandboxes.write(order, path, content);
         }
         let answer = play.answer.unwrap_or_else(|| Ok(answer.to_owned())).map(Arc::from);
-        AgentReport { answer, session_id, usage: play.usage, files: Vec::new() }
+        AgentReport { answer, session_id, usage: play.usage, files: Vec::new(), warnings: Vec::new() }
     }
 
     async fn forget(&self, order: OrderId) {

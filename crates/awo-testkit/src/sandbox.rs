@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use awo_engine::ports::{FileKind, KeptCommit, Sandbox, SandboxProvider, SandboxRequest, Standing};
-use awo_models::{BranchPush, DiffStat, Failure, FailureCode, Isolation, OrderId, WorkspaceSnapshot};
+use awo_models::{BranchPush, DiffStat, Failure, FailureCode, Isolation, Network, OrderId, WorkspaceSnapshot};
 
 use crate::Timeline;
 
@@ -286,6 +286,14 @@ impl Sandbox for FakeSandbox {
     }
 
     fn isolation_reason(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    fn network(&self) -> Network {
+        Network::Host
+    }
+
+    fn network_reason(&self) -> Option<Arc<str>> {
         None
     }
 

@@ -104,7 +104,7 @@ impl AgentExecutor for Greeter {
         };
         let failed = |error: std::io::Error| Failure::new(FailureCode::AgentCrashed, error.to_string());
         let answer = written.map(|()| answer.into()).map_err(failed);
-        AgentReport { answer, session_id: None, usage: None, files: Vec::new() }
+        AgentReport { answer, session_id: None, usage: None, files: Vec::new(), warnings: Vec::new() }
     }
 }
 

@@ -148,7 +148,7 @@ pub(crate) struct OrderArguments {
     /// Walls around the agent: auto (the strongest that work here), bubblewrap, or none.
     #[arg(long, value_name = "WALLS")]
     pub(crate) isolation: Option<String>,
-    /// What the agent has of the network: host, or off.
+    /// What the agent has of the network: auto (the proxy within walls, else host), proxy, off, or host.
     #[arg(long, value_name = "NETWORK")]
     pub(crate) network: Option<String>,
     #[command(flatten)]

@@ -3,6 +3,7 @@
 mod agents;
 mod git;
 mod github;
+mod network;
 mod steps;
 mod store;
 mod variables;
@@ -19,6 +20,7 @@ use awo_adapters::Keeper;
 use config::{Config, ConfigError, File, FileFormat};
 use git::Git;
 use github::Github;
+use network::Network;
 use serde::Deserialize;
 use steps::{Steps, Waiting};
 use store::{FileSettings, Retention};
@@ -89,6 +91,8 @@ pub(crate) struct Settings {
     pub(crate) waiting: Waiting,
     #[serde(default)]
     pub(crate) walls: Walls,
+    #[serde(default)]
+    pub(crate) network: Network,
     /// Through whom agents and git are started; found out by `main`, not set.
     #[serde(skip)]
     pub(crate) keeper: Option<Keeper>,
@@ -438,6 +442,10 @@ mod tests {
             ("max_running = 'many'", &[("AWO_MAX_QUEUED", "1")], "awo.toml)"),
             ("step_timeout_seconds = 0", &[], "a step needs time"),
             ("max_running = 0", &[], "at least 1"),
+            ("[network]\ndefault = 'vpn'", &[], "there are auto, proxy, off, host"),
+            ("[network]\nallowed_hosts = ['https://a.example']", &[], "cannot use host"),
+            ("[network]\ntrusted_hosts = ['a.example:0']", &[], "cannot use host"),
+            ("[agents.claude]\nhosts = ['a/b']", &[], "cannot use host"),
             ("[file]\ndurability = 'sometimes'", &[], "there are always"),
             ("[file]\ndurability = 'interval'\nsync_interval_ms = 0", &[], "give 1 to 60000 milliseconds"),
             ("", &[("AWO_FILE_SYNC_INTERVAL_MS", "5")], "file.durability = \"interval\""),

@@ -87,6 +87,8 @@ pub(crate) fn walls(settings: &Settings) -> Arc<Walls> {
     }
     walls.preferred = settings.walls.isolation.0;
     walls.required = settings.walls.required;
+    walls.preferred_network = settings.network.default.0;
+    walls.no_way_out = proxy_of_the_machine();
     walls.readable.clone_from(&settings.walls.readable);
     walls.trusted.clone_from(&settings.walls.trusted_repositories);
     walls.limits = settings.walls.limits();
@@ -96,6 +98,13 @@ pub(crate) fn walls(settings: &Settings) -> Arc<Walls> {
         .chain(home)
         .collect();
     Arc::new(Walls::new(walls))
+}
+
+/// Why awo's own proxy would lead nowhere, if this machine reaches the internet by another: awo's dials by itself.
+fn proxy_of_the_machine() -> Option<Arc<str>> {
+    let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let set = names.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))?;
+    Some(format!("this machine has a proxy of its own ({set}), which awo's does not go through").into())
 }
 
 /// Removes what executions of an earlier life left: homes with copies of logins, unfinished transcripts.
@@ -249,6 +258,7 @@ pub(crate) fn program_config(settings: &Settings, name: &str, driver: &dyn Agent
         config.more_arguments = agent.args.into_iter().map(Into::into).collect();
     }
     config.passed_env = agent_environment(driver, &agent.env, |name| std::env::var_os(name));
+    config.allowed_hosts = settings.network.hosts(&agent.hosts);
     config.credentials_from = std::env::var_os("HOME").map(Into::into);
     config.silence = settings.silence_timeout();
     config

@@ -76,7 +76,7 @@ fn plain(text: &str) -> Option<String> {
 ///
 /// What ends in a number is an IPv4 address to the programs that dial it, however it is written, so it has to be written
 /// as one.
-pub(super) fn spelled(text: &str) -> Option<String> {
+pub(crate) fn spelled(text: &str) -> Option<String> {
     if let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         return inner.parse::<Ipv6Addr>().ok().map(|address| format!("[{address}]"));
     }

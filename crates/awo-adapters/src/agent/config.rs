@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::AllowedHosts;
 use crate::process::RunLimits;
 
 /// What to run as an agent, and with what.
@@ -34,6 +35,8 @@ pub struct ProgramConfig {
     pub credentials_from: Option<PathBuf>,
     /// What the agent gets of our environment: see [`agent_environment`](crate::agent_environment).
     pub passed_env: Vec<(OsString, OsString)>,
+    /// What it may reach where not everything may be, beside the hosts of its own service.
+    pub allowed_hosts: AllowedHosts,
     /// Longest time without output.
     pub silence: Option<Duration>,
     /// How long a program may go on after its final result, before it is stopped and its answer taken.
@@ -58,6 +61,7 @@ impl ProgramConfig {
             sessions_dir: directory.join("sessions"),
             credentials_from: None,
             passed_env: Vec::new(),
+            allowed_hosts: AllowedHosts::default(),
             silence: None,
             linger: Duration::from_secs(30),
             limits: RunLimits::default(),

@@ -99,6 +99,10 @@ pub struct DriverFacts {
     pub logins: Vec<LoginFile>,
     /// Where in its home it keeps what it needs to go on in a session.
     pub sessions: Vec<SessionFiles>,
+    /// Hosts of its service, with a port if that is not 443: what it may reach where not everything may be.
+    pub hosts: Vec<String>,
+    /// Those of its variables that hold the address of a service in place of its own.
+    pub services: Vec<String>,
     /// How it is installed and logged in, for people.
     pub setup: String,
 }
@@ -113,6 +117,8 @@ impl DriverFacts {
             keys: Vec::new(),
             logins: Vec::new(),
             sessions: Vec::new(),
+            hosts: Vec::new(),
+            services: Vec::new(),
             setup: "install it".to_owned(),
         }
     }

@@ -53,6 +53,19 @@ impl Home {
         &self.tmp
     }
 
+    /// A directory around the home that only awo can enter.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What `/etc/hosts` says to programs that have no network but their own loopback: what, and where it is seen.
+    pub(super) async fn own_hosts(&self) -> io::Result<(PathBuf, PathBuf)> {
+        let file = self.root.join("hosts");
+        tokio::fs::write(&file, "127.0.0.1 localhost\n::1 localhost\n").await?;
+        tokio::fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).await?;
+        Ok((file, "/etc/hosts".into()))
+    }
+
     /// A directory beside the home, for what is seen in place of things that are held back.
     pub(super) fn empty(&self) -> PathBuf {
         self.root.join("empty")

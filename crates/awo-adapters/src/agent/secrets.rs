@@ -79,6 +79,7 @@ pub(super) fn cleaned(report: AgentReport, secrets: &Secrets) -> AgentReport {
             usage
         }),
         files: report.files,
+        warnings: report.warnings,
     }
 }
 

@@ -2,42 +2,13 @@
 //! is what is dialled.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Debug;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-
-use async_trait::async_trait;
 
 use super::GitError;
-use crate::address::{Hosts, is_public, literal};
-use crate::{Redirects, RepositoryAddress};
-
-/// How long an answer about a name may take.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Finds the network addresses of a host.
-#[async_trait]
-pub trait NameLookup: Debug + Send + Sync {
-    /// All addresses of a name, each time anew; an error if there are none.
-    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>>;
-}
-
-/// Asks the operating system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemNames;
-
-#[async_trait]
-impl NameLookup for SystemNames {
-    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        let mut addresses: Vec<IpAddr> =
-            tokio::net::lookup_host((host, 0)).await?.map(|it: SocketAddr| it.ip()).collect();
-        addresses.dedup();
-        Ok(addresses)
-    }
-}
+use crate::address::{Hosts, is_public, literal, look_up};
+use crate::{NameLookup, Redirects, RepositoryAddress};
 
 /// Judges where remotes are dialled.
 #[derive(Debug)]
@@ -72,7 +43,7 @@ impl Dialling {
         if let Some(address) = literal(host) {
             return if is_public(address) { Ok(Pinned::default()) } else { Err(not_public(host, address)) };
         }
-        let addresses = match self.look_up(host).await {
+        let addresses = match look_up(&*self.names, host).await {
             Ok(addresses) => addresses,
             // Then the proxy is what git dials, and it knows more names than this machine.
             Err(_) if has_proxy(remote, environment) => return Ok(Pinned::default()),
@@ -87,15 +58,6 @@ impl Dialling {
         let addresses: Vec<_> = addresses.iter().map(in_brackets).collect();
         let setting = format!("http.curloptResolve={host}:{port}:{}", addresses.join(","));
         Ok(Pinned { setting: Some(setting), variable: None })
-    }
-
-    async fn look_up(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
-        let addresses = tokio::time::timeout(PATIENCE, self.names.addresses(host)).await.unwrap_or_else(late)?;
-        if addresses.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "it has none"));
-        }
-        Ok(addresses)
     }
 }
 
@@ -142,7 +104,10 @@ fn ssh_command(
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::io;
     use std::sync::Mutex;
+
+    use async_trait::async_trait;
 
     use super::*;
     use crate::{AddressPolicy, Redirect};

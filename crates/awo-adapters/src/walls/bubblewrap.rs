@@ -7,20 +7,25 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use awo_models::Network;
-
 use super::places::{ETC, ETC_NETWORK, MERGED, SYSTEM, is_of_system, of_program, of_search_path};
-use super::{Launch, MODE, Room, WallSettings};
+use super::{Launch, MODE, Reach, Room, WallSettings};
 
 /// Where the first program within is seen.
-const INSIDE: &str = "/run/awo/inside";
+pub(super) const INSIDE: &str = "/run/awo/inside";
+
+/// Where the socket of awo's proxy is seen.
+pub(super) const PROXY_SOCKET: &str = "/run/awo/proxy";
+
+/// In the arguments of the first program: whether connections are forwarded to awo's proxy.
+pub(super) const FORWARDED: &str = "forwarded";
+const NOT_FORWARDED: &str = "-";
 
 /// How a program is started in a room, without its own arguments.
 pub(super) fn launch(settings: &WallSettings, room: &Room, program: &Path, working_dir: &Path) -> Launch {
     let mut view = View::default();
     view.options(&["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]);
     view.options(&["--hostname", "awo", "--die-with-parent"]);
-    if room.network == Network::Off {
+    if room.reach != Reach::Everything {
         view.options(&["--unshare-net"]);
     }
     if room.account.is_some() {
@@ -60,11 +65,18 @@ pub(super) fn launch(settings: &WallSettings, room: &Room, program: &Path, worki
     }
     let inside = settings.keeper.as_ref().map(crate::Keeper::real_program).unwrap_or_default();
     view.bind("--ro-bind", &inside, Path::new(INSIDE));
+    let way_out = match &room.reach {
+        Reach::Proxy(socket) => {
+            view.bind("--ro-bind", socket, Path::new(PROXY_SOCKET));
+            FORWARDED
+        }
+        Reach::Nothing | Reach::Everything => NOT_FORWARDED,
+    };
     view.options(&["--remount-ro", "/dev", "--remount-ro", "/", "--chdir"]);
     view.args.push(working_dir.into());
     view.options(&["--", INSIDE, MODE]);
     let account = room.account.map_or_else(|| "-".to_owned(), |account| account.0.to_string());
-    view.args.extend([account.into(), settings.limits.argument(), program.into()]);
+    view.args.extend([account.into(), settings.limits.argument(), way_out.into(), program.into()]);
     Launch { program: settings.bubblewrap.clone(), args: view.args }
 }
 
@@ -82,7 +94,7 @@ fn system(view: &mut View, room: &Room) {
             Err(_) => view.bind("--ro-bind-try", place, place),
         }
     }
-    let network = if room.network == Network::Off { [].as_slice() } else { ETC_NETWORK };
+    let network = if room.reach == Reach::Everything { ETC_NETWORK } else { [].as_slice() };
     for place in ETC.iter().chain(network).map(Path::new) {
         view.bind("--ro-bind-try", place, place);
     }
@@ -144,7 +156,7 @@ mod tests {
             readable: Vec::new(),
             seen_as: Vec::new(),
             covered: Vec::new(),
-            network: Network::Host,
+            reach: Reach::Everything,
         }
     }
 
@@ -158,12 +170,15 @@ mod tests {
         let settings = WallSettings::new(None);
         let own = words(&settings, &room());
         assert!(own.contains("--unshare-user") && !own.contains("--unshare-net") && own.contains("/etc/resolv.conf"));
-        let other = words(&settings, &Room { account: Some(Account(7)), network: Network::Off, ..room() });
+        let other = words(&settings, &Room { account: Some(Account(7)), reach: Reach::Nothing, ..room() });
         assert!(
             !other.contains("--unshare-user") && other.contains("--cap-drop ALL") && other.contains("--unshare-net")
         );
         assert!(!other.contains("/etc/resolv.conf"));
-        assert!(other.ends_with("7 2048,17179869184,34359738368,- /usr/bin/true"), "{other}");
+        assert!(other.ends_with("7 2048,17179869184,34359738368,- - /usr/bin/true"), "{other}");
+        let proxied = words(&settings, &Room { reach: Reach::Proxy("/data/proxy".into()), ..room() });
+        assert!(proxied.contains("--unshare-net") && proxied.contains("--ro-bind /data/proxy /run/awo/proxy"));
+        assert!(proxied.ends_with("- forwarded /usr/bin/true") && !proxied.contains("/etc/resolv.conf"), "{proxied}");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use awo_models::{Network, OrderId};
+use awo_models::OrderId;
 use tokio_util::sync::CancellationToken;
 
-use super::{Account, Probe, Room, Walls};
+use super::{Account, Probe, Reach, Room, Walls};
 use crate::process::{self, Custody, EndCause, Exit, Invocation, Line, RunLimits};
 use crate::{NoTracking, ProcessTracker as _, Secrets};
 
@@ -49,7 +49,7 @@ async fn try_out(walls: &Walls) -> Result<String, String> {
         readable: Vec::new(),
         seen_as: Vec::new(),
         covered: Vec::new(),
-        network: Network::Off,
+        reach: Reach::Nothing,
     };
     let launch = walls.launch(&room, Path::new(PROGRAM), vec![own.clone().into(), outside.into()], &own);
     let invocation = Invocation {

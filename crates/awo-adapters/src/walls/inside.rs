@@ -8,8 +8,10 @@ use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::bubblewrap::FORWARDED;
 use super::check;
 use super::filter;
+use super::forwarder;
 use super::limits::ProcessLimits;
 
 /// Exit code when the program that was meant was not started.
@@ -28,7 +30,7 @@ pub(crate) fn enter(arguments: impl Iterator<Item = OsString>) -> i32 {
 
 fn become_program(mut arguments: impl Iterator<Item = OsString>) -> io::Result<i32> {
     let mut next = || arguments.next().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
-    let (account, limits, program) = (next()?, next()?, next()?);
+    let (account, limits, way_out, program) = (next()?, next()?, next()?, next()?);
     let account = match account.to_str() {
         Some("-") => None,
         number => Some(number.and_then(|number| number.parse().ok()).ok_or(io::ErrorKind::InvalidInput)?),
@@ -42,6 +44,9 @@ fn become_program(mut arguments: impl Iterator<Item = OsString>) -> io::Result<i
         return Ok(check::run(arguments));
     }
     filter::apply()?;
+    if way_out == FORWARDED {
+        forwarder::start(account)?;
+    }
     let mut command = Command::new(&program);
     command.args(arguments);
     if let Some(account) = account {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use awo_engine::ports::{FileKind, Sandbox};
-use awo_models::{BranchPush, DiffStat, Failure, FailureCode, Isolation, WorkspaceSnapshot};
+use awo_models::{BranchPush, DiffStat, Failure, FailureCode, Isolation, Network, WorkspaceSnapshot};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::layout::Layout;
@@ -89,6 +89,14 @@ impl Sandbox for GitSandbox {
 
     fn isolation_reason(&self) -> Option<Arc<str>> {
         self.tools.walls.why.clone()
+    }
+
+    fn network(&self) -> Network {
+        self.tools.walls.network
+    }
+
+    fn network_reason(&self) -> Option<Arc<str>> {
+        self.tools.walls.network_why.clone()
     }
 
     fn base_branch(&self) -> &str {

@@ -51,7 +51,7 @@ pub use progress::{AgentProgress, ProgressSink};
 ///             return AgentReport::failed(Failure::new(FailureCode::Cancelled, "cancelled before it began"));
 ///         }
 ///         let answer = Ok(format!("yes, {}", request.step).into());
-///         AgentReport { answer, session_id: None, usage: None, files: Vec::new() }
+///         AgentReport { answer, session_id: None, usage: None, files: Vec::new(), warnings: Vec::new() }
 ///     }
 /// }
 /// ```
@@ -130,7 +130,7 @@ pub struct AgentRequest {
     pub repository_url: Arc<str>,
     /// Walls to run it within; what is really there, and never `Auto`.
     pub isolation: Isolation,
-    /// What of the network it may use.
+    /// What of the network it may use; what is really there, and never `Auto`.
     pub network: Network,
     /// Model to use; `None` leaves it to the program.
     pub model: Option<Arc<str>>,
@@ -160,12 +160,14 @@ pub struct AgentReport {
     /// Files the execution left for the order's artifacts (transcript, error output). The engine takes them
     /// away, or gives them to [`AgentExecutor::discard`].
     pub files: Vec<AgentFile>,
+    /// Trouble that did not end it, such as hosts that it tried to reach and may not. Few.
+    pub warnings: Vec<Failure>,
 }
 
 impl AgentReport {
     /// A report of an execution that never began or left nothing.
     pub fn failed(failure: Failure) -> Self {
-        Self { answer: Err(failure), session_id: None, usage: None, files: Vec::new() }
+        Self { answer: Err(failure), session_id: None, usage: None, files: Vec::new(), warnings: Vec::new() }
     }
 }
 

@@ -213,6 +213,12 @@ pub trait Sandbox: Debug + Send + Sync {
     /// Why they are not what was asked for, or not there; `None` if there is nothing to say.
     fn isolation_reason(&self) -> Option<Arc<str>>;
 
+    /// Network that the order's processes really have; never `Auto`.
+    fn network(&self) -> Network;
+
+    /// Why it is not the narrowest; `None` if there is nothing to say.
+    fn network_reason(&self) -> Option<Arc<str>>;
+
     /// The branch it started from, resolved: target of the pull request.
     fn base_branch(&self) -> &str;
 

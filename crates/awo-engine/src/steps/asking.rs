@@ -112,7 +112,7 @@ pub(super) async fn ask(
         working_dir: context.sandbox.working_dir().to_owned(),
         repository_url: Arc::clone(&order.spec.repository_url),
         isolation: context.sandbox.isolation(),
-        network: order.spec.network,
+        network: context.sandbox.network(),
         // Models have the names of their own agents.
         model: order.spec.model.clone().filter(|_| *name == order.spec.agent),
         session: question.session.clone(),
@@ -145,6 +145,12 @@ pub(super) async fn ask(
             Err(failure) => entry.with_field("success", false).with_message(&failure.to_string()),
         }
     });
+    for warning in std::mem::take(&mut executed.warnings) {
+        context.engine.note(id, LogLevel::Warning, warning.code.as_str(), |entry| {
+            entry.with_step(definition.step.clone()).with_message(&warning.message)
+        });
+        report.warnings.push(warning);
+    }
     // One that was stopped may not get to say what it used; what it said before counts.
     report.add_usage(executed.usage.or_else(|| watch.usage()).as_ref());
     report.executions.push(took);

@@ -23,6 +23,8 @@ pub(super) async fn prepare(
         base_commit: Some(Some(sandbox.base_commit().into())),
         isolation_effective: Some(Some(sandbox.isolation())),
         isolation_reason: Some(sandbox.isolation_reason()),
+        network_effective: Some(Some(sandbox.network())),
+        network_reason: Some(sandbox.network_reason()),
         ..OrderPatch::default()
     };
     events.push((EventKind::Prepared, learnt));

@@ -18,6 +18,8 @@ pub(super) struct AttemptReport {
     pub(super) usage: Option<Usage>,
     pub(super) tries: Vec<Try>,
     pub(super) artifacts: Vec<ArtifactName>,
+    /// Trouble that did not end it.
+    pub(super) warnings: Vec<Failure>,
     /// The agent's last answer, shown also if it was not good enough.
     pub(super) answer: Option<Arc<str>>,
     /// Session that the next execution goes on in, if the agent's program can.

@@ -47,6 +47,8 @@ fn helpful_sandbox() -> MockSandbox {
     sandbox.expect_base_commit().return_const("base".to_owned());
     sandbox.expect_isolation().returning(|| Isolation::None);
     sandbox.expect_isolation_reason().returning(|| None);
+    sandbox.expect_network().returning(|| Network::Host);
+    sandbox.expect_network_reason().returning(|| None);
     sandbox.expect_snapshot().returning(move || {
         let look = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Ok(WorkspaceSnapshot { head: "head".into(), tree: format!("tree-{look}").into(), branch: Some("b".into()) })
@@ -99,7 +101,7 @@ fn answer(step: &str) -> &'static str {
 
 fn report(answer: Result<&str, FailureCode>) -> AgentReport {
     let answer = answer.map(Arc::from).map_err(|code| Failure::new(code, "the mock says so"));
-    AgentReport { answer, session_id: None, usage: None, files: Vec::new() }
+    AgentReport { answer, session_id: None, usage: None, files: Vec::new(), warnings: Vec::new() }
 }
 
 /// Expects, in this order: the agent executes `step`, then a save of `length` results that does not end the order.

@@ -96,7 +96,7 @@ mod tests {
                 words += 1;
             }
         }
-        assert_eq!(words, 8);
+        assert_eq!(words, 10);
     }
 
     #[test]

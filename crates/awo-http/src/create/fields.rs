@@ -82,8 +82,8 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     optional(
         "network",
-        Kind::Word { available: &["host", "off"], later: &["proxy"], default: Some("host") },
-        "Network of the order's processes; `off` needs walls.",
+        Kind::Word { available: &["auto", "proxy", "off", "host"], later: &[], default: Some("auto") },
+        "Network of the order's processes; `proxy` and `off` need walls, and `auto` is the proxy where there are some.",
     ),
     optional("base_branch", Kind::Text, "Branch to start from; the remote's default branch if absent."),
     optional("limits", Kind::Object(LIMITS), "Limits of each step, and of the order as a whole."),

@@ -3,6 +3,7 @@
 //! Where bubblewrap does not work there is nothing to prove, but in a continuous integration, where it has to.
 
 mod escapes;
+mod proxy;
 mod traps;
 
 use std::fs::{self, Permissions};
@@ -12,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_adapters::{
-    Author, CommandDescription, CommandDriver, GitSandboxes, Keeper, ProcessLimits, Processes, ProgramAgent,
-    ProgramConfig, WallSettings, Walls, WorkspaceSettings,
+    AllowedHosts, Author, CommandDescription, CommandDriver, GitSandboxes, Keeper, ProcessLimits, Processes,
+    ProgramAgent, ProgramConfig, WallSettings, Walls, WorkspaceSettings,
 };
 use awo_engine::ports::{
     AgentExecutor as _, AgentReport, AgentRequest, AgentSession, ProgressSink, Sandbox, SandboxProvider as _,
@@ -34,6 +35,8 @@ struct Prison {
     processes: Arc<Processes>,
     walls: Arc<Walls>,
     provider: GitSandboxes,
+    /// What its agents may reach where there is the proxy.
+    allowed: AllowedHosts,
 }
 
 impl Prison {
@@ -57,7 +60,8 @@ impl Prison {
         let mut workspaces = WorkspaceSettings::new(root, mirrors, Arc::clone(&processes), author);
         workspaces.policy.allow_local = true;
         workspaces.walls = Arc::clone(&walls);
-        Some(Self { provider: GitSandboxes::new(workspaces), place, remote, processes, walls })
+        let allowed = AllowedHosts::default();
+        Some(Self { provider: GitSandboxes::new(workspaces), allowed, place, remote, processes, walls })
     }
 
     async fn new() -> Option<Self> {
@@ -87,6 +91,7 @@ impl Prison {
         };
         let mut config = ProgramConfig::new("prisoner", &self.place.path().join("agents"));
         config.program = program.into();
+        config.allowed_hosts = self.allowed.clone();
         config.passed_env = vec![("PATH".into(), "/usr/bin:/bin".into()), ("PRISONER_KEY".into(), KEY.into())];
         let agent = ProgramAgent::new(
             Arc::new(CommandDriver::new(description).unwrap()),

@@ -27,8 +27,9 @@ struct Finding {
 }
 
 pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    let walls = wiring::walls(settings).effective(Isolation::Auto, Network::Host).await;
+    let walls = wiring::walls(settings).effective(Isolation::Auto, Network::Auto).await;
     let mut findings = vec![git().await, keeper(settings).await, isolation(&walls)];
+    findings.extend(walls.as_ref().ok().map(network));
     findings.extend(agents(settings).await?);
     findings.push(github(settings).await);
     findings.extend([
@@ -131,7 +132,7 @@ async fn github(settings: &Settings) -> Finding {
 fn isolation(walls: &Result<Effective, Failure>) -> Finding {
     let thing = "isolation".to_owned();
     let (found, good) = match walls {
-        Ok(Effective { isolation: Isolation::None, why }) => {
+        Ok(Effective { isolation: Isolation::None, why, .. }) => {
             // A choice, or a machine that has no better; each order says so.
             (format!("none: {}", why.as_deref().unwrap_or("nobody knows why")), true)
         }
@@ -142,6 +143,18 @@ fn isolation(walls: &Result<Effective, Failure>) -> Finding {
     };
     let cure = if good { "" } else { "or set walls.required (AWO_ISOLATION_REQUIRED) to false" };
     Finding { thing, found, good, cure: cure.to_owned() }
+}
+
+/// What orders get of the network that leave it to awo.
+fn network(walls: &Effective) -> Finding {
+    let what = match walls.network {
+        Network::Proxy => "agents reach the hosts of their services, and what network.allowed_hosts names",
+        Network::Off => "agents reach nothing",
+        _ => "agents reach all that this machine reaches",
+    };
+    let why = walls.network_why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let found = format!("{}: {what}{why}", walls.network.as_str());
+    Finding { thing: "network".to_owned(), found, good: true, cure: String::new() }
 }
 
 fn permissions(settings: &Settings, walls: &Result<Effective, Failure>) -> Finding {

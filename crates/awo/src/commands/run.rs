@@ -43,9 +43,10 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
             .await;
     }
     let agent = asked_agent.as_deref().unwrap_or(&settings.agent);
-    let asked = body.get("isolation").and_then(|word| serde_json::from_value(word.clone()).ok());
-    let walls = wiring::walls(&settings).effective(asked.unwrap_or(Isolation::Auto), Network::Host).await;
-    if let Ok(Effective { isolation: Isolation::None, why }) = walls {
+    let asked = word(&body, "isolation");
+    let network = word(&body, "network").unwrap_or(Network::Auto);
+    let walls = wiring::walls(&settings).effective(asked.unwrap_or(Isolation::Auto), network).await;
+    if let Ok(Effective { isolation: Isolation::None, why, .. }) = walls {
         if settings.walls.isolation.0 != Isolation::None && asked != Some(Isolation::None) {
             anstream::eprintln!("awo: no walls: {}", why.as_deref().unwrap_or("nobody knows why"));
         }
@@ -67,6 +68,11 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
         .await;
     orchestrator.drain(Duration::ZERO, Duration::from_secs(15)).await;
     code
+}
+
+/// A word of a request, if it is one that there is.
+fn word<T: serde::de::DeserializeOwned>(body: &serde_json::Value, name: &str) -> Option<T> {
+    serde_json::from_value(body.get(name)?.clone()).ok()
 }
 
 /// An order that is followed.

@@ -101,8 +101,8 @@ impl Server {
         store.lock.announce(&address).context("cannot write the lock file")?;
         let closing = CancellationToken::new();
         let mut api = wiring::api(settings, &orchestrator);
-        api = match wiring::walls(settings).effective(Isolation::Auto, Network::Host).await {
-            Ok(Effective { isolation, why }) => {
+        api = match wiring::walls(settings).effective(Isolation::Auto, Network::Auto).await {
+            Ok(Effective { isolation, why, .. }) => {
                 if let (Isolation::None, Some(why)) = (isolation, &why) {
                     warn!("no_walls: agents can do what this account can do: {why}");
                 }

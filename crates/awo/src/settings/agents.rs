@@ -7,6 +7,8 @@ use awo_adapters::{CommandDescription, CommandDriver, LinesFormat, SessionFiles}
 use awo_models::{commands, steps};
 use serde::Deserialize;
 
+use super::network::PublicHosts;
+
 /// The agent that is part of this program and has no settings.
 pub(crate) const SCRIPTED: &str = "scripted";
 
@@ -43,6 +45,8 @@ pub(crate) struct Agent {
     pub(crate) args: Vec<String>,
     /// Further variables of awo's environment that it gets, by their names.
     pub(crate) env: Vec<String>,
+    /// Further hosts that it may reach through awo's proxy.
+    pub(crate) hosts: PublicHosts,
     /// How a program of kind `command` is told what to do.
     pub(crate) prompt: Option<Prompt>,
     /// Its arguments before the others when a session goes on.

@@ -1,7 +1,7 @@
 //! Which variables of the environment set which setting.
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-pub(super) const VARIABLES: [(&str, &str); 51] = [
+pub(super) const VARIABLES: [(&str, &str); 52] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_STATE", "state"),
@@ -21,6 +21,7 @@ pub(super) const VARIABLES: [(&str, &str); 51] = [
     ("AWO_KEEP_WORKSPACES", "keep_workspaces"),
     ("AWO_ISOLATION", "walls.isolation"),
     ("AWO_ISOLATION_REQUIRED", "walls.required"),
+    ("AWO_NETWORK", "network.default"),
     ("AWO_FILE_DURABILITY", "file.durability"),
     ("AWO_FILE_SYNC_INTERVAL_MS", "file.sync_interval_ms"),
     ("AWO_FILE_KEEP_ENDED", "file.keep_ended"),

@@ -11,7 +11,8 @@ use awo_engine::ports::{
     PullRequestDraft, Sandbox, SandboxProvider, SandboxRequest, Standing, VerifiedRepository,
 };
 use awo_models::{
-    BranchPush, DiffStat, Failure, FailureCode, Isolation, Issue, OrderId, PullRequestEvidence, WorkspaceSnapshot,
+    BranchPush, DiffStat, Failure, FailureCode, Isolation, Issue, Network, OrderId, PullRequestEvidence,
+    WorkspaceSnapshot,
 };
 use awo_testkit::right;
 use tokio_util::sync::CancellationToken;
@@ -144,6 +145,14 @@ impl Sandbox for Checkout {
         None
     }
 
+    fn network(&self) -> Network {
+        Network::Host
+    }
+
+    fn network_reason(&self) -> Option<Arc<str>> {
+        None
+    }
+
     fn base_branch(&self) -> &'static str {
         "main"
     }
@@ -244,6 +253,7 @@ impl AgentExecutor for Agent {
             session_id: request.session.id().cloned(),
             usage: None,
             files: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 }

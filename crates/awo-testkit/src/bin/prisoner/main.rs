@@ -1,13 +1,15 @@
 //! `prisoner`: an agent that tries to get out of the walls around it, and says how each try ended.
 //!
 //! With `escapes`, a line for each, which ends with `refused` and why, or with `ESCAPED`. With `forks`, `hoards` and `fills` it uses
-//! up what it can get, and says how much that was.
+//! up what it can get, and says how much that was. With `asks` it sends each of its further arguments to the proxy that its
+//! environment names, and says in a line what came back.
 
 #![expect(clippy::print_stdout, reason = "an agent talks on its standard output")]
 
 mod escapes;
 
-use std::io::Write as _;
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, ExitCode};
 
 fn main() -> ExitCode {
@@ -17,12 +19,26 @@ fn main() -> ExitCode {
             Some(outside) => escapes::all(&outside),
             None => return ExitCode::from(2),
         },
+        Some("asks") => arguments.for_each(|head| match ask(&head) {
+            Ok(answer) => println!("{}", answer.escape_debug()),
+            Err(error) => println!("no answer: {error}"),
+        }),
         Some("forks") => println!("processes {}", forks()),
         Some("hoards") => println!("mebibytes {}", hoards()),
         Some("fills") => println!("bytes {}", fills()),
         _ => return ExitCode::from(2),
     }
     ExitCode::SUCCESS
+}
+
+/// Sends words to the proxy; all that comes back.
+fn ask(words: &str) -> io::Result<String> {
+    let proxy = std::env::var("https_proxy").map_err(io::Error::other)?;
+    let mut stream = TcpStream::connect(proxy.trim_start_matches("http://"))?;
+    stream.write_all(words.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 /// Starts processes until no more can be, 10 000 at most.

@@ -97,12 +97,15 @@ async fn nobody_gets_out_of_bubblewrap_who_would_get_out_without() {
     assert_eq!(sandbox.isolation(), Isolation::Bubblewrap);
 
     let args: Vec<&str> = reachable.args.iter().map(String::as_str).collect();
-    let report = prison.execute(&*sandbox, Path::new(PRISONER), &args, Network::Off).await;
-    let within = Tried::all(answer(&report));
-    println!("{}", answer(&report));
-    let escaped: Vec<_> = within.iter().filter(|tried| tried.got_out()).collect();
-    assert!(escaped.is_empty(), "{escaped:#?}");
-    assert_eq!(reachable.arrived.load(Ordering::SeqCst), 0);
+    let mut within = Vec::new();
+    for network in [Network::Off, Network::Proxy] {
+        let report = prison.execute(&*sandbox, Path::new(PRISONER), &args, network).await;
+        within = Tried::all(answer(&report));
+        println!("{}", answer(&report));
+        let escaped: Vec<_> = within.iter().filter(|tried| tried.got_out()).collect();
+        assert!(escaped.is_empty(), "{network:?}: {escaped:#?}");
+        assert_eq!(reachable.arrived.load(Ordering::SeqCst), 0);
+    }
     let open: Vec<_> = fs::read_dir(outside.join("open")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!((open, fs::read(outside.join("open/file")).unwrap()), (vec!["file".into()], b"file".to_vec()));
     let root = sandbox.working_dir();
