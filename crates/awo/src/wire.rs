@@ -35,9 +35,11 @@ pub(crate) struct Order {
     pub(crate) queued_prompts: usize,
     #[serde(default)]
     pub(crate) isolation: Walls,
+    #[serde(default)]
+    pub(crate) network: Walls,
 }
 
-/// Walls around an order.
+/// Walls around an order, or what it has of the network.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Walls {
     pub(crate) effective: Option<String>,

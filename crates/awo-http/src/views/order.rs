@@ -98,6 +98,8 @@ pub(crate) struct OrderView<'a> {
     base_branch: Option<&'a str>,
     /// Walls around its processes.
     isolation: IsolationView<'a>,
+    /// Network of its processes.
+    network: NetworkView<'a>,
     /// `degraded` while the store does not take its saves; the work goes on.
     #[schema(example = "ok")]
     persistence: &'static str,
@@ -181,6 +183,19 @@ pub(crate) struct IsolationView<'a> {
     reason: Option<&'a str>,
 }
 
+/// Network of an order's processes.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NetworkState)]
+pub(crate) struct NetworkView<'a> {
+    /// What was asked for.
+    #[schema(example = "auto")]
+    requested: &'static str,
+    /// What they really have; null before the sandbox is made.
+    effective: Option<&'static str>,
+    /// Why that is not the narrowest; null if there is nothing to say.
+    reason: Option<&'a str>,
+}
+
 /// Where more of an order is, under the prefix that was asked.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderLinks)]
@@ -258,6 +273,11 @@ impl<'a> OrderView<'a> {
                 requested: spec.isolation.as_str(),
                 effective: state.isolation_effective.map(awo_models::Isolation::as_str),
                 reason: state.isolation_reason.as_deref(),
+            },
+            network: NetworkView {
+                requested: spec.network.as_str(),
+                effective: state.network_effective.map(awo_models::Network::as_str),
+                reason: state.network_reason.as_deref(),
             },
             persistence: persistence_word(persistence),
             pending_steps: persistence.pending_steps,

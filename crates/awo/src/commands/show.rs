@@ -30,6 +30,10 @@ pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyh
         let why = order.isolation.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         anstream::println!("  walls    {}", visible(&format!("{walls}{why}")));
     }
+    if let Some(network) = &order.network.effective {
+        let why = order.network.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        anstream::println!("  network  {}", visible(&format!("{network}{why}")));
+    }
     if let Some(current) = &order.current_step {
         anstream::println!("  at work  {} since {}", current.step, current.started_at);
         if let Some(activity) = activity_line(current) {
