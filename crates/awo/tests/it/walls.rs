@@ -32,6 +32,7 @@ fn an_order_is_done_within_walls() {
     let id = create(&server, &body);
     let order = completed(&server, &id);
     assert_eq!(order["isolation"], json!({"requested": "auto", "effective": "bubblewrap", "reason": null}));
+    assert_eq!(order["network"], json!({"requested": "auto", "effective": "proxy", "reason": null}));
     assert_eq!(told(&steps(&server, &id)), STEPS.map(|step| format!("{step} 1 ok")));
     assert_eq!(setting.remote.log(&text(&order["git_branch_name"])).len(), 2, "its commit, and the first");
     setting.nothing_is_left();

@@ -117,6 +117,9 @@ fn real_codex(_: &Program) -> Option<Cast> {
         r#"model_providers.test={{name="test",base_url="{address}/v1",env_key="CODEX_API_KEY",wire_api="responses"}}"#
     );
     writeln!(cast.settings, "args = ['-c', 'model_provider=\"test\"', '-c', '{provider}']").unwrap();
+    // It is in no variable, so the proxy has to be told.
+    let host = address.trim_start_matches("http://");
+    writeln!(cast.settings, "[network]\ntrusted_hosts = ['{host}']").unwrap();
     cast.variables.push(("OPENAI_API_KEY", KEY.to_owned()));
     Some(cast)
 }
@@ -189,6 +192,7 @@ fn real_agents_work_within_walls(#[case] cast: fn(&Program) -> Option<Cast>) {
     let order = delivered(&server, &id);
     cast.assert_played();
     assert_eq!(order["isolation"]["effective"], "bubblewrap");
+    assert_eq!(order["network"], json!({"requested": "auto", "effective": "proxy", "reason": null}));
     assert_eq!(told(&steps(&server, &id)), STEPS.map(|step| format!("{step} 1 ok")));
     setting.nothing_is_left();
 }
