@@ -78,7 +78,7 @@ impl AllowedHosts {
         self.rules(host, port).next().is_some()
     }
 
-    /// Whether a host may be reached at any port.
+    /// Whether a host is trusted at some port.
     pub(super) fn names(&self, host: &str) -> bool {
         self.0
             .iter()

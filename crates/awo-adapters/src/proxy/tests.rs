@@ -51,7 +51,7 @@ impl Dial for Dialled {
 
 /// A proxy, and who is asked by it.
 struct Way {
-    _place: tempfile::TempDir,
+    place: tempfile::TempDir,
     socket: PathBuf,
     dialled: Arc<Dialled>,
     refusals: Arc<Refusals>,
@@ -77,7 +77,7 @@ impl Way {
         let outward = Outward { allowed: allowed(), names: Arc::new(names()), dial: Arc::<Dialled>::clone(&dialled) };
         let listener = UnixListener::bind(&socket).unwrap();
         tasks.spawn(serve(listener, outward, Arc::clone(&refusals), bounds));
-        Self { _place: place, socket, dialled, refusals, arrived, _tasks: tasks }
+        Self { place, socket, dialled, refusals, arrived, _tasks: tasks }
     }
 
     async fn connect(&self) -> UnixStream {
@@ -427,7 +427,7 @@ async fn a_proxy_is_its_owners_alone_and_ends_with_all_its_connections() {
     use std::os::unix::fs::PermissionsExt as _;
     let way = Way::open(Bounds::default()).await;
     // Longer than the address of a socket may be.
-    let deep = way._place.path().join("d".repeat(120));
+    let deep = way.place.path().join("d".repeat(120));
     std::fs::create_dir(&deep).unwrap();
     let outward = Outward { allowed: allowed(), names: Arc::new(names()), dial: Arc::<Dialled>::clone(&way.dialled) };
     let proxy = Proxy::open(&deep, None, outward).await.unwrap();

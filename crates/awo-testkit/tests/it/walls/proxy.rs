@@ -70,8 +70,8 @@ async fn an_agent_reaches_an_allowed_server_by_the_proxy_and_no_other() {
     assert!(answers[..2].iter().all(|line| line.ends_with("pong")), "{answers:#?}");
     let heard = echo.heard();
     assert_eq!(heard[0], "ping");
-    let (line, host) = (format!("GET /v1?a=b HTTP/1.1\r\n"), format!("host: 127.0.0.1:{port}\r\n"));
-    assert!(heard[1].starts_with(&line) && heard[1].contains(&host) && !heard[1].contains("evil"), "{heard:?}");
+    let (line, host) = ("GET /v1?a=b HTTP/1.1\r\n", format!("host: 127.0.0.1:{port}\r\n"));
+    assert!(heard[1].starts_with(line) && heard[1].contains(&host) && !heard[1].contains("evil"), "{heard:?}");
     assert_eq!((heard.len(), other.heard().len()), (2, 0));
     let told: Vec<_> = report.warnings.iter().map(|warning| (warning.code, warning.message.to_string())).collect();
     assert_eq!(told.len(), 6, "{told:#?}");
