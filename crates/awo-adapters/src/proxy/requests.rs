@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
@@ -135,7 +135,7 @@ impl Requests {
         }
         let mut response = sender.send_request(request).await?;
         strip(response.headers_mut());
-        Ok(response.map(|body| body.boxed()))
+        Ok(response.map(BodyExt::boxed))
     }
 }
 
