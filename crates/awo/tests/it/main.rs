@@ -14,6 +14,7 @@ mod github;
 mod load;
 mod real_agents;
 mod recover;
+mod remotes;
 mod seed;
 mod setting;
 mod shutdown;
