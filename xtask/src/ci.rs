@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::repository::Repository;
-use crate::{codegen, crash, deny, docs, layers, process, test, tidy};
+use crate::{codegen, crash, deny, docs, fuzz, layers, process, test, tidy};
 
 type Stage = (&'static str, fn(&Repository) -> Result<()>);
 
@@ -40,7 +40,8 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
 }
 
 fn format(repository: &Repository) -> Result<()> {
-    process::run(repository.cargo().args(["fmt", "--all", "--", "--check"]))
+    process::run(repository.cargo().args(["fmt", "--all", "--", "--check"]))?;
+    fuzz::format(repository)
 }
 
 fn clippy(repository: &Repository) -> Result<()> {
@@ -52,7 +53,8 @@ fn clippy(repository: &Repository) -> Result<()> {
         "--",
         "-D",
         "warnings",
-    ]))
+    ]))?;
+    fuzz::clippy(repository)
 }
 
 /// What to type to run one stage again.

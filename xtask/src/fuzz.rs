@@ -10,6 +10,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::process;
 use crate::repository::Repository;
 
+const MANIFEST: &str = "fuzz/Cargo.toml";
+
 /// A target of `fuzz/`, and where it finds its first inputs.
 struct Target {
     name: &'static str,
@@ -60,6 +62,20 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
         bail!("fuzz: {} failed; the inputs are in fuzz/artifacts", found.join(", "));
     }
     Ok(())
+}
+
+/// Checks how the targets are laid out, with the workspace's toolchain.
+pub(crate) fn format(repository: &Repository) -> Result<()> {
+    process::run(repository.cargo().args(["fmt", "--manifest-path", MANIFEST, "--", "--check"]))
+}
+
+/// Checks that the targets still fit what they test, with the workspace's toolchain. Nothing is linked, so the fuzzer's own
+/// library is not built.
+pub(crate) fn clippy(repository: &Repository) -> Result<()> {
+    let mut clippy = repository.cargo();
+    clippy.env("CUSTOM_LIBFUZZER_PATH", "/nowhere/libfuzzer.a");
+    clippy.args(["clippy", "--manifest-path", MANIFEST, "--locked", "--all-targets", "--", "-D", "warnings"]);
+    process::run(&mut clippy)
 }
 
 /// Puts the first inputs into a corpus: texts, and for a single file its lines too.

@@ -4,27 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{
-    AgentWorkOrder, AgentWorkOrderStatus, ArtifactName, Epoch, Event, EventKind, EventSeq, Failure, FailureCode,
-    OrderId, OrderPatch, StepHistory, StepName,
+    AgentWorkOrder, AgentWorkOrderStatus, ArtifactName, Epoch, Event, EventSeq, Failure, FailureCode, OrderId,
+    StepHistory,
 };
-use awo_state::{
-    Change, LogLevel, LogPage, LogQuery, OrderQuery, OrderRow, OrderSnapshot, StateError, StateRepositoryExt as _,
-};
+use awo_state::{LogLevel, LogPage, LogQuery, OrderQuery, OrderRow, OrderSnapshot, StateError};
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::info;
 
 use crate::activity::{ActivityHint, StepActivity};
 use crate::agent_health::{self, AgentStatus};
-use crate::claim::end_patch;
 use crate::disk_use::{self, DiskUse};
 use crate::engine::Engine;
 use crate::error::{EngineError, FieldError};
 use crate::hints::{Hint, HintCursor, HintsSince};
-use crate::live::{Persistence, StopReason};
+use crate::live::Persistence;
 use crate::new_order::NewOrder;
 use crate::ports::VerifiedRepository;
-use crate::progress::Ending;
 use crate::queue::QueueSender;
 
 /// Creates, shows, follows and cancels agent work orders. Cheap to clone.
@@ -272,54 +268,6 @@ impl WorkOrders {
         self.get(id).await
     }
 
-    /// Cancels an order. The request is stored when this returns; a running order is `cancelled` once its agent has
-    /// ended. Asking again changes nothing.
-    pub async fn cancel(&self, id: OrderId) -> Result<OrderView, EngineError> {
-        let now = self.engine.clock.now();
-        let asking = self.engine.repository.decide(id, |seen| cancel_request(seen, now));
-        let asked = match tokio::time::timeout(self.engine.settings.answer_time, asking).await {
-            Ok(asked) => asked,
-            Err(late) => Err(StateError::Unavailable(late.into()).into()),
-        };
-        let view = match asked {
-            Ok(_) => self.get(id).await?,
-            // The answer may be lost and the request stored.
-            Err(EngineError::State(outage)) if outage.is_outage() => match self.get(id).await {
-                Ok(view) if view.order.state.cancel_requested => view,
-                _ => return Err(EngineError::State(outage)),
-            },
-            Err(refused) => return Err(refused),
-        };
-        if view.order.state.status == AgentWorkOrderStatus::Cancelled {
-            crate::figures::ended(AgentWorkOrderStatus::Cancelled); // it waited, and this was its end
-        }
-        self.engine.live.stop(id, StopReason::Cancelled);
-        self.engine.hints.send(id, view.seq);
-        info!(agent_work_order_id = %id, "agent_work_order_cancel_requested");
-        self.engine.note(id, LogLevel::Info, "agent_work_order_cancel_requested", |entry| entry);
-        Ok(view)
-    }
-
-    /// Tries an order that has ended again, from its first step that is not done or from an earlier one. What is run
-    /// again begins with the checkout as it was then; earlier results stay. Queued when this returns.
-    pub async fn retry(&self, id: OrderId, from_step: Option<&StepName>) -> Result<OrderView, EngineError> {
-        if self.engine.draining.is_cancelled() {
-            return Err(EngineError::ShuttingDown);
-        }
-        let place = self.queue.reserve().map_err(|full| self.no_place(full))?;
-        let now = self.engine.clock.now();
-        let asking = self.engine.repository.decide(id, |seen| retry_request(seen, from_step, now));
-        let asked = tokio::time::timeout(self.engine.settings.answer_time, asking).await;
-        let committed = asked.unwrap_or_else(|late| Err(StateError::Unavailable(late.into()).into()))?;
-        place.send(id);
-        self.engine.hints.send(id, committed.seq);
-        info!(agent_work_order_id = %id, from_step = from_step.map(StepName::as_str), "agent_work_order_retried");
-        self.engine.note(id, LogLevel::Info, "agent_work_order_retried", |entry| {
-            entry.with_field("from_step", from_step.map(StepName::as_str))
-        });
-        self.get(id).await
-    }
-
     /// Lines of an order's own log, oldest first. Empty if this engine keeps none.
     pub async fn log(&self, id: OrderId, query: &LogQuery) -> Result<LogPage, EngineError> {
         self.get(id).await?;
@@ -377,76 +325,4 @@ impl WorkOrders {
     pub fn disk_use(&self) -> Option<DiskUse> {
         disk_use::last_seen(&self.engine)
     }
-}
-
-/// What a request to cancel says, the order being where it is.
-fn cancel_request(seen: &OrderSnapshot, now: awo_models::Timestamp) -> Result<Change, EngineError> {
-    let id = seen.order.agent_work_order_id;
-    let asked = OrderPatch { cancel_requested: Some(true), ..OrderPatch::default() };
-    let unchanged = Change::if_unchanged(seen.seq);
-    if seen.order.state.cancel_requested && !seen.order.state.status.is_terminal() {
-        return Ok(unchanged); // it was asked already, and is on its way
-    }
-    let change = unchanged.with(EventKind::CancelRequested, now, asked);
-    match seen.order.state.status {
-        AgentWorkOrderStatus::Pending => {
-            let ending = Ending {
-                status: AgentWorkOrderStatus::Cancelled,
-                error_code: Some(awo_models::FailureCode::Cancelled),
-                error_message: Some("cancelled on request before it began".into()),
-            };
-            Ok(change.with(EventKind::Ended { status: ending.status }, now, end_patch(&ending, now)))
-        }
-        AgentWorkOrderStatus::Running => Ok(change),
-        status => Err(EngineError::NotAllowed { id, status, allowed: "it has ended and can only be read" }),
-    }
-}
-
-/// What a request to try again says: a new round, which reopens a step and all after it.
-fn retry_request(
-    seen: &OrderSnapshot,
-    from_step: Option<&StepName>,
-    now: awo_models::Timestamp,
-) -> Result<Change, EngineError> {
-    let (order, history) = (&seen.order, &seen.history);
-    let (id, status) = (order.agent_work_order_id, order.state.status);
-    let refused = |allowed| Err(EngineError::NotAllowed { id, status, allowed });
-    if !status.is_terminal() {
-        return refused("it has not ended; cancel it first, or wait");
-    }
-    let workflow = order.workflow();
-    let open = match workflow.iter().position(|definition| !order.is_done(history, definition)) {
-        Some(open) => open,
-        None if order.waiting_prompts() > 0 => workflow.len(),
-        None => return refused("all its steps are done; say what is missing with a prompt, or create another order"),
-    };
-    let resumes_at = match from_step {
-        None => open,
-        Some(step) => match workflow.iter().position(|definition| definition.step == *step) {
-            Some(place) if place <= open => place,
-            Some(_) => {
-                let message = format!(
-                    "comes after `{}`, which is not done; retry from that or an earlier step",
-                    workflow[open].step
-                );
-                return Err(EngineError::Invalid(vec![FieldError { field: "from_step", message }]));
-            }
-            None => {
-                let steps: Vec<_> = workflow.iter().take(open + 1).map(|definition| definition.step.as_str()).collect();
-                let message = format!("{step} is not a step of this order; there are {}", steps.join(", "));
-                return Err(EngineError::Invalid(vec![FieldError { field: "from_step", message }]));
-            }
-        },
-    };
-    let patch = OrderPatch {
-        status: Some(AgentWorkOrderStatus::Pending),
-        round: Some(awo_models::Round { first_result: history.len(), resumes_at }),
-        cancel_requested: Some(false),
-        interruptions: Some(0),
-        error_code: Some(None),
-        error_message: Some(None),
-        completed_at: Some(None),
-        ..OrderPatch::default()
-    };
-    Ok(Change::if_unchanged(seen.seq).with(EventKind::Retried, now, patch))
 }

@@ -153,3 +153,20 @@ async fn an_answer_that_comes_with_the_cancel_has_no_effect_outside() {
     assert_eq!(world.stored(id).await.order.state.status, AgentWorkOrderStatus::Cancelled);
     assert!(!world.timeline.text().contains("sandbox: commit"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_while_its_request_is_stored_has_cancelled() {
+    let world = World::new();
+    world.agent.put("find_plan", Play::hangs());
+    let orchestrator = world.orchestrator();
+    let id = world.create(&orchestrator).await;
+    orchestrator.start();
+    until_async(async || world.timeline.text().contains("agent: find_plan")).await;
+    let work_orders = orchestrator.work_orders();
+    tokio::select! {
+        biased;
+        _ = work_orders.cancel(id) => panic!("nothing is waited for"),
+        () = std::future::ready(()) => {}
+    }
+    until_async(async || world.stored(id).await.order.state.status == AgentWorkOrderStatus::Cancelled).await;
+}

@@ -1,8 +1,10 @@
 //! Trying an order again.
 
-use awo_engine::{EngineError, RunEnd};
+use awo_engine::{EngineError, Orchestrator, RunEnd};
 use awo_models::{AgentWorkOrderStatus, FailureCode, OrderId, StepName};
-use awo_testkit::{Play, World};
+use awo_testkit::{Fault, Play, World};
+
+use crate::outages::until_async;
 
 /// An order whose step `implement` failed.
 pub(crate) async fn failed(world: &World) -> OrderId {
@@ -105,4 +107,37 @@ async fn what_cannot_be_tried_again_is_told() {
         "from_step: deploy is not a step of this order; there are classify, plan, find_plan, generate_branch, implement"
     );
     assert_eq!(work_orders.health().queued, 1, "a refused request takes no place; the first order still has its own");
+}
+
+/// An order that failed under a worker that takes orders; what its start found is behind it.
+async fn failed_at_work(world: &World) -> (Orchestrator, OrderId) {
+    world.agent.put("implement", Play::fails(FailureCode::AgentCrashed));
+    let orchestrator = world.orchestrator();
+    orchestrator.start();
+    let id = world.create(&orchestrator).await;
+    until_async(async || world.stored(id).await.order.state.status == AgentWorkOrderStatus::Failed).await;
+    (orchestrator, id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_while_its_retry_is_stored_leaves_an_order_that_runs() {
+    let world = World::new();
+    let (orchestrator, id) = failed_at_work(&world).await;
+    let work_orders = orchestrator.work_orders();
+    tokio::select! {
+        biased;
+        _ = work_orders.retry(id, None) => panic!("nothing is waited for"),
+        () = std::future::ready(()) => {}
+    }
+    until_async(async || world.stored(id).await.order.state.status == AgentWorkOrderStatus::Completed).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_whose_answer_was_lost_is_run_all_the_same() {
+    let world = World::new();
+    let (orchestrator, id) = failed_at_work(&world).await;
+    world.repository.fail_updates([Fault::After], Fault::None);
+    let lost = orchestrator.work_orders().retry(id, None).await.unwrap_err();
+    assert!(matches!(&lost, EngineError::State(outage) if outage.is_outage()), "{lost:?}");
+    until_async(async || world.stored(id).await.order.state.status == AgentWorkOrderStatus::Completed).await;
 }
