@@ -7,8 +7,8 @@ use super::operator::{CANARY, Operator, files};
 use super::tricks::{Harm, TRICKS, Trick, base64};
 
 /// What a host does with a checkout that thinks no evil of it.
-const NAIVE: &str = r#"git add -A; git status; git diff HEAD
-git -c user.name=a -c user.email=a@b commit --allow-empty -m work; git push origin HEAD:refs/heads/naive; cat specs/*.md"#;
+const NAIVE: &str = r"git add -A; git status; git diff HEAD
+git -c user.name=a -c user.email=a@b commit --allow-empty -m work; git push origin HEAD:refs/heads/naive; cat specs/*.md";
 
 /// The bytes of an object.
 pub(crate) fn object(repository: &Path, kind: &str, id: &str) -> Vec<u8> {
@@ -18,8 +18,7 @@ pub(crate) fn object(repository: &Path, kind: &str, id: &str) -> Vec<u8> {
 /// The names of those that hold the secret, as it is or written otherwise.
 pub(crate) fn holding_the_secret(places: &[(String, Vec<u8>)]) -> Vec<String> {
     let mut forms: Vec<Vec<u8>> = vec![CANARY.into(), CANARY.bytes().rev().collect()];
-    let hex: String = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect();
-    forms.push(hex.into_bytes());
+    forms.push(CANARY.bytes().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
     // The first and the last letters depend on what stands beside them.
     forms.extend((0..3).map(|skipped| {
         let whole = &CANARY.as_bytes()[skipped..];

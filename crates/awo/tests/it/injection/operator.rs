@@ -47,7 +47,7 @@ impl Operator {
         let text = format!(
             "[[git.redirect]]\nfrom = {URL:?}\nto = {:?}\n\n[github]\ncomment = true\n\n[walls]\nreadable = [{:?}]\n",
             setting.remote.url(),
-            agent.parent().unwrap()
+            agent.parent().unwrap().display().to_string()
         );
         fs::write(&file, text).unwrap();
         let (elsewhere, heard) = listener();
@@ -191,13 +191,19 @@ fn listen(mut stream: TcpStream, told: &Mutex<Vec<u8>>) {
     }
 }
 
-/// All files below a directory.
+/// All files below a directory. Of a link, which an agent may have made, where it leads.
 pub(crate) fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
-        if entry.file_type().unwrap().is_dir() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
             found.extend(files(&path));
+        } else if kind.is_symlink() {
+            found.push((
+                path.display().to_string(),
+                fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes(),
+            ));
         } else {
             found.push((path.display().to_string(), fs::read(&path).unwrap_or_default()));
         }
