@@ -1,7 +1,7 @@
 //! `test`: every test of the repository on a machine that has nothing but Rust: what is missing is installed where that
 //! is allowed, else the tests that need it are left out, and that is said last and loudly.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -12,6 +12,9 @@ use crate::{process, provision};
 
 /// The oldest git whose behaviour the workspaces rely on.
 const OLDEST_GIT: (u32, u32) = (2, 30);
+
+/// The server of ssh, which answers to no version.
+const SSHD: &str = "/usr/sbin/sshd";
 
 /// The packages whose tests start git.
 const NEEDS_GIT: &[&str] = &["awo", "awo-adapters", "awo-testkit", "xtask"];
@@ -34,6 +37,10 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
 
     // Tests of walls have nothing to prove without it, and say so.
     let no_walls = provision::missing_program("bwrap", "--version", "bubblewrap")?;
+    // Nor have those of ssh, and of who is dialled, without these.
+    let look = || (!Path::new(SSHD).is_file()).then(|| format!("{SSHD} is not there"));
+    let no_sshd = provision::missing(look, "openssh-server", "install the package openssh-server")?;
+    let no_ip = provision::missing_program("ip", "-V", "iproute2")?;
     let references = References::new(repository)?;
     let mut tests = repository.cargo();
     let nextest = process::version_of("cargo-nextest", &["nextest", "--version"]).is_some();
@@ -58,6 +65,12 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
         }
         if let Some(reason) = &no_walls {
             eprintln!("\nSKIPPED: the tests of walls, because {reason}");
+        }
+        if let Some(reason) = &no_sshd {
+            eprintln!("\nSKIPPED: the tests of ssh, because {reason}");
+        }
+        if let Some(reason) = &no_ip {
+            eprintln!("\nSKIPPED: the tests of who is dialled, because {reason}");
         }
     };
     process::run(&mut tests)?;

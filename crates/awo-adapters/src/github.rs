@@ -17,7 +17,7 @@ use awo_engine::ports::{Forge, PullRequestDraft, VerifiedRepository};
 use awo_models::{Failure, FailureCode, Issue, PullRequestEvidence};
 use tracing::warn;
 
-use crate::{AddressPolicy, ForgeTokens, LocalForge, RepositoryAddress};
+use crate::{AddressPolicy, ForgeTokens, Hosts, LocalForge, RepositoryAddress};
 use api::Api;
 pub use api::ApiAddressError;
 use calls::Repository;
@@ -72,7 +72,8 @@ impl GithubForge {
 
     /// The repository, if the address is one of the host.
     fn repository(&self, address: &str) -> Option<Repository> {
-        let policy = AddressPolicy { allow_local: true, ..AddressPolicy::default() };
+        // Whether it may be used was asked before. It is compared with one host, which may be an operator's own.
+        let policy = AddressPolicy { allow_local: true, trusted_hosts: Hosts::all(), ..AddressPolicy::default() };
         let address = RepositoryAddress::parse(address, &policy).ok()?;
         let (owner, name) = self.settings.tokens.repository(&address)?;
         Some(Repository { owner: owner.to_owned(), name: name.to_owned() })

@@ -11,17 +11,24 @@ mod clock;
 mod directed;
 mod faults;
 mod forge;
+#[cfg(feature = "git-server")]
+mod git_server;
 mod github;
 pub mod hostile;
 pub mod http;
 #[cfg(feature = "model-server")]
 mod model_server;
+#[cfg(feature = "git-server")]
+mod own_network;
 pub mod programs;
 mod prompts;
 pub mod repository;
 mod sandbox;
 mod server;
+mod skipping;
 mod spill;
+#[cfg(feature = "git-server")]
+mod ssh_server;
 mod timeline;
 mod waiting;
 mod world;
@@ -31,13 +38,20 @@ pub use clock::ManualClock;
 pub use directed::{Call, DirectedAgent, ROLES};
 pub use faults::{Fault, ObservedRepository};
 pub use forge::FakeForge;
+#[cfg(feature = "git-server")]
+pub use git_server::{GitFault, GitRequest, GitServer};
 pub use github::{FakeGithub, FakeIssue, FakePullRequest, GithubState, Turn};
 #[cfg(feature = "model-server")]
 pub use model_server::{Hang, ModelRequest, ModelServer, Progress, Script, ScriptError, Step, Tokens};
+#[cfg(feature = "git-server")]
+pub use own_network::OwnNetwork;
 pub use prompts::PlainPrompts;
 pub use sandbox::{FakeSandboxes, Files};
 pub use server::{Program, Server, group_runs, kill};
+pub use skipping::skipped;
 pub use spill::FakeSpills;
+#[cfg(feature = "git-server")]
+pub use ssh_server::SshServer;
 pub use timeline::Timeline;
 pub use waiting::{eventually, until};
 pub use world::World;

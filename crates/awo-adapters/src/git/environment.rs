@@ -66,13 +66,8 @@ const MISLEADING: &[&str] = &[
 
 /// Environment of host git: what the operator gives it, within fixed bounds.
 pub(crate) fn host_environment(search_path: &OsStr, home: &Path, operators: &[(OsString, OsString)]) -> Variables {
-    let mut variables = vec![
-        pair("PATH", absolute_only(search_path)),
-        pair("HOME", home),
-        pair("GIT_ASKPASS", ""),
-        // Without a terminal to ask at, a question is a hang.
-        pair("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
-    ];
+    let mut variables = vec![pair("PATH", absolute_only(search_path)), pair("HOME", home), pair("GIT_ASKPASS", "")];
+    variables.extend(ssh(operators).map(|command| pair("GIT_SSH_COMMAND", command)));
     variables.extend(operators.iter().filter(|(name, _)| !MISLEADING.iter().any(|it| name == it)).cloned());
     variables.extend([
         pair("LANG", "C"),
@@ -82,6 +77,17 @@ pub(crate) fn host_environment(search_path: &OsStr, home: &Path, operators: &[(O
         pair("GIT_LFS_SKIP_SMUDGE", "1"),
     ]);
     variables
+}
+
+/// The command of ssh, unless the operator names one. Without a terminal to ask at, a question is a hang. Git prefers it to a
+/// program in `GIT_SSH`, so there is none when that is not OpenSSH.
+fn ssh(operators: &[(OsString, OsString)]) -> Option<String> {
+    let named = operators.iter().rfind(|(name, value)| name == "GIT_SSH" && !value.is_empty());
+    let Some((_, program)) = named else { return Some("ssh -o BatchMode=yes".to_owned()) };
+    // A shell reads the command.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+".contains(&b);
+    let program = program.to_str().filter(|program| program.bytes().all(plain))?;
+    (Path::new(program).file_name() == Some(OsStr::new("ssh"))).then(|| format!("{program} -o BatchMode=yes"))
 }
 
 /// Environment of git in an agent's checkout.
@@ -107,4 +113,25 @@ pub(crate) fn workspace_environment(search_path: &OsStr, home: &Path) -> Variabl
 
 fn pair(name: &str, value: impl AsRef<OsStr>) -> (OsString, OsString) {
     (name.into(), value.as_ref().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_ssh_is_used() {
+        let command = |operators: &[(&str, &str)]| {
+            let operators: Variables = operators.iter().map(|(name, value)| pair(name, value)).collect();
+            let all = host_environment(OsStr::new("/bin"), Path::new("/home/me"), &operators);
+            let last = |name: &str| all.iter().rfind(|(it, _)| it == name).map(|(_, value)| value.clone());
+            last("GIT_SSH_COMMAND")
+        };
+        let is = |text: &str| Some(OsString::from(text));
+        assert_eq!(command(&[]), is("ssh -o BatchMode=yes"));
+        assert_eq!(command(&[("GIT_SSH", "/opt/ssh")]), is("/opt/ssh -o BatchMode=yes"));
+        assert_eq!(command(&[("GIT_SSH", "/opt/plink")]), None, "what it is told is its own affair");
+        assert_eq!(command(&[("GIT_SSH", "/my programs/ssh")]), None);
+        assert_eq!(command(&[("GIT_SSH", "/opt/plink"), ("GIT_SSH_COMMAND", "ssh -v")]), is("ssh -v"));
+    }
 }

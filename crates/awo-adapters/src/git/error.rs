@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::GitOutput;
+use crate::ForgeTokens;
 use crate::address::redacted;
 
 /// How much of git's complaint is shown.
@@ -86,6 +87,30 @@ pub enum GitError {
 }
 
 impl GitError {
+    /// What people can do about a remote that did not let awo in, or that git does not trust; `None` if it is neither.
+    pub(crate) fn cure(&self) -> Option<String> {
+        const LOGIN: [&str; 5] =
+            ["could not read Username", "could not read Password", "Authentication failed", "error: 401", "error: 403"];
+        let Self::Failed { complaint, .. } = self else { return None };
+        let says = |words: &str| complaint.contains(words);
+        if LOGIN.iter().any(|words| says(words)) {
+            let places = ForgeTokens::PLACES;
+            return Some(format!(
+                "the host did not let awo in; check the token in {places}, or git's credential helper, and then retry"
+            ));
+        }
+        let cure = if says("Host key verification failed") {
+            "ssh does not know the host, or by another key; if it is the right one, add its key to known_hosts"
+        } else if says("Permission denied (") {
+            "the host did not let awo in; check which key ssh uses: SSH_AUTH_SOCK, ssh_config, GIT_SSH_COMMAND"
+        } else if says("certificate verification failed") || says("SSL certificate problem") {
+            "git does not trust the host's certificate; if it is the right one, name its authority in GIT_SSL_CAINFO"
+        } else {
+            return None;
+        };
+        Some(cure.to_owned())
+    }
+
     pub(super) fn failed(name: &'static str, output: &GitOutput) -> Self {
         Self::Failed { name, code: output.code, complaint: output.complaint() }
     }

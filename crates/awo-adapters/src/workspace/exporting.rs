@@ -68,7 +68,10 @@ pub(super) async fn push(
         let message = format!("cannot push branch {branch:?} to {:?}: {why}; {kept}", redacted(&address));
         Failure::new(FailureCode::ForgeFailed, message)
     };
-    let told = |error: GitError| refused(with_causes(&error));
+    let told = |error: GitError| {
+        let cure = error.cure().map_or(String::new(), |cure| format!("; {cure}"));
+        refused(format!("{}{cure}", with_causes(&error)))
+    };
     let pushed_by_us = format!("refs/awo/pushed/{branch}");
     let there = remote_head(mirror, remote, branch).await.map_err(told)?;
     if there.as_deref() != Some(head) {

@@ -183,10 +183,13 @@ fn some_of(branches: &[&str]) -> String {
 
 pub(super) fn unreadable(remote: &RepositoryAddress, error: &GitError) -> Failure {
     let address = redacted(&remote.to_string());
-    let cure = match remote {
-        RepositoryAddress::Local(_) => "check that the path is a git repository that awo may read",
-        _ => "check the address and that awo's account has access",
-    };
+    let cure = error.cure().unwrap_or_else(|| {
+        let cure = match remote {
+            RepositoryAddress::Local(_) => "check that the path is a git repository that awo may read",
+            _ => "check the address and that awo's account has access",
+        };
+        cure.to_owned()
+    });
     Failure::new(
         FailureCode::WorkspaceFailed,
         format!("cannot read repository {address:?}: {}; {cure}", with_causes(error)),

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::layout::Layout;
 use super::origin::Origin;
+use super::preparing::unreadable;
 use super::{Tools, aside, branch_names, changes, checkpoints, exporting, failed, inspecting, mirror, stale_locks};
 use crate::RepositoryAddress;
 use crate::git::{Git, GitError, Limit};
@@ -151,7 +152,7 @@ impl Sandbox for GitSandbox {
         let mut taken = self.local_branches().await.map_err(|error| told(&error))?;
         let mirror = self.mirror().await?;
         let of_remote = exporting::remote_branches(&mirror, &self.remote).await;
-        let of_remote = of_remote.map_err(|error| told(&error))?;
+        let of_remote = of_remote.map_err(|error| unreadable(&self.remote, &error))?;
         let made_before = !of_remote.iter().any(|branch| branch == name);
         if made_before && self.is_at_head(name).await.map_err(|error| told(&error))? {
             let reference = format!("refs/heads/{name}");

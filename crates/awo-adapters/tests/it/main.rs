@@ -12,6 +12,7 @@ mod keeper;
 mod process;
 mod prompts;
 mod real_agents;
+mod remotes;
 mod scripted;
 mod spill_files;
 mod workspace;
