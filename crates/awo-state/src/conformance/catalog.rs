@@ -21,6 +21,7 @@ fn key(n: u64) -> ApiKey {
         created_at: at(n),
         expires_at: Some(at(n + 1)),
         revoked_at: None,
+        last_used_at: None,
     }
 }
 

@@ -49,6 +49,7 @@ async fn catalog() {
         created_at: at(0),
         expires_at: None,
         revoked_at: Some(at(9)),
+        last_used_at: None,
     };
     catalog.put_key(key.clone(), None).await.unwrap();
     let called = |subject: Option<&str>| AuditEntry {
