@@ -27,7 +27,14 @@ fn key(n: u64) -> ApiKey {
 
 fn called(n: u64) -> AuditEntry {
     let subject = (n.is_multiple_of(2)).then(|| format!("wo-{n}\n").into());
-    AuditEntry { at: at(n), who: "k1".into(), what: "create_order".into(), subject, result: "201".into() }
+    AuditEntry {
+        at: at(n),
+        who: "k1".into(),
+        what: "create_order".into(),
+        subject,
+        result: "201".into(),
+        request_id: None,
+    }
 }
 
 async fn ids(catalog: &Arc<dyn Catalog>) -> Vec<(String, u64)> {

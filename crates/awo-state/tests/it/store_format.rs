@@ -58,6 +58,7 @@ async fn catalog() {
         what: "create_order".into(),
         subject: subject.map(Into::into),
         result: "201".into(),
+        request_id: None,
     };
     catalog.record(&called(None)).await.unwrap();
     catalog.record(&called(Some("wo-1"))).await.unwrap();
