@@ -173,11 +173,6 @@ impl Api {
         self.public_url.as_ref().is_some_and(PublicUrl::is_secure)
     }
 
-    /// Who has called, where nobody is known.
-    pub(crate) fn nobody(&self) -> Arc<str> {
-        if self.keys.is_some() { "nobody" } else { "loopback" }.into()
-    }
-
     /// Sets what one client may take.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.streams = StreamPlaces::new(&limits);

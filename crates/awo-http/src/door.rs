@@ -74,18 +74,13 @@ pub(crate) async fn enter(State(door): State<Door>, request: Request, next: Next
     let rule = route.as_ref().and_then(|route| door.rules.of(route.as_str(), &parts.method)).cloned();
     let ends = parts.extensions.get::<Ends>().copied();
     let request_id = parts.extensions.get::<RequestId>().map_or_else(|| "".into(), |id| Arc::clone(&id.0));
+    let client = ends.map(|ends| ends.client);
+    let named = route.as_ref().map(MatchedPath::as_str);
     let caller = match door.admit(rule.as_ref(), ends, &parts.method, &parts.headers) {
         Ok(caller) => caller,
         Err(Stop { problem, reason, key }) => {
-            let refused = Refused {
-                reason,
-                status: problem.kind.status().as_u16(),
-                client: ends.map(|ends| ends.client),
-                key: key.as_deref(),
-                route: route.as_ref().map(MatchedPath::as_str),
-                request_id: &request_id,
-            };
-            door.api.refusals.tell(door.api.clock.monotonic(), &refused);
+            let status = problem.kind.status().as_u16();
+            door.tell(&Refused { reason, status, client, key: key.as_deref(), route: named, request_id: &request_id });
             return problem.into_response();
         }
     };
@@ -96,20 +91,27 @@ pub(crate) async fn enter(State(door): State<Door>, request: Request, next: Next
         return while_good(&caller, next.run(Request::from_parts(parts, body))).await;
     };
     let subject = subject(&mut parts).await;
-    let (method, route) = (parts.method.clone(), route.as_ref().map_or("", MatchedPath::as_str));
+    let method = parts.method.clone();
     // What changes something is not cut when a key ends meanwhile, and is recorded however it ends.
     let answered = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind().await;
     let answer = answered.unwrap_or_else(|panic| panicked(&*panic));
     let actor = answer.extensions().get::<Actor>().map(|actor| Arc::clone(&actor.0));
+    if actor.is_none() && caller.key().is_none() && door.api.keys.is_some() {
+        // Whoever likes may try links; the trail is not theirs to fill.
+        let status = answer.status().as_u16();
+        let reason = "link_refused";
+        door.tell(&Refused { reason, status, client, key: None, route: named, request_id: &request_id });
+        return answer;
+    }
     let call = AuditedCall {
         at: door.api.clock.now(),
-        who: actor.or_else(|| caller.key().cloned()).unwrap_or_else(|| door.api.nobody()),
+        who: actor.or_else(|| caller.key().cloned()).unwrap_or_else(|| "loopback".into()),
         what: rule.operation,
         subject: subject.or_else(|| created(&answer)).map(|id| id.to_string().into()),
         status: answer.status().as_u16(),
         request_id,
     };
-    record(door.api.audit.as_deref(), method.as_str(), route, call).await;
+    record(door.api.audit.as_deref(), method.as_str(), named.unwrap_or_default(), call).await;
     answer
 }
 
@@ -118,6 +120,10 @@ pub(crate) async fn enter(State(door): State<Door>, request: Request, next: Next
 pub(crate) struct Actor(pub(crate) Arc<str>);
 
 impl Door {
+    fn tell(&self, refused: &Refused<'_>) {
+        self.api.refusals.tell(self.api.clock.monotonic(), refused);
+    }
+
     fn admit(
         &self,
         rule: Option<&Rule>,

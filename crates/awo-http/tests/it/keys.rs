@@ -77,6 +77,12 @@ impl Guarded {
         self.world.send(request(method, path, &headers, Body::from(body.to_string()))).await
     }
 
+    /// The status alone: some answers have no end.
+    async fn status(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
+        let asked = request(method, path, headers, Body::from("{}"));
+        self.world.router.clone().oneshot(asked).await.unwrap().status().as_u16()
+    }
+
     async fn create(&self, authorization: &str) -> Answer {
         self.send("POST", "/agent-work-orders", &[("authorization", authorization)], &body()).await
     }
@@ -146,11 +152,12 @@ async fn a_key_opens_what_it_is_good_for_and_nothing_else() {
         for scope in Scope::ALL {
             let authorization = guarded.bearer(scope);
             let headers = [("authorization", authorization.as_str())];
-            let answer = guarded.send(&route.method, &route.paths[0], &headers, &json!({})).await;
             let good = scope == Scope::Admin || scopes.iter().all(|named| named == scope.as_str());
             if good {
-                assert!(![401, 403].contains(&answer.status.as_u16()), "{} {scope}: {}", route.paths[0], answer.text());
+                let status = guarded.status(&route.method, &route.paths[0], &headers).await;
+                assert!(![401, 403].contains(&status), "{} {scope}: {status}", route.paths[0]);
             } else {
+                let answer = guarded.send(&route.method, &route.paths[0], &headers, &json!({})).await;
                 let problem = answer.problem(403, "scope-missing");
                 assert!(problem["detail"].as_str().unwrap().contains(&scopes[0]), "{problem}");
             }
@@ -201,7 +208,14 @@ async fn names_and_pages_are_judged_on_every_route() {
                             for (name, value) in headers.iter().filter_map(|(name, value)| Some((*name, (*value)?))) {
                                 asked = asked.header(name, value);
                             }
-                            let answer = world.send(asked.body(Body::from("{}")).unwrap()).await;
+                            let status = world
+                                .router
+                                .clone()
+                                .oneshot(asked.body(Body::from("{}")).unwrap())
+                                .await
+                                .unwrap()
+                                .status()
+                                .as_u16();
                             let expected = if host != HOST && host != "127.0.0.1:8888" {
                                 Some(421)
                             } else if matches!(origin, Some("http://evil.example" | "null"))
@@ -213,10 +227,10 @@ async fn names_and_pages_are_judged_on_every_route() {
                             };
                             let case = format!("{} {path} {host} {headers:?}", route.method);
                             match expected {
-                                Some(status) => assert_eq!(answer.status.as_u16(), status, "{case}"),
+                                Some(expected) => assert_eq!(status, expected, "{case}"),
                                 // Without a link that is good, the open route says so in its own way.
                                 None if path.starts_with("/login") && route.method == "GET" => {}
-                                None => assert!(![421, 403].contains(&answer.status.as_u16()), "{case}"),
+                                None => assert!(![421, 403].contains(&status), "{case}"),
                             }
                             let takes_a_body = ["/agent-work-orders", "/agent-work-orders/github/verify-repository"];
                             if expected.is_none()
@@ -224,7 +238,7 @@ async fn names_and_pages_are_judged_on_every_route() {
                                 && route.method == "POST"
                                 && takes_a_body.contains(&&**path)
                             {
-                                assert_eq!(answer.status, 415, "{case}");
+                                assert_eq!(status, 415, "{case}");
                             }
                         }
                     }
@@ -268,7 +282,7 @@ async fn what_changes_something_is_recorded_and_what_a_client_writes_is_not() {
     let id = created.json()["agent_work_order_id"].as_str().unwrap().to_owned();
     let headers = [("authorization", authorization.as_str())];
     guarded.send("POST", &format!("/agent-work-orders/{id}/cancel"), &headers, &json!({})).await;
-    guarded.send("DELETE", "/agent-work-orders/<script>", &headers, &json!({})).await;
+    guarded.send("DELETE", "/agent-work-orders/%3Cscript%3E", &headers, &json!({})).await;
     guarded.create("Bearer none").await;
     let entries = guarded.trail.0.lock().unwrap().clone();
     let told: Vec<_> = entries.iter().map(|call| (&*call.what, call.subject.as_deref(), call.status)).collect();

@@ -11,6 +11,7 @@ mod delivery;
 mod figures;
 mod follow_up;
 mod github;
+mod keys;
 mod load;
 mod real_agents;
 mod recover;
