@@ -44,7 +44,8 @@ fn a_key_is_good_at_once_and_ends_at_once_with_its_streams() {
     let host = server.address().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&host).unwrap();
     let head = format!(
-        "GET {ORDERS}/events HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\nAuthorization: Bearer {reader}\r\n         Connection: close\r\n\r\n"
+        "GET {ORDERS}/events HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\n\
+         Authorization: Bearer {reader}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = BufReader::new(stream);
