@@ -133,7 +133,9 @@ impl KeyRing {
             }
             held.insert(Arc::clone(&key.id), Held { key, ended, used });
         }
-        before.values().for_each(|gone| gone.ended.cancel());
+        for gone in before.values() {
+            gone.ended.cancel();
+        }
     }
 
     /// Which keys were used since this was asked last, and when they were last.

@@ -69,7 +69,7 @@ impl Quotas {
 
 impl Room {
     /// The order is there, or goes on.
-    pub(crate) fn is_taken_by(self, id: OrderId) {
+    pub(crate) fn goes_to(self, id: OrderId) {
         if let Some(key) = &self.key {
             self.quotas.all().entry(Arc::clone(key)).or_default().under_way.insert(id);
         }

@@ -1,5 +1,7 @@
 //! How a page gets a session: a link that is good once, and a cookie for it.
 
+use std::sync::Arc;
+
 use awo_models::Timestamp;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, HOST, LOCATION, REFERRER_POLICY, SET_COOKIE};
@@ -47,7 +49,7 @@ pub(crate) async fn create_login_link(
         return Err(Problem::new(ProblemType::NotAllowed, detail));
     };
     let link = random_secret(&*api.clock);
-    api.sessions.offer(&link, key.clone(), api.clock.monotonic());
+    api.sessions.offer(&link, Arc::clone(key), api.clock.monotonic());
     // The edge has seen that the host is one of ours.
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let base = api.public_url.as_ref().map_or_else(|| format!("http://{host}"), |url| url.as_str().to_owned());
@@ -81,7 +83,7 @@ pub(crate) async fn follow_login_link(State(api): ApiState, request: Request) ->
         Problem::new(ProblemType::LinkRefused, detail)
     })?;
     let secret = random_secret(&*api.clock);
-    api.sessions.begin(&secret, key.clone(), now);
+    api.sessions.begin(&secret, Arc::clone(&key), now);
     let cookie = set_cookie(&secret, SESSION_LASTS.as_secs(), api.has_secure_pages());
     let mut answer = (StatusCode::SEE_OTHER, [(LOCATION, HeaderValue::from_static("/")), cookie]).into_response();
     answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

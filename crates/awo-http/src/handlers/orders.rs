@@ -67,7 +67,7 @@ pub(crate) async fn create_order(
     order.idempotency = key.map(|key| Idempotency { key, body_digest: digest(&body).into() });
     let room = Quotas::room(&api, &caller).await?;
     let created = api.work_orders.create(order).await?;
-    room.is_taken_by(created.view.order.agent_work_order_id);
+    room.goes_to(created.view.order.agent_work_order_id);
 
     let view = OrderView::of(&created.view, base);
     let location = HeaderValue::from_str(view.path()).map_err(|defect| Problem::internal(defect.to_string()))?;
@@ -247,7 +247,7 @@ pub(crate) async fn retry_order(
     let from_step = from_step.transpose()?;
     let room = Quotas::room(&api, &caller).await?;
     let seen = api.work_orders.retry(id, from_step.as_ref()).await?;
-    room.is_taken_by(id);
+    room.goes_to(id);
     let view = OrderView::of(&seen, base);
     Ok(answer::json(StatusCode::ACCEPTED, &view))
 }

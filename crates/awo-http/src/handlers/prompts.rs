@@ -96,7 +96,7 @@ pub(crate) async fn prompt_order(
             (view, existed)
         }
     };
-    room.is_taken_by(id);
+    room.goes_to(id);
     let status = if existed { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(answer::json(status, &OrderView::of(&seen, base)))
 }
