@@ -66,8 +66,8 @@ fn a_key_is_good_at_once_and_ends_at_once_with_its_streams() {
         crate::setting::Told::from(output)
     };
     with_key(&["list"]).expect(0);
-    let link = with_key(&["login-link"]).expect(0);
-    assert!(link.out.starts_with(&format!("{}/login?link=", server.address())), "{link:?}");
+    let printed = with_key(&["login-link"]).expect(0);
+    assert!(printed.out.starts_with(&format!("{}/login?link=", server.address())), "{printed:?}");
     let trail = setting.run(&["audit", "--json"]).expect(0);
     let entry: serde_json::Value = serde_json::from_str(trail.out.lines().last().unwrap()).unwrap();
     assert_eq!((&entry["what"], &entry["result"]), (&json!("create_login_link"), &json!("201")));
