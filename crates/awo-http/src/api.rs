@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_engine::WorkOrders;
+use awo_engine::ports::{Clock, SystemClock};
 use tokio_util::sync::CancellationToken;
 
-use crate::hosts::{AllowedHosts, InvalidHost};
+use crate::audit::{AuditTrail, Refusals};
+use crate::hosts::{AllowedHosts, InvalidHost, InvalidPublicUrl, PublicUrl};
+use crate::keys::{KeyRing, Sessions};
+use crate::quotas::Quotas;
 use crate::streams::StreamPlaces;
 
 /// Everything the routes need. Cheap to clone.
@@ -32,6 +36,14 @@ pub struct Api {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) streams: StreamPlaces,
+    /// Where keys are asked for, those that are good.
+    pub(crate) keys: Option<KeyRing>,
+    pub(crate) sessions: Sessions,
+    pub(crate) quotas: Quotas,
+    pub(crate) audit: Option<Arc<dyn AuditTrail>>,
+    pub(crate) refusals: Arc<Refusals>,
+    pub(crate) public_url: Option<PublicUrl>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Fires when answers that are held back must be given at once, and streams end.
     pub(crate) closing: CancellationToken,
 }
@@ -51,6 +63,16 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Streams at once; fewer than connections, so that a place is left for questions.
     pub max_streams: u32,
+    /// Streams of one key at once.
+    pub max_streams_per_key: u32,
+    /// Streams of one order at once.
+    pub max_streams_per_order: u32,
+    /// Requests of one key in a minute, or, where none is shown, of one address.
+    pub requests_per_minute: u32,
+    /// Requests without a good key from one address in a minute that are told so; the others are told to wait.
+    pub failures_per_minute: u32,
+    /// Orders of one key that have not ended.
+    pub max_orders_per_key: usize,
 }
 
 impl Default for Limits {
@@ -62,6 +84,11 @@ impl Default for Limits {
             max_body_bytes: 1024 * 1024,
             write_timeout: Duration::from_secs(30),
             max_streams: 256,
+            max_streams_per_key: 64,
+            max_streams_per_order: 64,
+            requests_per_minute: 30_000,
+            failures_per_minute: 60,
+            max_orders_per_key: 200,
         }
     }
 }
@@ -76,7 +103,14 @@ impl Api {
             isolation: None,
             hosts: AllowedHosts::default(),
             limits: Limits::default(),
-            streams: StreamPlaces::new(Limits::default().max_streams),
+            streams: StreamPlaces::new(&Limits::default()),
+            keys: None,
+            sessions: Sessions::default(),
+            quotas: Quotas::default(),
+            audit: None,
+            refusals: Arc::default(),
+            public_url: None,
+            clock: Arc::new(SystemClock::default()),
             metrics: Metrics { render: Arc::new(String::new) },
             closing: CancellationToken::new(),
         }
@@ -106,9 +140,42 @@ impl Api {
         Ok(self)
     }
 
+    /// Asks every caller for one of these keys, but for the few routes that are open.
+    pub fn with_keys(mut self, keys: KeyRing) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Where calls that change something are recorded, beside the log.
+    pub fn with_audit(mut self, trail: Arc<dyn AuditTrail>) -> Self {
+        self.audit = Some(trail);
+        self
+    }
+
+    /// The address that clients reach the server by, such as `https://awo.example`: its host is answered to, and links
+    /// begin with it.
+    pub fn with_public_url(mut self, url: &str) -> Result<Self, InvalidPublicUrl> {
+        let url = PublicUrl::new(url)?;
+        let default_port = if url.is_secure() { 443 } else { 80 };
+        self.hosts.add_at(url.host(), default_port);
+        self.public_url = Some(url);
+        Ok(self)
+    }
+
+    /// Another clock, for tests.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Whether pages come to browsers over TLS only.
+    pub(crate) fn has_secure_pages(&self) -> bool {
+        self.public_url.as_ref().is_some_and(PublicUrl::is_secure)
+    }
+
     /// Sets what one client may take.
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.streams = StreamPlaces::new(limits.max_streams);
+        self.streams = StreamPlaces::new(&limits);
         self.limits = limits;
         self
     }

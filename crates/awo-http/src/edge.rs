@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,23 +16,43 @@ use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
 use tracing::{debug, error, warn};
 
-use crate::hosts::AllowedHosts;
-use crate::problem::Problem;
+use crate::api::Api;
+use crate::audit::Refused;
+use crate::door::Ends;
+use crate::problem::{Problem, ProblemType};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the edge needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Edge {
-    hosts: Arc<AllowedHosts>,
+    api: Arc<Api>,
     ids: Arc<RequestIds>,
 }
 
 impl Edge {
-    pub(crate) fn new(hosts: AllowedHosts) -> Self {
-        Self { hosts: Arc::new(hosts), ids: Arc::new(RequestIds::default()) }
+    pub(crate) fn new(api: Arc<Api>) -> Self {
+        Self { api, ids: Arc::new(RequestIds::default()) }
+    }
+
+    /// A client that calls us by a name that is not ours, or a page that is not.
+    fn refuse(&self, problem: Problem, client: Option<IpAddr>, request_id: &str) -> Response {
+        let refused = Refused {
+            reason: if problem.kind == ProblemType::HostRefused { "host_refused" } else { "origin_refused" },
+            status: problem.kind.status().as_u16(),
+            client,
+            key: None,
+            route: None,
+            request_id,
+        };
+        self.api.refusals.tell(self.api.clock.monotonic(), &refused);
+        problem.into_response()
     }
 }
+
+/// What names a request, for those within.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
 
 /// Ids that no other request of this process has, nor of the one before it.
 #[derive(Debug)]
@@ -54,15 +75,17 @@ impl RequestIds {
 }
 
 /// Around every request.
-pub(crate) async fn edge(State(edge): State<Edge>, request: Request, next: Next) -> Response {
-    let request_id = edge.ids.next();
+pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+    let request_id: Arc<str> = edge.ids.next().into();
+    let ends = request.extensions().get::<Ends>().copied();
+    request.extensions_mut().insert(RequestId(Arc::clone(&request_id)));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let answered = match edge.hosts.check(request.uri(), request.headers()) {
+    let answered = match edge.api.hosts.check(request.uri(), request.headers(), ends.map(|ends| ends.server)) {
         Ok(()) => {
             let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-            answered.unwrap_or_else(|panic| Problem::internal(panic_message(&*panic)).into_response())
+            answered.unwrap_or_else(|panic| panicked(&*panic))
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => edge.refuse(problem, ends.map(|ends| ends.client), &request_id),
     };
     let response = finish(answered, &path, &request_id);
     debug!(%request_id, %method, path, status = response.status().as_u16(), "request_answered");
@@ -106,38 +129,8 @@ fn log(problem: &Problem, path: &str, request_id: &str) {
     }
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+/// The answer of a handler that panicked.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panicked: {}", text.unwrap_or("without a message"))
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::Router;
-    use axum::body::{Body, to_bytes};
-    use axum::middleware::from_fn_with_state;
-    use axum::routing::get;
-    use serde_json::Value;
-    use tower::ServiceExt as _;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_becomes_a_problem_that_does_not_tell_why() {
-        async fn broken() {
-            panic!("the secret is swordfish");
-        }
-        let router = Router::new()
-            .route("/broken", get(broken))
-            .layer(from_fn_with_state(Edge::new(AllowedHosts::default()), edge));
-        let request = Request::get("/broken").header("host", "localhost").body(Body::empty()).unwrap();
-        let response = router.oneshot(request).await.unwrap();
-        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let id = response.headers()[REQUEST_ID].to_str().unwrap().to_owned();
-        let body = to_bytes(response.into_body(), 4096).await.unwrap();
-        let problem: Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(problem["type"], "urn:awo:problem:internal");
-        assert_eq!(problem["request_id"], id);
-        assert!(!problem.to_string().contains("swordfish"), "{problem}");
-    }
+    Problem::internal(format!("panicked: {}", text.unwrap_or("without a message"))).into_response()
 }

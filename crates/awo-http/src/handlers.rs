@@ -5,6 +5,7 @@ pub(crate) mod events;
 pub(crate) mod git;
 pub(crate) mod github;
 pub(crate) mod health;
+pub(crate) mod login;
 pub(crate) mod logs;
 pub(crate) mod orders;
 pub(crate) mod prompts;

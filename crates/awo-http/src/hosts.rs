@@ -1,5 +1,7 @@
 //! Decides which names a client may call the server by: what closes DNS rebinding and requests forged by web pages.
 
+use std::net::SocketAddr;
+
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Uri};
@@ -36,8 +38,26 @@ impl AllowedHosts {
         Ok(())
     }
 
-    /// Whether a request may be answered.
-    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    /// Adds a host that was read before. A Host header without a port means that of its scheme, which TLS before us keeps
+    /// from us; so a standard port is as good as none.
+    pub(crate) fn add_at(&mut self, host: &str, standard_port: u16) {
+        if let Some((name, port)) = split(host) {
+            self.names.push((name, port.filter(|port| *port != standard_port)));
+        }
+    }
+
+    /// Whether a request may be answered. The address that its connection came in at, if there is one, is as good as a
+    /// name: no other site can lead there by its own name.
+    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap, at: Option<SocketAddr>) -> Result<(), Problem> {
+        let with_address = |at: SocketAddr| {
+            let mut all = self.clone();
+            all.names.push((host_of(at), Some(at.port())));
+            all
+        };
+        at.map_or_else(|| self.check_names(uri, headers), |at| with_address(at).check_names(uri, headers))
+    }
+
+    fn check_names(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         let mut named = headers.get_all(HOST).iter();
         let host = named.next().and_then(|value| value.to_str().ok());
         let one = named.next().is_none() && host.is_some_and(|host| self.allows(host, 80, true));
@@ -83,6 +103,52 @@ impl AllowedHosts {
         let port = port.unwrap_or(default_port);
         (loopback && port == self.port && LOOPBACK.contains(&&*host))
             || self.names.iter().any(|(name, at)| *name == host && at.is_none_or(|at| at == port))
+    }
+}
+
+/// An address as it stands in a header.
+fn host_of(at: SocketAddr) -> String {
+    match at {
+        SocketAddr::V4(at) => at.ip().to_string(),
+        SocketAddr::V6(at) => format!("[{}]", at.ip()),
+    }
+}
+
+/// The address that clients reach a server by, where that is not its own: scheme, host and perhaps a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PublicUrl {
+    text: String,
+    host_at: usize,
+}
+
+/// The text is not the address of a server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not the address of a server: expected https:// or http://, a host and perhaps a port, without a path"
+)]
+pub struct InvalidPublicUrl(String);
+
+impl PublicUrl {
+    pub(crate) fn new(text: &str) -> Result<Self, InvalidPublicUrl> {
+        let bare = text.strip_suffix('/').unwrap_or(text);
+        let host_at = bare.find("://").map(|end| end + 3);
+        let sound =
+            host_at.filter(|at| matches!(&bare[..*at], "https://" | "http://") && split(&bare[*at..]).is_some());
+        sound
+            .map(|host_at| Self { text: bare.to_ascii_lowercase(), host_at })
+            .ok_or_else(|| InvalidPublicUrl(text.chars().take(200).collect()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.text[self.host_at..]
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        self.text.starts_with("https://")
     }
 }
 
@@ -148,6 +214,34 @@ mod tests {
     #[case("http://evil.example", false)]
     fn origins_are_listed_ones(#[case] origin: &str, #[case] allowed: bool) {
         assert_eq!(hosts().allows_origin(origin), allowed);
+    }
+
+    #[test]
+    fn the_address_of_a_connection_is_as_good_as_a_name() {
+        let check = |host: &str, origin: &str, at: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, host.parse().unwrap());
+            headers.insert(ORIGIN, origin.parse().unwrap());
+            hosts().check(&Uri::from_static("/"), &headers, at.map(|at| at.parse().unwrap())).is_ok()
+        };
+        let v4 = Some("192.0.2.7:8888");
+        assert!(check("192.0.2.7:8888", "http://192.0.2.7:8888", v4));
+        assert!(check("[2001:db8::1]:8888", "http://[2001:db8::1]:8888", Some("[2001:db8::1]:8888")));
+        assert!(!check("192.0.2.7:8888", "http://192.0.2.7:8888", None));
+        assert!(!check("192.0.2.8:8888", "http://192.0.2.8:8888", v4));
+        assert!(!check("192.0.2.7:8888", "http://192.0.2.8:8888", v4));
+        assert!(!check("192.0.2.7:80", "http://192.0.2.7:8888", v4));
+    }
+
+    #[test]
+    fn a_public_address_has_a_scheme_and_a_host() {
+        let url = PublicUrl::new("https://Awo.example:8443/").unwrap();
+        assert_eq!((url.as_str(), url.host()), ("https://awo.example:8443", "awo.example:8443"));
+        assert!(url.is_secure() && !PublicUrl::new("http://awo.example").unwrap().is_secure());
+        for other in ["awo.example", "ftp://awo.example", "https://", "https://awo.example/x", "https://u@awo.example"]
+        {
+            assert!(PublicUrl::new(other).is_err(), "{other}");
+        }
     }
 
     #[test]

@@ -7,7 +7,10 @@
 //! | what is decided | where |
 //! |---|---|
 //! | which routes there are | `routes.rs` |
-//! | who may call | `hosts.rs` |
+//! | which names we answer to, and which pages | `hosts.rs` |
+//! | what a key must be good for | `access.rs`, `routes.rs` |
+//! | who calls, and how much one may ask | `door.rs`, `keys.rs` |
+//! | what is recorded of it | `audit.rs` |
 //! | what happens around every request | `edge.rs` |
 //! | what a request for an order may say | `create/fields.rs` |
 //! | what orders and steps look like | `views/` |
@@ -16,26 +19,34 @@
 //! | what streams send, and how they resume | `streams/` |
 
 mod accept;
+mod access;
 mod answer;
 mod api;
+mod audit;
 mod body;
 mod create;
+mod door;
 mod edge;
 mod handlers;
 mod hosts;
 mod idempotency;
+mod keys;
 mod nearest;
 mod openapi;
 mod paths;
 mod problem;
 mod query;
+mod quotas;
 mod routes;
 mod serve;
 mod streams;
 mod version_tag;
 mod views;
 
+pub use access::{ParseScopeError, Scope};
 pub use api::{Api, Limits};
-pub use hosts::InvalidHost;
+pub use audit::{AuditTrail, AuditedCall};
+pub use hosts::{InvalidHost, InvalidPublicUrl};
+pub use keys::{Key, KeyRing, KeyToken};
 pub use routes::{openapi, router};
 pub use serve::serve;

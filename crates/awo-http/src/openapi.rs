@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
+use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{
@@ -11,11 +12,13 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema as _, ToSchema as _};
 
+use crate::access::{operations, schemes};
 use crate::problem::{InputError, PROBLEM_JSON, ProblemBody, ProblemType};
 
 const DESCRIPTION: &str = "Creates, shows, follows and cancels agent work orders. Every path that begins with \
     `/agent-work-orders` exists under `/api/agent-work-orders`, too, and every path with a trailing slash. Times are RFC \
-    3339 in UTC, durations seconds. Every answer has an `X-Request-Id`, which the server's log has, too.";
+    3339 in UTC, durations seconds. Every answer has an `X-Request-Id`, which the server's log has, too. A server that is reached from elsewhere \
+    asks for keys; one that listens on its own machine only asks for none, unless it is told to.";
 
 /// What every description begins with.
 pub(crate) fn begin() -> OpenApi {
@@ -37,8 +40,9 @@ pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
     }
     components.schemas.insert("Problem".into(), ProblemBody::schema());
     components.schemas.insert(InputError::name().into_owned(), InputError::schema());
+    components.security_schemes.extend(schemes().map(|(name, scheme)| (name, RefOr::T(scheme))));
     for item in openapi.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten() {
+        for (_, operation) in operations(item) {
             add_problems(operation);
         }
     }
@@ -72,24 +76,47 @@ fn require_all(schema: &mut Schema) {
 /// The problems that an operation can answer with, by status.
 fn add_problems(operation: &mut Operation) {
     let mut by_status: BTreeMap<StatusCode, Vec<ProblemType>> = BTreeMap::new();
-    let everywhere = [ProblemType::OriginRefused, ProblemType::HostRefused, ProblemType::Internal];
+    let everywhere =
+        [ProblemType::OriginRefused, ProblemType::HostRefused, ProblemType::TooManyRequests, ProblemType::Internal];
+    let guarded = operation.security.iter().flatten().next().is_some();
+    let of_the_door: &[_] = if guarded { &[ProblemType::Unauthorized, ProblemType::ScopeMissing] } else { &[] };
     let own = problems_of(operation.operation_id.as_deref().unwrap_or(""));
-    for kind in everywhere.into_iter().chain(own.iter().copied()) {
+    for kind in of_the_door.iter().copied().chain(everywhere).chain(own.iter().copied()) {
         by_status.entry(kind.status()).or_default().push(kind);
     }
     for (status, kinds) in by_status {
         let lines: Vec<_> = kinds.iter().map(|kind| format!("{} (`{}`)", kind.title(), kind.urn())).collect();
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
+        let content = content.example(kinds.iter().find_map(|kind| example(*kind))).build();
         let response = ResponseBuilder::new().description(lines.join("; ")).content(PROBLEM_JSON, content).build();
         operation.responses.responses.insert(status.as_u16().to_string(), RefOr::T(response));
     }
 }
 
+/// What the door answers, as an example.
+fn example(kind: ProblemType) -> Option<Value> {
+    let detail = match kind {
+        ProblemType::Unauthorized => {
+            "this server asks for a key: send the header `Authorization: Bearer awo_<id>_<secret>`, with a key that is \
+             good; `awo keys create` makes one"
+        }
+        ProblemType::ScopeMissing => {
+            "the key is not good for orders:write; `awo keys create --scope orders:write` makes one that is"
+        }
+        _ => return None,
+    };
+    Some(json!({
+        "type": kind.urn(), "title": kind.title(), "status": kind.status().as_u16(), "detail": detail,
+        "instance": "/agent-work-orders", "request_id": "req-5d0c2f1f6f0a9b3e-7", "retryable": false,
+    }))
+}
+
 fn problems_of(operation: &str) -> &'static [ProblemType] {
     use ProblemType::{
-        ArtifactNotFound, BodyTimeout, BodyTooLarge, DiffNotFound, IdempotencyKeyReused, InvalidRequest, MalformedJson,
-        NotAcceptable, NotAllowed, NotReady, OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound, QueueFull,
-        ShuttingDown, StoreUnavailable, TooManyStreams, UnsupportedMediaType, UpgradeRequired, WorkspaceUnavailable,
+        ArtifactNotFound, BodyTimeout, BodyTooLarge, DiffNotFound, IdempotencyKeyReused, InvalidRequest, LinkRefused,
+        MalformedJson, NotAcceptable, NotAllowed, NotReady, OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound,
+        QueueFull, QuotaUsed, ShuttingDown, StoreUnavailable, TooManyStreams, UnsupportedMediaType, UpgradeRequired,
+        WorkspaceUnavailable,
     };
     match operation {
         "create_order" => &[
@@ -100,6 +127,7 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
             UnsupportedMediaType,
             InvalidRequest,
             QueueFull,
+            QuotaUsed,
             StoreUnavailable,
             ShuttingDown,
         ],
@@ -114,6 +142,7 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
             UnsupportedMediaType,
             InvalidRequest,
             QueueFull,
+            QuotaUsed,
             OrderDamaged,
             OrderTooNew,
             ShuttingDown,
@@ -145,6 +174,8 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
         "follow_logs" => &[OrderNotFound, InvalidRequest, TooManyStreams, OrderDamaged, OrderTooNew, StoreUnavailable],
         "verify_repository" => &[MalformedJson, BodyTimeout, BodyTooLarge, UnsupportedMediaType, InvalidRequest],
         "get_readiness" => &[NotReady],
+        "create_login_link" => &[NotAllowed],
+        "follow_login_link" => &[InvalidRequest, LinkRefused],
         _ => &[],
     }
 }

@@ -8,49 +8,78 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
+use crate::access::{Access, Rules, Scope, operations, requirements};
 use crate::api::Api;
+use crate::door::{Door, enter};
 use crate::edge::{Edge, edge};
-use crate::handlers::{artifacts, events, git, github, health, logs, orders, prompts, steps};
+use crate::handlers::{artifacts, events, git, github, health, login, logs, orders, prompts, steps};
 use crate::openapi::{begin, complete};
 use crate::paths::normalize;
 use crate::problem::{Problem, ProblemType};
 
-/// All routes, in one spelling each.
-fn table() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::with_openapi(begin())
-        .routes(routes!(orders::list_orders, orders::create_order))
-        .routes(routes!(orders::get_order, orders::delete_order))
-        .routes(routes!(orders::cancel_order))
-        .routes(routes!(orders::retry_order))
-        .routes(routes!(prompts::prompt_order))
-        .routes(routes!(steps::list_steps))
-        .routes(routes!(steps::get_step_output))
-        .routes(routes!(artifacts::get_step_transcript))
-        .routes(routes!(artifacts::list_artifacts))
-        .routes(routes!(artifacts::get_artifact))
-        .routes(routes!(git::get_git_progress))
-        .routes(routes!(git::get_diff))
-        .routes(routes!(git::get_step_diff))
-        .routes(routes!(events::list_events))
-        .routes(routes!(events::follow_orders))
-        .routes(routes!(events::converse_about_order))
-        .routes(routes!(logs::list_logs))
-        .routes(routes!(logs::follow_logs))
-        .routes(routes!(github::verify_repository))
-        .routes(routes!(health::get_health))
-        .routes(routes!(health::get_liveness))
-        .routes(routes!(health::get_readiness))
-        .routes(routes!(health::get_metrics))
-        .routes(routes!(health::get_service))
-        .routes(routes!(health::get_openapi))
+/// All routes, in one spelling each, with who may call them.
+fn table() -> Table {
+    use Access::{AnyKey, Key, Open};
+    use Scope::{MetricsRead, OrdersRead, OrdersWrite, RepositoriesWrite};
+    Table { router: OpenApiRouter::with_openapi(begin()), rules: Rules::default() }
+        .routes(Key(OrdersRead), routes!(orders::list_orders))
+        .routes(Key(OrdersWrite), routes!(orders::create_order))
+        .routes(Key(OrdersRead), routes!(orders::get_order))
+        .routes(Key(OrdersWrite), routes!(orders::delete_order))
+        .routes(Key(OrdersWrite), routes!(orders::cancel_order))
+        .routes(Key(OrdersWrite), routes!(orders::retry_order))
+        .routes(Key(OrdersWrite), routes!(prompts::prompt_order))
+        .routes(Key(OrdersRead), routes!(steps::list_steps))
+        .routes(Key(OrdersRead), routes!(steps::get_step_output))
+        .routes(Key(OrdersRead), routes!(artifacts::get_step_transcript))
+        .routes(Key(OrdersRead), routes!(artifacts::list_artifacts))
+        .routes(Key(OrdersRead), routes!(artifacts::get_artifact))
+        .routes(Key(OrdersRead), routes!(git::get_git_progress))
+        .routes(Key(OrdersRead), routes!(git::get_diff))
+        .routes(Key(OrdersRead), routes!(git::get_step_diff))
+        .routes(Key(OrdersRead), routes!(events::list_events))
+        .routes(Key(OrdersRead), routes!(events::follow_orders))
+        .routes(Key(OrdersRead), routes!(events::converse_about_order))
+        .routes(Key(OrdersRead), routes!(logs::list_logs))
+        .routes(Key(OrdersRead), routes!(logs::follow_logs))
+        .routes(Key(RepositoriesWrite), routes!(github::verify_repository))
+        .routes(Key(OrdersRead), routes!(health::get_health))
+        .routes(Open, routes!(health::get_liveness))
+        .routes(Open, routes!(health::get_readiness))
+        .routes(Key(MetricsRead), routes!(health::get_metrics))
+        .routes(Open, routes!(health::get_service))
+        .routes(Open, routes!(health::get_openapi))
+        .routes(AnyKey, routes!(login::create_login_link))
+        .routes(Open, routes!(login::follow_login_link))
+        .routes(AnyKey, routes!(login::delete_session))
+}
+
+/// The routes, and the rules of who may call them.
+struct Table {
+    router: OpenApiRouter<Arc<Api>>,
+    rules: Rules,
+}
+
+impl Table {
+    /// Adds a route. Who may call it is said here, and nowhere else.
+    fn routes(mut self, access: Access, mut route: UtoipaMethodRouter<Arc<Api>>) -> Self {
+        for (path, item) in &mut route.1.paths {
+            for (method, operation) in operations(item) {
+                self.rules.add(path, method, access, operation.operation_id.as_deref().unwrap_or_default());
+                operation.security = Some(requirements(access));
+            }
+        }
+        self.router = self.router.routes(route);
+        self
+    }
 }
 
 /// The description of all routes (OpenAPI 3.1).
 pub fn openapi() -> OpenApi {
-    let mut openapi = table().into_openapi();
+    let mut openapi = table().router.into_openapi();
     openapi.merge(<events::StreamSchemas as utoipa::OpenApi>::openapi());
     complete(openapi)
 }
@@ -60,9 +89,13 @@ pub fn openapi() -> OpenApi {
 /// Every request is held against the hosts that the [`Api`] allows, so a caller that does not use
 /// [`serve`](crate::serve()) sets the port with [`Api::with_port`].
 pub fn router(api: Api) -> Router {
-    let around = Edge::new(api.hosts.clone());
-    let (routes, _) = table().split_for_parts();
-    let routes = routes.fallback(unknown_path).with_state(Arc::new(api));
+    let Table { router, rules } = table();
+    let api = Arc::new(api);
+    let around = Edge::new(Arc::clone(&api));
+    let door = Door::new(Arc::clone(&api), rules);
+    let (routes, _) = router.split_for_parts();
+    // The door is within the router, which has found the route by then, and around what it says of others, too.
+    let routes = routes.fallback(unknown_path).layer(from_fn_with_state(door, enter)).with_state(api);
     // The spelling is settled before the routes are looked at; the edge is around both.
     Router::new().fallback_service(routes.map_request(normalize)).layer(from_fn_with_state(around, edge))
 }

@@ -3,6 +3,7 @@
 mod patience;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use crate::api::{Api, Limits};
+use crate::door::Ends;
 use crate::routes::router;
 use crate::streams::StreamPlaces;
 use patience::Patient;
@@ -56,7 +58,7 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken,
             accepted = accepting => accepted,
         };
         match accepted {
-            Ok((stream, _)) => server.attend(stream, place),
+            Ok((stream, client)) => server.attend(stream, client, place),
             Err(error) if is_the_clients(&error) => debug!(%error, "connection_not_accepted"),
             Err(error) => {
                 warn!(%error, "connections_not_accepted: trying again");
@@ -80,10 +82,16 @@ struct Server {
 
 impl Server {
     /// Answers the requests of one connection, on a task of its own. The place is free again when it ends.
-    fn attend(&self, stream: TcpStream, place: Option<tokio::sync::OwnedSemaphorePermit>) {
+    fn attend(&self, stream: TcpStream, client: SocketAddr, place: Option<tokio::sync::OwnedSemaphorePermit>) {
         let _ = stream.set_nodelay(true);
+        let Ok(server) = stream.local_addr() else { return }; // it is gone
+        let ends = Ends::new(client, server);
         let stream = Patient::new(stream, self.limits.write_timeout, self.closing.clone());
-        let service = self.router.clone().map_request(|request: hyper::Request<Incoming>| request.map(Body::new));
+        let service = self.router.clone().map_request(move |request: hyper::Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ends);
+            request
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)

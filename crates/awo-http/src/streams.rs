@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use changes::ChangeFeed;
 pub(crate) use logs::LogFeed;
 pub(crate) use order::{Kinds, OrderFeed};
-pub(crate) use places::StreamPlaces;
+pub(crate) use places::{StreamPlace, StreamPlaces};
 pub(crate) use socket::converse;
 pub(crate) use sse::{last_event_id, stream};
 

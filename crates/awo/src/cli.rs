@@ -4,7 +4,9 @@ mod limits;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use awo_http::Scope;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use limits::LimitArguments;
@@ -81,6 +83,12 @@ pub(crate) enum Command {
     Workspace(Workspace),
     /// Ask about repositories.
     Repo(Repo),
+    /// Make, list and revoke keys of the API.
+    Keys(Keys),
+    /// Print a link that lets a browser in to the server, once, within five minutes. Asks with your own key.
+    LoginLink,
+    /// Show who changed what, oldest first.
+    Audit(Audit),
     /// Check what awo needs on this machine.
     Doctor(Agents),
     /// Print the OpenAPI document.
@@ -113,7 +121,7 @@ pub(crate) struct Serve {
     #[arg(
         long,
         value_name = "ADDRESS",
-        help = "Address to listen on; loopback only [env: AWO_BIND] [default: 127.0.0.1:8888]"
+        help = "Address to listen on; others than of loopback ask for keys [env: AWO_BIND] [default: 127.0.0.1:8888]"
     )]
     pub(crate) bind: Option<SocketAddr>,
     #[arg(long, value_name = "BACKEND", help = "Where state lives [env: AWO_STATE] [default: file]")]
@@ -267,6 +275,48 @@ pub(crate) enum RepoCommand {
 pub(crate) struct RepoVerify {
     /// Address of the repository.
     pub(crate) url: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and print it, once.
+    Create(KeyCreate),
+    /// List the keys: what they are good for, until when, and when they were used last.
+    List,
+    /// Take a key back, for good. What it has open ends.
+    Revoke(KeyRevoke),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyCreate {
+    /// What it is good for; may be repeated: orders:read, orders:write, repositories:write, metrics:read, admin.
+    #[arg(long, value_name = "SCOPE", required = true)]
+    pub(crate) scope: Vec<Scope>,
+    /// How long it is good: 30d, 12h, 45m. For ever, if not given.
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::duration)]
+    pub(crate) expires: Option<Duration>,
+    /// What you call it.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) label: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyRevoke {
+    /// The key: its id, the middle of its text.
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// At most so many, the newest.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: u16,
 }
 
 #[derive(Debug, Args)]

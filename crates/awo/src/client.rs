@@ -52,12 +52,21 @@ impl Answer {
 }
 
 impl Client {
-    pub(crate) fn server(address: &str) -> anyhow::Result<Self> {
+    pub(crate) fn server(address: &str, key: Option<&str>) -> anyhow::Result<Self> {
+        let mut shown = HeaderMap::new();
+        if let Some(key) = key {
+            let value = header::HeaderValue::try_from(format!("Bearer {key}"));
+            let mut value =
+                value.map_err(|_| coded(BAD_INPUT, "the API key is not one: make one with `awo keys create`"))?;
+            value.set_sensitive(true);
+            shown.insert(header::AUTHORIZATION, value);
+        }
         let builder = || {
             reqwest::Client::builder()
                 .no_proxy() // it has no business between a program and its own machine
                 .tls_certs_only([]) // neither have certificates, which take a while to read
                 .connect_timeout(CONNECT)
+                .default_headers(shown.clone())
         };
         let http = builder().timeout(ANSWER).build().context("cannot make an HTTP client")?;
         let streams = builder().read_timeout(SILENCE).build().context("cannot make an HTTP client")?;

@@ -5,6 +5,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod follow;
+mod keys;
 mod list;
 mod logs;
 mod recover;
@@ -21,6 +22,8 @@ use awo_adapters::Keeper;
 
 use crate::cli::{Arguments, Command};
 use crate::{settings, telemetry};
+
+pub(crate) use keys::duration;
 
 /// Runs a command; its exit code.
 pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow::Result<ExitCode> {
@@ -51,6 +54,9 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
         Command::State(state) => state::run(&settings, state.command, common.json).await,
         Command::Workspace(workspace) => workspace::run(&settings, &workspace.command, common.json).await,
         Command::Repo(repo) => repo::run(&settings, &repo.command, common.json).await,
+        Command::Keys(keys) => keys::run(&settings, &keys.command, common.json).await,
+        Command::LoginLink => keys::login_link(&settings, common.json).await,
+        Command::Audit(audit) => keys::audit(&settings, &audit, common.json).await,
         Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,
         Command::Openapi => {
             anstream::println!("{}", awo_http::openapi().to_pretty_json()?);

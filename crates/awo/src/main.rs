@@ -6,6 +6,7 @@ mod commands;
 mod exit;
 mod figures;
 mod forge;
+mod keyring;
 mod orders;
 mod render;
 mod settings;

@@ -17,7 +17,21 @@ pub(crate) const ORDERS: &str = "/agent-work-orders";
 /// The server that has the data directory, if one has.
 pub(crate) fn server(settings: &Settings) -> anyhow::Result<Option<Client>> {
     let Some(holder) = wiring::holder(settings)? else { return Ok(None) };
-    holder.address.as_deref().map(Client::server).transpose()
+    let Some(address) = holder.address.as_deref() else { return Ok(None) };
+    Client::server(address, own_key(settings)?.as_deref()).map(Some)
+}
+
+/// The key of this user: of the variable, else of the file. It is in no setting, as settings are told in errors.
+fn own_key(settings: &Settings) -> anyhow::Result<Option<String>> {
+    let of_file = || {
+        let Some(path) = &settings.api_key_file else { return Ok(None) };
+        let read = std::fs::read_to_string(path);
+        read.map(Some)
+            .map_err(|error| coded(BAD_INPUT, format!("cannot read api_key_file {}: {error}", path.display())))
+    };
+    let key =
+        std::env::var("AWO_API_KEY").ok().filter(|key| !key.is_empty()).map_or_else(of_file, |key| Ok(Some(key)))?;
+    Ok(key.map(|key| key.trim().to_owned()))
 }
 
 /// The API for reading: the server's, or, without one, over the store as it is on disk.

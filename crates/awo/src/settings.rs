@@ -1,5 +1,6 @@
 //! Settings: flags, then `AWO_*` variables, then the names of the original, then the file, then defaults.
 
+mod access;
 mod agents;
 mod git;
 mod github;
@@ -27,6 +28,7 @@ use store::{FileSettings, Retention};
 use variables::VARIABLES;
 use walls::Walls;
 
+pub(crate) use access::Auth;
 pub(crate) use agents::{Agent, Kind, SCRIPTED, kind_of};
 
 use crate::cli::{Agents, Common};
@@ -41,6 +43,14 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     #[serde(default = "default_bind")]
     pub(crate) bind: SocketAddr,
+    /// Whether callers are asked for keys; `None` leaves it to the address.
+    pub(crate) auth: Option<Auth>,
+    /// The address that clients reach the server by.
+    pub(crate) public_url: Option<String>,
+    /// File that holds the key of this user and nothing else.
+    pub(crate) api_key_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) http: access::Http,
     #[serde(default)]
     pub(crate) state: Backend,
     #[serde(default = "default_agent")]
@@ -129,6 +139,11 @@ impl Settings {
 
     pub(crate) fn silence_timeout(&self) -> Option<Duration> {
         self.silence_timeout_seconds.map(Duration::from_secs)
+    }
+
+    /// Whether a server asks its callers for keys.
+    pub(crate) fn asks_for_keys(&self) -> bool {
+        self.auth.map_or_else(|| !self.bind.ip().is_loopback(), |auth| auth == Auth::Key)
     }
 
     /// Where artifacts are kept.
@@ -254,6 +269,7 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.http.limits().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.walls.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     agents::check(&settings.agents, &settings.step_agents).map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;

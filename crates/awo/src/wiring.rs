@@ -163,9 +163,9 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     let walls = walls(settings);
     workspaces.walls = Arc::clone(&walls);
     workspaces.min_free_bytes = settings.min_free_bytes;
-    // Only loopback is served, so whoever asks can read this machine's files anyway.
     workspaces.depth = settings.git.depth;
-    workspaces.policy.allow_local = true;
+    // Where only loopback is served, whoever asks can read this machine's files anyway.
+    workspaces.policy.allow_local = settings.git.allow_local.unwrap_or(!settings.asks_for_keys());
     let hosts = settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;
     workspaces.policy.hosts = hosts.allowed;
     workspaces.policy.trusted_hosts = hosts.trusted;

@@ -67,11 +67,11 @@ impl Way {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let dialled = Arc::new(Dialled { server: listener.local_addr().unwrap(), addresses: Mutex::default() });
         let refusals = Arc::new(Refusals::default());
-        let (arrives, arrived) = mpsc::unbounded_channel();
+        let (newcomers, arrived) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let _ = arrives.send(stream);
+                let _ = newcomers.send(stream);
             }
         });
         let outward = Outward { allowed: allowed(), names: Arc::new(names()), dial: Arc::<Dialled>::clone(&dialled) };
@@ -336,11 +336,11 @@ async fn a_tunnel_carries_bytes_both_ways_and_its_ends() {
     assert_eq!(&words, b"early");
     let many = vec![7; 3 << 20];
     let (sent, mut received) = (many.clone(), Vec::new());
-    let send = async {
+    let sending = async {
         outside.write_all(&sent).await.unwrap();
         outside.shutdown().await.unwrap();
     };
-    tokio::join!(send, async { inside.read_to_end(&mut received).await.unwrap() });
+    tokio::join!(sending, async { inside.read_to_end(&mut received).await.unwrap() });
     assert!(received == many, "{} bytes", received.len());
     inside.write_all(b"last").await.unwrap();
     drop(inside);
@@ -363,21 +363,21 @@ async fn an_exchange_is_named_as_it_was_judged_and_its_body_passes() {
         };
         let answers = async {
             let mut outside = way.arrived.recv().await.unwrap();
-            let mut heard = Vec::new();
-            let end = |heard: &[u8]| heard.windows(4).position(|part| part == b"\r\n\r\n").map(|at| at + 4);
-            while end(&heard).is_none_or(|end| heard.len() < end + body.len()) {
-                outside.read_buf(&mut heard).await.unwrap();
+            let mut received = Vec::new();
+            let end = |received: &[u8]| received.windows(4).position(|part| part == b"\r\n\r\n").map(|at| at + 4);
+            while end(&received).is_none_or(|end| received.len() < end + body.len()) {
+                outside.read_buf(&mut received).await.unwrap();
             }
             outside.write_all(b"HTTP/1.1 201 Made\r\nContent-Length: 2\r\nX-Kept: 1\r\n\r\nok").await.unwrap();
-            String::from_utf8(heard[..end(&heard).unwrap()].to_vec()).unwrap().to_ascii_lowercase()
+            String::from_utf8(received[..end(&received).unwrap()].to_vec()).unwrap().to_ascii_lowercase()
         };
-        let ((), heard) = tokio::join!(asks, answers);
+        let ((), received) = tokio::join!(asks, answers);
         assert!(
-            heard.starts_with("post /v1?x=1 http/1.1\r\n") && heard.contains("host: near.example:80\r\n"),
-            "{heard}"
+            received.starts_with("post /v1?x=1 http/1.1\r\n") && received.contains("host: near.example:80\r\n"),
+            "{received}"
         );
-        assert!(heard.contains("x-kept: 1\r\n") && heard.contains("content-length: 1000000\r\n"), "{heard}");
-        assert!(!heard.contains("evil") && !heard.contains("proxy") && !heard.contains("x-mine"), "{heard}");
+        assert!(received.contains("x-kept: 1\r\n") && received.contains("content-length: 1000000\r\n"), "{received}");
+        assert!(!received.contains("evil") && !received.contains("proxy") && !received.contains("x-mine"), "{received}");
         let told = until_blank(&mut inside).await;
         assert!(told.starts_with("HTTP/1.1 201 ") && told.contains("x-kept: 1"), "{number}: {told}");
         let mut body = [0; 2];

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::ApiState;
 use crate::accept::{Form, accepted};
 use crate::answer;
+use crate::door::Caller;
 use crate::paths::OrderPath;
 use crate::problem::{InputError, Problem, ProblemType};
 use crate::query::Parameters;
@@ -52,6 +53,7 @@ const LARGEST_WISH: usize = 4 * 1024;
 )]
 pub(crate) async fn list_events(
     State(api): ApiState,
+    caller: Caller,
     OrderPath(id): OrderPath,
     headers: HeaderMap,
     uri: Uri,
@@ -73,7 +75,7 @@ pub(crate) async fn list_events(
                 Some(text) => text.parse().map(EventSeq).map_err(|_| not_an_id(text))?,
                 None => after,
             };
-            let place = api.streams.take()?;
+            let place = api.streams.take(&caller, Some(id))?;
             Ok(stream(OrderFeed::begin(&api, id, after, kinds).await?, place))
         }
         None => {
@@ -99,7 +101,12 @@ pub(crate) async fn list_events(
     ),
     responses((status = 200, description = "The hints", body = ChangeView, content_type = "text/event-stream"))
 )]
-pub(crate) async fn follow_orders(State(api): ApiState, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
+pub(crate) async fn follow_orders(
+    State(api): ApiState,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
     if accepted(&headers, Form::Stream) != Some(Form::Stream) {
         let detail = "hints over all orders are given as text/event-stream; the list of orders is there as JSON";
         return Err(Problem::new(ProblemType::NotAcceptable, detail));
@@ -107,7 +114,7 @@ pub(crate) async fn follow_orders(State(api): ApiState, headers: HeaderMap, uri:
     let mut parameters = Parameters::of(&uri);
     let after: Option<String> = parameters.one("after");
     parameters.finish(api.lenient)?;
-    let place = api.streams.take()?;
+    let place = api.streams.take(&caller, None)?;
     let after = last_event_id(&headers).or(after.as_deref());
     Ok(stream(ChangeFeed::begin(&api, after), place))
 }
@@ -129,6 +136,7 @@ pub(crate) async fn follow_orders(State(api): ApiState, headers: HeaderMap, uri:
 )]
 pub(crate) async fn converse_about_order(
     State(api): ApiState,
+    caller: Caller,
     OrderPath(id): OrderPath,
     uri: Uri,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
@@ -141,11 +149,11 @@ pub(crate) async fn converse_about_order(
     let after = EventSeq(parameters.number("after", 0..=u64::MAX).unwrap_or(0));
     let kinds = kinds(&mut parameters);
     parameters.finish(api.lenient)?;
-    let place = api.streams.take()?;
+    let place = api.streams.take(&caller, Some(id))?;
     let feed = OrderFeed::begin(&api, id, after, kinds.clone()).await?;
     let api = Arc::clone(&api);
     let upgrade = upgrade.max_message_size(LARGEST_WISH).max_frame_size(LARGEST_WISH);
-    Ok(upgrade.on_upgrade(move |socket| converse(socket, api, (id, kinds), feed, place)))
+    Ok(upgrade.on_upgrade(move |socket| converse(socket, api, (id, kinds), feed, caller.ended(), place)))
 }
 
 fn kinds(parameters: &mut Parameters) -> Kinds {

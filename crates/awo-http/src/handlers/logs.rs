@@ -8,6 +8,7 @@ use axum::response::Response;
 
 use super::ApiState;
 use crate::answer;
+use crate::door::Caller;
 use crate::paths::OrderPath;
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -69,6 +70,7 @@ pub(crate) async fn list_logs(State(api): ApiState, OrderPath(id): OrderPath, ur
 )]
 pub(crate) async fn follow_logs(
     State(api): ApiState,
+    caller: Caller,
     OrderPath(id): OrderPath,
     headers: HeaderMap,
     uri: Uri,
@@ -79,7 +81,7 @@ pub(crate) async fn follow_logs(
     parameters.finish(api.lenient)?;
     // Clients that were made for streams without ids send what they remember of others: that counts for nothing.
     let after = last_event_id(&headers).and_then(|text| text.parse().ok()).unwrap_or(after);
-    let place = api.streams.take()?;
+    let place = api.streams.take(&caller, Some(id))?;
     Ok(stream(LogFeed::begin(&api, id, LogQuery { after, ..query }).await?, place))
 }
 

@@ -15,10 +15,12 @@ use super::ApiState;
 use crate::answer;
 use crate::body::{digest, read_json};
 use crate::create::{CreateOrder, read_new_order};
+use crate::door::Caller;
 use crate::idempotency::idempotency_key;
 use crate::paths::{Base, OrderPath};
 use crate::problem::Problem;
 use crate::query::Parameters;
+use crate::quotas::Quotas;
 use crate::version_tag::VersionTag;
 use crate::views::{CreatedOrderView, OrderView};
 
@@ -52,13 +54,20 @@ const DAMAGED_NAMED: usize = 20;
          body = CreatedOrderView<'static>, headers(("Location" = String, description = "Path of the order"))),
     )
 )]
-pub(crate) async fn create_order(State(api): ApiState, base: Base, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn create_order(
+    State(api): ApiState,
+    caller: Caller,
+    base: Base,
+    request: Request,
+) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let key = idempotency_key(&parts.headers)?;
     let body = read_json(&parts.headers, body, &api.limits).await?;
     let mut order = read_new_order(&body, &api.work_orders, api.lenient)?;
     order.idempotency = key.map(|key| Idempotency { key, body_digest: digest(&body).into() });
+    let room = Quotas::room(&api, &caller).await?;
     let created = api.work_orders.create(order).await?;
+    room.goes_to(created.view.order.agent_work_order_id);
 
     let view = OrderView::of(&created.view, base);
     let location = HeaderValue::from_str(view.path()).map_err(|defect| Problem::internal(defect.to_string()))?;
@@ -222,6 +231,7 @@ pub(crate) struct RetryRequest {
 )]
 pub(crate) async fn retry_order(
     State(api): ApiState,
+    caller: Caller,
     base: Base,
     OrderPath(id): OrderPath,
     headers: HeaderMap,
@@ -234,7 +244,10 @@ pub(crate) async fn retry_order(
         RetryRequest::default()
     };
     let from_step = request.from_step.map(|name| StepName::new(&name).map_err(|error| unusable(error.to_string())));
-    let seen = api.work_orders.retry(id, from_step.transpose()?.as_ref()).await?;
+    let from_step = from_step.transpose()?;
+    let room = Quotas::room(&api, &caller).await?;
+    let seen = api.work_orders.retry(id, from_step.as_ref()).await?;
+    room.goes_to(id);
     let view = OrderView::of(&seen, base);
     Ok(answer::json(StatusCode::ACCEPTED, &view))
 }

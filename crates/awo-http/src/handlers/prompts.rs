@@ -14,9 +14,11 @@ use super::ApiState;
 use crate::answer;
 use crate::body::{digest, read_json};
 use crate::create::{Field, body_schema, check_body};
+use crate::door::Caller;
 use crate::idempotency::idempotency_key;
 use crate::paths::{Base, OrderPath};
 use crate::problem::{InputError, Problem};
+use crate::quotas::Quotas;
 use crate::views::OrderView;
 
 /// The fields of a prompt.
@@ -62,6 +64,7 @@ impl PartialSchema for PromptRequest {
 )]
 pub(crate) async fn prompt_order(
     State(api): ApiState,
+    caller: Caller,
     base: Base,
     OrderPath(id): OrderPath,
     headers: HeaderMap,
@@ -84,6 +87,7 @@ pub(crate) async fn prompt_order(
         return Err(Problem::invalid(errors));
     }
     let text = body.get("prompt_text").and_then(Value::as_str).unwrap_or_default();
+    let room = Quotas::room(&api, &caller).await?;
     let (seen, existed) = match key {
         None => (api.work_orders.prompt(id, text).await?, false),
         Some(key) => {
@@ -92,6 +96,7 @@ pub(crate) async fn prompt_order(
             (view, existed)
         }
     };
+    room.goes_to(id);
     let status = if existed { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(answer::json(status, &OrderView::of(&seen, base)))
 }

@@ -35,6 +35,9 @@ macro_rules! problem_types {
 
 problem_types! {
     MalformedJson = BAD_REQUEST, "malformed-json", "The body is not JSON";
+    Unauthorized = UNAUTHORIZED, "unauthorized", "The server asks for a key";
+    ScopeMissing = FORBIDDEN, "scope-missing", "The key is not good for this";
+    LinkRefused = FORBIDDEN, "link-refused", "The link is not good any more";
     OriginRefused = FORBIDDEN, "origin-refused", "Another web site made the request";
     OrderNotFound = NOT_FOUND, "order-not-found", "There is no such agent work order";
     OutputNotFound = NOT_FOUND, "output-not-found", "There is no such output";
@@ -52,6 +55,8 @@ problem_types! {
     UpgradeRequired = UPGRADE_REQUIRED, "upgrade-required", "The path needs a connection that is upgraded";
     InvalidRequest = UNPROCESSABLE_ENTITY, "invalid-request", "The request cannot be used";
     TooManyStreams = TOO_MANY_REQUESTS, "too-many-streams", "As many streams are open as may be";
+    TooManyRequests = TOO_MANY_REQUESTS, "too-many-requests", "More requests came than may";
+    QuotaUsed = TOO_MANY_REQUESTS, "quota-used", "The key has as many orders as it may";
     QueueFull = TOO_MANY_REQUESTS, "queue-full", "As many orders wait as may wait";
     Internal = INTERNAL_SERVER_ERROR, "internal", "A defect of awo";
     OrderDamaged = INTERNAL_SERVER_ERROR, "order-damaged", "The stored data of the order is damaged";

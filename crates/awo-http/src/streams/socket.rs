@@ -7,10 +7,10 @@ use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, close_code};
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, unfold};
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
 
-use super::{Feed, HEARTBEAT, Kinds, Message, OrderFeed};
+use super::{Feed, HEARTBEAT, Kinds, Message, OrderFeed, StreamPlace};
 use crate::api::Api;
 
 /// What a client may say.
@@ -21,13 +21,15 @@ struct Wish {
     after: u64,
 }
 
-/// Sends everything that the feed gives, and does what the client says, until one of both ends. `_place` is free then.
+/// Sends everything that the feed gives, and does what the client says, until one of both ends, or what the client has
+/// shown is good no more. `_place` is free then.
 pub(crate) async fn converse(
     mut socket: WebSocket,
     api: Arc<Api>,
     (id, kinds): (OrderId, Kinds),
     feed: OrderFeed,
-    _place: OwnedSemaphorePermit,
+    ended: CancellationToken,
+    _place: StreamPlace,
 ) {
     let mut batches = batches(feed);
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
@@ -35,6 +37,7 @@ pub(crate) async fn converse(
     loop {
         let frames = tokio::select! {
             biased;
+            () = ended.cancelled() => vec![close(close_code::POLICY, "the key is good no more")],
             said = socket.recv() => match wish(said) {
                 Ok(None) => continue,
                 Ok(Some(Wish { after })) => match OrderFeed::begin(&api, id, EventSeq(after), kinds.clone()).await {
@@ -59,6 +62,7 @@ pub(crate) async fn converse(
             let sent = tokio::select! {
                 sent = socket.send(frame) => sent.is_ok(),
                 () = api.closing.cancelled(), if !over => false,
+                () = ended.cancelled(), if !over => false,
             };
             if !sent {
                 return;

@@ -8,10 +8,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, unfold};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::{Feed, HEARTBEAT, Message};
+use super::{Feed, HEARTBEAT, Message, StreamPlace};
 
 /// Media type of a stream.
 const EVENT_STREAM: &str = "text/event-stream";
@@ -26,7 +25,7 @@ const SIGN_OF_LIFE: &str = ": \n\n";
 struct Writer {
     batches: BoxStream<'static, Vec<Message>>,
     heartbeat: Interval,
-    _place: OwnedSemaphorePermit,
+    _place: StreamPlace,
 }
 
 /// Where a client that comes back says it was; an empty header says nothing.
@@ -35,7 +34,7 @@ pub(crate) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Everything that a feed gives, and signs of life in between.
-pub(crate) fn stream(feed: impl Feed, place: OwnedSemaphorePermit) -> Response {
+pub(crate) fn stream(feed: impl Feed, place: StreamPlace) -> Response {
     let batches = unfold(feed, async |mut feed| Some((feed.next().await?, feed))).boxed();
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,7 +1,10 @@
 //! What the server says about itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use awo_engine::Settings;
+use awo_state::InMemory;
 use axum::http::StatusCode;
 use insta::assert_json_snapshot;
 
@@ -28,4 +31,13 @@ async fn a_server_that_shuts_down_is_alive_and_not_ready() {
     let ready = world.get("/health/ready").await;
     ready.problem(503, "not-ready");
     assert!(ready.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn a_panic_becomes_a_problem_that_does_not_tell_why() {
+    let world = World::with(Arc::new(InMemory::default()), Settings::default(), |api| {
+        api.with_metrics(|| panic!("the secret is swordfish"))
+    });
+    let problem = world.get("/metrics").await.problem(500, "internal");
+    assert!(!problem.to_string().contains("swordfish"), "{problem}");
 }

@@ -10,6 +10,7 @@ mod events;
 mod github;
 mod guard;
 mod health;
+mod keys;
 mod logs;
 mod openapi;
 mod orders;

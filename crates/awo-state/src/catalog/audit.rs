@@ -19,6 +19,9 @@ pub struct AuditEntry {
     pub subject: Option<Arc<str>>,
     /// How it ended, for example `201`.
     pub result: Arc<str>,
+    /// Names the request, as the log does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Arc<str>>,
 }
 
 /// An entry with the number the store gave it.

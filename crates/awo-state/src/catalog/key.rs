@@ -25,6 +25,9 @@ pub struct ApiKey {
     /// When it was taken back.
     #[serde(default)]
     pub revoked_at: Option<Timestamp>,
+    /// When it was used, to about a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
 }
 
 // Even the hash of a secret has no place in a log.
@@ -55,6 +58,7 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             expires_at: None,
             revoked_at: None,
+            last_used_at: None,
         };
         let text = format!("{key:?}");
         assert!(text.contains("laptop") && !text.contains("c0ffee"), "{text}");

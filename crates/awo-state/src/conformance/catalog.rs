@@ -21,12 +21,20 @@ fn key(n: u64) -> ApiKey {
         created_at: at(n),
         expires_at: Some(at(n + 1)),
         revoked_at: None,
+        last_used_at: None,
     }
 }
 
 fn called(n: u64) -> AuditEntry {
     let subject = (n.is_multiple_of(2)).then(|| format!("wo-{n}\n").into());
-    AuditEntry { at: at(n), who: "k1".into(), what: "create_order".into(), subject, result: "201".into() }
+    AuditEntry {
+        at: at(n),
+        who: "k1".into(),
+        what: "create_order".into(),
+        subject,
+        result: "201".into(),
+        request_id: None,
+    }
 }
 
 async fn ids(catalog: &Arc<dyn Catalog>) -> Vec<(String, u64)> {

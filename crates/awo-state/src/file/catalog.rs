@@ -2,6 +2,7 @@
 //!
 //! Every read looks at the files, so that other processes may read. Documents are few and are written whole.
 
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::disk::{Disk, RealDisk, Stored, remove_temporaries, replace};
+use super::disk::{Disk, RealDisk, Stored, create_dirs, remove_temporaries, replace};
 use super::segments::{Segments, Tail, Trouble};
 use super::{line, on_disk};
 use crate::catalog::Documents;
@@ -23,8 +24,8 @@ const FORMAT: u32 = 1;
 const REPOSITORIES: &str = "repositories.json";
 const KEYS: &str = "keys.json";
 
-/// A catalog in a directory. Any number of processes may read; only the one that holds the directory's lock may write,
-/// through clones of one `FileCatalog`. What is answered is on the device.
+/// A catalog in a directory. Any number of processes may read, and put documents: they take turns. Only the one that
+/// holds the directory's lock may record, through clones of one `FileCatalog`. What is answered is on the device.
 #[derive(Debug, Clone)]
 pub struct FileCatalog {
     shared: Arc<Shared>,
@@ -73,6 +74,10 @@ impl FileCatalog {
     /// another one may be writing them.
     pub fn sweep(&self) -> io::Result<usize> {
         let _writing = self.shared.writing();
+        let _turn = match File::open(&self.shared.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            opened => in_turn(opened?)?,
+        };
         remove_temporaries(&*self.shared.disk, &self.shared.dir)
     }
 
@@ -117,6 +122,8 @@ impl Shared {
         change: impl FnOnce(&mut Documents<T>) -> CatalogResult<A>,
     ) -> CatalogResult<A> {
         let _writing = self.writing();
+        create_dirs(&*self.disk, &self.dir).map_err(backend)?;
+        let _turn = File::open(&self.dir).and_then(in_turn).map_err(backend)?;
         let mut documents = self.load(name)?;
         let answer = change(&mut documents)?;
         let bytes = line::encode(&Whole { format: FORMAT, documents }).map_err(|e| backend(e.into()))?;
@@ -177,6 +184,12 @@ impl Catalog for FileCatalog {
         })
         .await
     }
+}
+
+/// The turn of this process to write documents in a directory, until the handle is dropped.
+fn in_turn(dir: File) -> io::Result<File> {
+    dir.lock()?;
+    Ok(dir)
 }
 
 fn backend(error: io::Error) -> CatalogError {

@@ -49,6 +49,7 @@ async fn catalog() {
         created_at: at(0),
         expires_at: None,
         revoked_at: Some(at(9)),
+        last_used_at: None,
     };
     catalog.put_key(key.clone(), None).await.unwrap();
     let called = |subject: Option<&str>| AuditEntry {
@@ -57,6 +58,7 @@ async fn catalog() {
         what: "create_order".into(),
         subject: subject.map(Into::into),
         result: "201".into(),
+        request_id: None,
     };
     catalog.record(&called(None)).await.unwrap();
     catalog.record(&called(Some("wo-1"))).await.unwrap();

@@ -34,6 +34,8 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
         spill_dir: None,
         commands_dir: None,
         bind: ([127, 0, 0, 1], 0).into(),
+        auth: None,
+        public_url: None,
         state: Backend::File,
         agent: "scripted".into(),
         ..settings
@@ -42,7 +44,7 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
     let timed = Arc::clone(&costs);
     let server =
         Server::start(&settings, "awo demo", |repository| Arc::new(TimedRepository::new(repository, timed))).await?;
-    let client = Client::server(&server.address)?;
+    let client = Client::server(&server.address, None)?;
     if !as_json {
         announce(&remote, &server.address, demo.keep);
     }

@@ -1,6 +1,6 @@
 //! `awo serve`: the API, and the worker behind it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use awo_adapters::Effective;
 use awo_engine::{Orchestrator, StateRepository};
+use awo_http::Api;
 use awo_models::{Isolation, Network};
+use awo_state::FileCatalog;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -18,7 +20,8 @@ use tracing::{info, warn};
 use crate::cli::Serve;
 use crate::exit::{BAD_INPUT, FAILED, UNAVAILABLE, coded};
 use crate::figures;
-use crate::settings::{Backend, SCRIPTED, Settings};
+use crate::keyring::{self, CatalogTrail};
+use crate::settings::{Auth, Backend, SCRIPTED, Settings};
 use crate::wiring;
 
 /// Time for steps to end by themselves after SIGTERM; then time for agents to stop. Together with the drain of
@@ -84,23 +87,29 @@ impl Server {
         holder: &str,
         wrap: impl FnOnce(Arc<dyn StateRepository>) -> Arc<dyn StateRepository>,
     ) -> anyhow::Result<Self> {
-        if !settings.bind.ip().is_loopback() {
+        if settings.auth == Some(Auth::Loopback) && !settings.bind.ip().is_loopback() {
             let message = format!(
-                "cannot listen on {}: this version has no keys, so only addresses of this machine are served; use 127.0.0.1",
+                "cannot listen on {}: auth = \"loopback\" asks for no keys, so only addresses of this machine are served; \
+                 use 127.0.0.1, or auth = \"key\"",
                 settings.bind
             );
             return Err(coded(BAD_INPUT, message));
         }
+        let keys = if settings.asks_for_keys() { Some(keyring::begin(settings).await?) } else { None };
         let store = wiring::open_store(settings, holder).await?;
         let orchestrator = wiring::orchestrator(settings, wrap(Arc::clone(&store.repository)))?;
         let listener = TcpListener::bind(settings.bind)
             .await
             .map_err(|error| coded(UNAVAILABLE, format!("cannot listen on {}: {error}", settings.bind)))?;
         let local: SocketAddr = listener.local_addr().context("cannot tell the address")?;
-        let address = format!("http://{local}");
+        let address = format!("http://{}", reached_at(local));
         store.lock.announce(&address).context("cannot write the lock file")?;
         let closing = CancellationToken::new();
-        let mut api = wiring::api(settings, &orchestrator);
+        let mut api = served(settings, wiring::api(settings, &orchestrator))?;
+        if let Some(ring) = keys {
+            tokio::spawn(keyring::keep(ring.clone(), FileCatalog::new(&settings.data_dir), closing.clone()));
+            api = api.with_keys(ring);
+        }
         api = match wiring::walls(settings).effective(Isolation::Auto, Network::Auto).await {
             Ok(Effective { isolation, why, .. }) => {
                 if let (Isolation::None, Some(why)) = (isolation, &why) {
@@ -129,6 +138,26 @@ impl Server {
         let served = self.serving.await.is_ok_and(|served| served.is_ok());
         drained && served
     }
+}
+
+/// The API as others than this process see it.
+fn served(settings: &Settings, api: Api) -> anyhow::Result<Api> {
+    let limits = settings.http.limits().map_err(|reason| coded(BAD_INPUT, reason))?;
+    let api = api.with_limits(limits).with_audit(Arc::new(CatalogTrail::of(&settings.data_dir)));
+    match &settings.public_url {
+        Some(url) => api.with_public_url(url).map_err(|error| coded(BAD_INPUT, format!("public_url: {error}"))),
+        None => Ok(api),
+    }
+}
+
+/// Where programs of this machine reach a server that listens there.
+fn reached_at(local: SocketAddr) -> SocketAddr {
+    let ip = match local.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        other => other,
+    };
+    SocketAddr::new(ip, local.port())
 }
 
 /// SIGTERM and Ctrl-C, caught from the moment this is made.

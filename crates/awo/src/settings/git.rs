@@ -15,6 +15,8 @@ pub(crate) struct Git {
     /// How many commits of a branch are fetched.
     pub(crate) depth: Option<NonZeroU32>,
     pub(crate) redirect: Vec<Redirect>,
+    /// Whether repositories may be paths of this machine; if not set, where nobody from elsewhere can call.
+    pub(crate) allow_local: Option<bool>,
     /// Hosts that repositories may be on; any, if none is listed.
     allowed_hosts: Vec<String>,
     /// Hosts that may lie outside the public internet.
@@ -28,6 +30,7 @@ impl Default for Git {
             author_email: "awo@localhost".into(),
             depth: None,
             redirect: Vec::new(),
+            allow_local: None,
             allowed_hosts: Vec::new(),
             trusted_hosts: Vec::new(),
         }

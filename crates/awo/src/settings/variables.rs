@@ -1,9 +1,12 @@
 //! Which variables of the environment set which setting.
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-pub(super) const VARIABLES: [(&str, &str); 52] = [
+pub(super) const VARIABLES: [(&str, &str); 55] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
+    ("AWO_AUTH", "auth"),
+    ("AWO_PUBLIC_URL", "public_url"),
+    ("AWO_API_KEY_FILE", "api_key_file"),
     ("AWO_STATE", "state"),
     ("AWO_AGENT", "agent"),
     ("AWO_LOG_LEVEL", "log_level"),

@@ -12,6 +12,7 @@ mod figures;
 mod follow_up;
 mod github;
 mod injection;
+mod keys;
 mod load;
 mod real_agents;
 mod recover;

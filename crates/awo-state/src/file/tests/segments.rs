@@ -180,6 +180,7 @@ fn called(n: u64) -> AuditEntry {
         what: format!("call_{n}").into(),
         subject: None,
         result: "201".into(),
+        request_id: None,
     }
 }
 

@@ -20,19 +20,19 @@ impl Echo {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let hears = Arc::clone(&heard);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&asked);
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 let mut words = [0; 4096];
                 let length = stream.read(&mut words).unwrap_or(0);
                 let words = String::from_utf8_lossy(&words[..length]).into_owned();
                 let head = if words.starts_with("ping") { "" } else { "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" };
-                hears.lock().unwrap().push(words);
+                told.lock().unwrap().push(words);
                 let _ = stream.write_all(format!("{head}pong").as_bytes());
             }
         });
-        Self { port, heard }
+        Self { port, heard: asked }
     }
 
     fn heard(&self) -> Vec<String> {

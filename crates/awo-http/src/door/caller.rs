@@ -1,0 +1,67 @@
+//! Who calls, as the handlers see it; and where a request came in.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use tokio_util::sync::CancellationToken;
+
+use crate::keys::Holder;
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// Whoever reaches the server: it asks for no keys, or the route is open.
+    Anybody,
+    /// Somebody with a key.
+    Holder(Holder),
+}
+
+impl Caller {
+    pub(crate) fn key(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Anybody => None,
+            Self::Holder(holder) => Some(&holder.key),
+        }
+    }
+
+    /// Fires when the caller may have nothing open any more.
+    pub(crate) fn ended(&self) -> CancellationToken {
+        match self {
+            Self::Anybody => CancellationToken::new(),
+            Self::Holder(holder) => holder.ended.clone(),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or(Self::Anybody))
+    }
+}
+
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) client: IpAddr,
+    pub(crate) server: SocketAddr,
+}
+
+impl Ends {
+    pub(crate) fn new(client: SocketAddr, server: SocketAddr) -> Self {
+        let server = SocketAddr::new(server.ip().to_canonical(), server.port());
+        Self { client: client.ip().to_canonical(), server }
+    }
+
+    /// Whoever has one address of the newer kind has as many as it likes beside it.
+    pub(crate) fn neighbourhood(self) -> IpAddr {
+        match self.client {
+            IpAddr::V4(_) => self.client,
+            IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Keys of a server that others can reach: without one it does not start; with one it answers, until that is revoked.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+
+use awo_testkit::Server;
+use serde_json::json;
+
+use crate::setting::{ORDERS, Setting, program, text};
+
+fn key(setting: &Setting, scope: &str) -> String {
+    let made = setting.run(&["keys", "create", "--scope", scope, "--label", "test", "--json"]).expect(0).json();
+    text(&made["key"])
+}
+
+fn status(server: &Server, path: &str, key: Option<&str>) -> u16 {
+    let shown = key.map(|key| format!("Bearer {key}"));
+    let headers: Vec<_> = shown.iter().map(|shown| ("authorization", shown.as_str())).collect();
+    server.call("GET", path, &headers, None).status
+}
+
+#[test]
+fn a_server_that_others_can_reach_does_not_start_without_a_key() {
+    let program = program();
+    for bind in ["0.0.0.0:0", "[::]:0", "[::ffff:127.0.0.1]:0"] {
+        let told = crate::setting::Told::from(program.run(["serve", "--bind", bind])).expect(2);
+        assert!(told.err.contains("awo keys create --scope"), "{told:?}");
+    }
+    let loopback = program.command(["serve", "--bind", "0.0.0.0:0"]).env("AWO_AUTH", "loopback").output().unwrap();
+    let told = crate::setting::Told::from(loopback).expect(2);
+    assert!(told.err.contains("use 127.0.0.1"), "{told:?}");
+}
+
+#[test]
+fn a_key_is_good_at_once_and_ends_at_once_with_its_streams() {
+    let setting = Setting::with(&[("AWO_AUTH", "key")]);
+    let reader = key(&setting, "orders:read");
+    let server = setting.program.serve();
+    assert_eq!(status(&server, ORDERS, None), 401);
+    assert_eq!(status(&server, ORDERS, Some(&reader)), 200);
+    let admin = key(&setting, "admin");
+    awo_testkit::until("the server knows the new key", || status(&server, ORDERS, Some(&admin)) == 200);
+
+    let host = server.address().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&host).unwrap();
+    let head = format!(
+        "GET {ORDERS}/events HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\n\
+         Authorization: Bearer {reader}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = BufReader::new(stream);
+    let mut line = String::new();
+    answer.read_line(&mut line).unwrap();
+    assert!(line.starts_with("HTTP/1.1 200"), "{line}");
+    let id = reader.split('_').nth(1).unwrap();
+    setting.run(&["keys", "revoke", id]).expect(0);
+    answer.read_to_string(&mut line).unwrap(); // it ends
+    assert_eq!(status(&server, ORDERS, Some(&reader)), 401);
+    assert_eq!(status(&server, ORDERS, Some(&admin)), 200, "the other goes on");
+
+    // Commands show the key of their user; what they do is recorded under its id.
+    let nobody = setting.run(&["list"]).expect(2);
+    assert!(nobody.err.contains("asks for a key"), "{nobody:?}");
+    let with_key = |arguments: &[&str]| {
+        let output = setting.program.command(arguments).env("AWO_API_KEY", &admin).output().unwrap();
+        crate::setting::Told::from(output)
+    };
+    with_key(&["list"]).expect(0);
+    let printed = with_key(&["login-link"]).expect(0);
+    assert!(printed.out.starts_with(&format!("{}/login?link=", server.address())), "{printed:?}");
+    let trail = setting.run(&["audit", "--json"]).expect(0);
+    let entry: serde_json::Value = serde_json::from_str(trail.out.lines().last().unwrap()).unwrap();
+    assert_eq!((&entry["what"], &entry["result"]), (&json!("create_login_link"), &json!("201")));
+    assert_eq!(entry["who"], admin.split('_').nth(1).unwrap());
+    for secret in [&reader, &admin] {
+        let secret = secret.rsplit('_').next().unwrap();
+        assert!(!server.log().contains(secret));
+        let stored = std::fs::read_to_string(setting.program.data_dir().join("catalog/keys.json")).unwrap();
+        assert!(!stored.contains(secret));
+    }
+    let listed = setting.run(&["keys", "list"]).expect(0);
+    assert!(listed.out.contains(&format!("{id}  revoked")), "{listed:?}");
+}
