@@ -47,6 +47,7 @@ fuzz_target!(|data: &[u8]| {
         attempt: 1,
         prompt: "x".to_owned(),
         working_dir: "/".into(),
+        borrowed: Vec::new(),
         repository_url: "https://example.org/owner/repository".into(),
         isolation: Isolation::None,
         network: Network::Host,

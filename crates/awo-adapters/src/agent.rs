@@ -222,6 +222,7 @@ impl ProgramAgent {
             account,
             writable: vec![request.working_dir.clone(), home.path().to_owned(), home.tmp().to_owned()],
             readable: named_by(env),
+            borrowed: request.borrowed.clone(),
             seen_as,
             covered,
             reach,

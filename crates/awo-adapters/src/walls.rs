@@ -141,6 +141,8 @@ pub(crate) struct Room {
     pub(crate) writable: Vec<PathBuf>,
     /// Files and directories beside those of the system that they may read.
     pub(crate) readable: Vec<PathBuf>,
+    /// Directories that they may read although they lie where nothing else is seen.
+    pub(crate) borrowed: Vec<PathBuf>,
     /// What is seen at other places than its own: what, and where.
     pub(crate) seen_as: Vec<(PathBuf, PathBuf)>,
     /// What of the writable directories is out of reach: what is seen instead, and where.

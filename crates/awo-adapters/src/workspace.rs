@@ -29,13 +29,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use awo_engine::ports::{KeptCommit, Progress, Sandbox, SandboxProvider, SandboxRequest, Standing};
-use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, WorkspaceSnapshot};
+use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, SandboxType, WorkspaceSnapshot};
 
 use crate::git::{Dialling, Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
 use crate::walls::{Account, Effective, Reach, Room, Walls};
 use crate::{AddressPolicy, ForgeTokens, NameLookup, Processes, Redirects, RepositoryAddress, SystemNames};
 use layout::Layout;
 use sandbox::GitSandbox;
+use shared::SharedMirror;
 
 /// What the checkouts are made with.
 #[derive(Debug, Clone)]
@@ -156,7 +157,7 @@ impl SandboxProvider for GitSandboxes {
         let remote = self.remote(&request.repository_url)?;
         let layout = self.layout(request.order);
         layout.clear().await?;
-        let tools = Tools::new(&self.settings, &layout, request).await?;
+        let tools = Tools::new(&self.settings, &layout, &remote, request).await?;
         let tools = Tools { progress: request.progress.clone(), ..tools };
         let made = preparing::prepare(&tools, &layout, &remote, request).await;
         match made {
@@ -177,14 +178,15 @@ impl SandboxProvider for GitSandboxes {
         // The one that no agent reaches counts, if it is there.
         let origin = mirror::origin(&layout).await?.unwrap_or(claimed);
         let remote = self.remote(&request.repository_url)?;
-        let tools = Tools::new(&self.settings, &layout, request).await?;
+        let tools = Tools::new(&self.settings, &layout, &remote, request).await?;
         Ok(Some(Arc::new(GitSandbox::new(layout, tools, remote, origin))))
     }
 
     async fn examine(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Standing, Failure> {
         sandbox::check_state(left)?;
+        let remote = self.remote(&request.repository_url)?;
         let layout = self.layout(request.order);
-        let tools = Tools::new(&self.settings, &layout, request).await?;
+        let tools = Tools::new(&self.settings, &layout, &remote, request).await?;
         rebuilding::examine(&tools, &layout, left).await
     }
 
@@ -192,7 +194,7 @@ impl SandboxProvider for GitSandboxes {
         sandbox::check_state(left)?;
         let remote = self.remote(&request.repository_url)?;
         let layout = self.layout(request.order);
-        let tools = Tools::new(&self.settings, &layout, request).await?;
+        let tools = Tools::new(&self.settings, &layout, &remote, request).await?;
         let origin = rebuilding::rebuild(&tools, &layout, &remote, request, left).await?;
         Ok(Arc::new(GitSandbox::new(layout, tools, remote, origin)))
     }
@@ -253,6 +255,8 @@ struct Tools {
     walls: Effective,
     /// What git in the checkout may reach, if it runs within walls.
     room: Option<Arc<Room>>,
+    /// Where the objects are that the checkout has no copy of.
+    borrowed: Vec<PathBuf>,
     /// Whether settings of agents that the repository brings along are held back from them.
     holds_back: bool,
     /// With the operator's rights; for the bare clone and the remote only.
@@ -268,22 +272,28 @@ impl Tools {
     async fn new(
         settings: &Arc<WorkspaceSettings>,
         layout: &Layout,
+        remote: &RepositoryAddress,
         request: &SandboxRequest,
     ) -> Result<Self, Failure> {
         let order = request.order;
+        let borrowed = match request.sandbox_type {
+            SandboxType::GitWorktree => vec![SharedMirror::of(&settings.mirrors, remote).objects()],
+            _ => Vec::new(),
+        };
         let walls = settings.walls.effective(request.isolation, request.network).await?;
         let room = (walls.isolation != Isolation::None).then(|| {
             Arc::new(Room {
                 account: Account::of(order),
                 writable: vec![layout.repo.clone(), layout.home.clone()],
                 readable: Vec::new(),
+                borrowed: borrowed.clone(),
                 seen_as: Vec::new(),
                 covered: Vec::new(),
                 reach: Reach::Nothing,
             })
         });
         let holds_back = room.is_some() && !settings.walls.trusts(&request.repository_url);
-        Ok(Self { walls, room, holds_back, ..Self::without_checkout(settings, layout, order) })
+        Ok(Self { walls, room, holds_back, borrowed, ..Self::without_checkout(settings, layout, order) })
     }
 
     /// For what is done in bare repositories only.
@@ -327,6 +337,7 @@ impl Tools {
             walls: Effective { isolation: Isolation::None, why: None, network: Network::Host, network_why: None },
             room: None,
             holds_back: false,
+            borrowed: Vec::new(),
         }
     }
 

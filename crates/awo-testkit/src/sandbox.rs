@@ -281,6 +281,10 @@ impl Sandbox for FakeSandbox {
         &self.dir
     }
 
+    fn borrowed(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     fn isolation(&self) -> Isolation {
         Isolation::None
     }

@@ -31,6 +31,7 @@ impl Case {
             attempt: 1,
             prompt: "$(touch /tmp/owned)".into(),
             working_dir: "/checkout".into(),
+            borrowed: Vec::new(),
             repository_url: "https://git.example/repository".into(),
             isolation: Isolation::None,
             network: Network::Host,

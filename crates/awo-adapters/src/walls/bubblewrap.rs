@@ -54,6 +54,9 @@ pub(super) fn launch(settings: &WallSettings, room: &Room, program: &Path, worki
             view.args.push(hidden.into());
         }
     }
+    for path in &room.borrowed {
+        view.bind("--ro-bind-try", path, path);
+    }
     for path in &room.writable {
         view.bind("--bind", path, path);
     }
@@ -154,6 +157,7 @@ mod tests {
             account: None,
             writable: vec!["/data/w/repo".into()],
             readable: Vec::new(),
+            borrowed: Vec::new(),
             seen_as: Vec::new(),
             covered: Vec::new(),
             reach: Reach::Everything,

@@ -47,6 +47,7 @@ async fn try_out(walls: &Walls) -> Result<String, String> {
         account,
         writable: vec![own.clone()],
         readable: Vec::new(),
+        borrowed: Vec::new(),
         seen_as: Vec::new(),
         covered: Vec::new(),
         reach: Reach::Nothing,

@@ -55,7 +55,7 @@ async fn check_out(
 }
 
 /// Makes the checkout, without its files: a git directory of its own and no remote. Of kind `git_worktree` it borrows the
-/// objects of the mirror; of kind `git_branch`, and within walls, it has them all.
+/// objects of the mirror; of kind `git_branch` it has them all.
 pub(super) async fn clone_for_agent(
     tools: &Tools,
     layout: &Layout,
@@ -64,8 +64,6 @@ pub(super) async fn clone_for_agent(
     origin: &Origin,
 ) -> Result<(), Failure> {
     let told = |error: Trouble| failed(format!("make a checkout of branch {:?}", origin.base_branch), &*error);
-    // Within walls the mirror is out of sight.
-    let kind = if tools.room.is_some() { SandboxType::GitBranch } else { kind };
     match kind {
         SandboxType::GitWorktree => borrow_all(tools, layout, remote, origin).await.map_err(told)?,
         SandboxType::GitBranch => copy_all(tools, layout, origin).await.map_err(|error| told(error.into()))?,

@@ -1,6 +1,6 @@
 //! One order's checkout: the port's methods, one after the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -82,6 +82,10 @@ impl GitSandbox {
 impl Sandbox for GitSandbox {
     fn working_dir(&self) -> &Path {
         &self.layout.repo
+    }
+
+    fn borrowed(&self) -> Vec<PathBuf> {
+        self.tools.borrowed.clone()
     }
 
     fn isolation(&self) -> Isolation {

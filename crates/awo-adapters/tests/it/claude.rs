@@ -58,6 +58,7 @@ impl Bench {
             attempt: 1,
             prompt: prompt.to_owned(),
             working_dir: self.checkout(),
+            borrowed: Vec::new(),
             repository_url: "https://git.example/repository".into(),
             isolation: Isolation::None,
             network: Network::Host,

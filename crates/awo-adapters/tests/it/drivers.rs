@@ -163,6 +163,7 @@ impl Bench {
             attempt: 1,
             prompt: "Do it.".into(),
             working_dir: self.place.path().join("checkout"),
+            borrowed: Vec::new(),
             repository_url: "https://git.example/repository".into(),
             isolation: Isolation::None,
             network: Network::Host,

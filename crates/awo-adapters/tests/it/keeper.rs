@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Long enough that a test that needs it has failed.
 const LONG: Duration = Duration::from_mins(1);
-/// Starts what is given in a session of its own, as a process that is nobody's child; it says its number, and ignores
-/// requests. It holds stdout.
-const DAEMON: &str = r#"setsid sh -c 'trap "" INT TERM HUP; sh -c "echo \$\$; exec sleep 600" & exit 0'; sleep 0.1"#;
+/// Starts a process in a session of its own that is nobody's child, and waits until it has said its number. It ignores
+/// requests and holds stdout.
+const DAEMON: &str = r#"f=$(mktemp -u); mkfifo "$f"; setsid sh -c 'trap "" INT TERM HUP
+sh -c "echo \$\$; echo > $1; exec sleep 600" & exit 0' sh "$f"; read -r _ < "$f"; rm "$f""#;
 
 fn keeper() -> Keeper {
     Keeper::at(env!("CARGO_BIN_EXE_awo-keeper").into())

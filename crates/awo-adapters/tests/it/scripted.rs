@@ -17,6 +17,7 @@ fn request(step: &'static str, attempt: u32, working_dir: &Path) -> AgentRequest
         attempt,
         prompt: "anything".into(),
         working_dir: working_dir.to_owned(),
+        borrowed: Vec::new(),
         repository_url: "https://git.example/repository".into(),
         isolation: Isolation::None,
         network: Network::Host,

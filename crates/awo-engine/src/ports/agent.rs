@@ -126,6 +126,8 @@ pub struct AgentRequest {
     pub prompt: String,
     /// Checkout it works in.
     pub working_dir: PathBuf,
+    /// Directories outside of it that it may read, as the checkout needs them.
+    pub borrowed: Vec<PathBuf>,
     /// Address of the repository that is checked out there.
     pub repository_url: Arc<str>,
     /// Walls to run it within; what is really there, and never `Auto`.

@@ -207,6 +207,9 @@ pub trait Sandbox: Debug + Send + Sync {
     /// The directory that agents work in.
     fn working_dir(&self) -> &Path;
 
+    /// Directories outside of it that it needs, such as objects that it has no copy of: agents may read them.
+    fn borrowed(&self) -> Vec<PathBuf>;
+
     /// Walls that are really there.
     fn isolation(&self) -> Isolation;
 

@@ -110,6 +110,7 @@ pub(super) async fn ask(
         attempt: context.attempt,
         prompt: question.prompt,
         working_dir: context.sandbox.working_dir().to_owned(),
+        borrowed: context.sandbox.borrowed(),
         repository_url: Arc::clone(&order.spec.repository_url),
         isolation: context.sandbox.isolation(),
         network: context.sandbox.network(),

@@ -125,6 +125,7 @@ async fn play(driver: Arc<dyn AgentDriver>, trick: &str, bound: Bound) -> AgentR
         attempt: 1,
         prompt: "Do it.".into(),
         working_dir: checkout,
+        borrowed: Vec::new(),
         repository_url: "https://git.example/repository".into(),
         isolation: Isolation::None,
         network: Network::Host,

@@ -69,11 +69,15 @@ impl Prison {
     }
 
     async fn prepare(&self) -> Arc<dyn Sandbox> {
+        self.prepare_kind(SandboxType::GitBranch).await
+    }
+
+    async fn prepare_kind(&self, sandbox_type: SandboxType) -> Arc<dyn Sandbox> {
         let request = SandboxRequest {
             progress: awo_engine::ports::Progress::default(),
             order: order(),
             repository_url: self.remote.url().into(),
-            sandbox_type: SandboxType::GitBranch,
+            sandbox_type,
             base_branch: None,
             isolation: Isolation::Bubblewrap,
             network: Network::Host,
@@ -105,6 +109,7 @@ impl Prison {
             attempt: 1,
             prompt: "get out".into(),
             working_dir: sandbox.working_dir().to_owned(),
+            borrowed: sandbox.borrowed(),
             repository_url: self.remote.url().into(),
             isolation: sandbox.isolation(),
             network,
@@ -190,4 +195,26 @@ async fn who_uses_up_what_there_is_gets_no_further_than_its_limits() {
         assert!(got > 0 && got <= most, "{trick}: {got}");
     }
     assert_eq!(prison.processes.end_all(order()).await.unwrap(), 0, "nothing is left");
+}
+
+#[tokio::test]
+async fn a_checkout_that_borrows_reads_the_objects_of_the_mirror_and_writes_none() {
+    let remote = FixtureRepository::new();
+    remote.commit("main", "a second commit", &[("second", "2\n")]);
+    let Some(prison) = Prison::with(remote, |_| {}).await else { return };
+    let sandbox = prison.prepare_kind(SandboxType::GitWorktree).await;
+    let objects = sandbox.working_dir().join(".git/objects");
+    let mirror = fs::read_to_string(objects.join("info/alternates")).unwrap();
+    assert_eq!(sandbox.borrowed(), [Path::new(mirror.trim_end())]);
+    assert_eq!(fs::read_dir(objects.join("pack")).map_or(0, Iterator::count), 0, "it has none of its own");
+    let script = "git log -p --format=%s | grep -q 'a second commit' && git fsck --no-progress && echo read; \
+                  mirror=$(cat .git/objects/info/alternates); \
+                  (: > $mirror/pack/mine) 2>/dev/null && echo written; (rm -rf $mirror/pack) 2>/dev/null && echo removed; \
+                  ls $mirror/.. | tr '\\n' ' '; \
+                  echo more > third; git add -A && git commit -qm third && echo committed";
+    let report = prison.execute(&*sandbox, Path::new("/bin/sh"), &["-c", script], Network::Off).await;
+    assert_eq!(answer(&report).split_whitespace().collect::<Vec<_>>(), ["read", "objects", "committed"], "{report:?}");
+    let branch = sandbox.create_branch("work").await.unwrap();
+    sandbox.push(&branch).await.unwrap();
+    assert_eq!(prison.remote.file_at("work", "third").as_deref(), Some("more\n"));
 }

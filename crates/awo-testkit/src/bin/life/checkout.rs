@@ -137,6 +137,10 @@ impl Sandbox for Checkout {
         &self.dir
     }
 
+    fn borrowed(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     fn isolation(&self) -> Isolation {
         Isolation::None
     }
