@@ -293,7 +293,7 @@ impl Tools {
             })
         });
         let holds_back = room.is_some() && !settings.walls.trusts(&request.repository_url);
-        Ok(Self { walls, room, holds_back, borrowed, ..Self::without_checkout(settings, layout, order) })
+        Ok(Self { walls, room, borrowed, holds_back, ..Self::without_checkout(settings, layout, order) })
     }
 
     /// For what is done in bare repositories only.
