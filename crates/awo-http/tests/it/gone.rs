@@ -57,13 +57,13 @@ async fn abandoned() -> (World, Server, oneshot::Sender<()>, UnboundedReceiver<A
     let server = server_of(&world, Duration::from_mins(1), configure).await;
     let mut client = server.connect().await;
     let body = r#"{"repository_url": "https://github.com/owner/repo"}"#;
-    let head = format!(
+    let asked = format!(
         "POST /github/verify-repository HTTP/1.1\r\nHost: localhost:{}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n",
         server.address.port(),
         body.len()
     );
-    client.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    client.write_all(format!("{asked}{body}").as_bytes()).await.unwrap();
     let go = calls.recv().await.unwrap();
     drop(client);
     assert!(server.ask("/health/live").await.starts_with("HTTP/1.1 200"));
