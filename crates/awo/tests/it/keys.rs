@@ -101,9 +101,9 @@ fn when_a_key_was_used_is_written_at_the_latest_when_the_server_ends() {
 #[test]
 fn keys_that_are_made_at_once_are_all_there() {
     let setting = Setting::new();
-    let make = ["keys", "create", "--scope", "orders:read", "--label", "test", "--json"];
+    let arguments = ["keys", "create", "--scope", "orders:read", "--label", "test", "--json"];
     let makers = std::iter::repeat_with(|| {
-        let mut command = setting.program.command(make);
+        let mut command = setting.program.command(arguments);
         command.stdout(std::process::Stdio::piped()).spawn().unwrap()
     });
     let makers: Vec<_> = makers.take(24).collect();
