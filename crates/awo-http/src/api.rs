@@ -8,6 +8,7 @@ use std::time::Duration;
 use awo_engine::WorkOrders;
 use awo_engine::ports::{Clock, SystemClock};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::audit::{AuditTrail, Refusals};
 use crate::hosts::{AllowedHosts, InvalidHost, InvalidPublicUrl, PublicUrl};
@@ -44,6 +45,8 @@ pub struct Api {
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Calls that change something, until they are recorded; their clients may have gone.
+    pub(crate) calls: TaskTracker,
     /// Fires when answers that are held back must be given at once, and streams end.
     pub(crate) closing: CancellationToken,
 }
@@ -111,6 +114,7 @@ impl Api {
             refusals: Arc::default(),
             public_url: None,
             clock: Arc::new(SystemClock::default()),
+            calls: TaskTracker::new(),
             metrics: Metrics { render: Arc::new(String::new) },
             closing: CancellationToken::new(),
         }

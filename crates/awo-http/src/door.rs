@@ -3,30 +3,32 @@
 
 mod buckets;
 mod caller;
+mod change;
 
 use std::net::IpAddr;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use awo_models::OrderId;
 use axum::body::Body;
-use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, UPGRADE};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN, UPGRADE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use futures::{FutureExt as _, StreamExt as _};
+use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Access, Rule, Rules, SESSION_COOKIE};
 use crate::api::Api;
-use crate::audit::{AuditedCall, Refused, record};
-use crate::edge::{RequestId, panicked};
+use crate::audit::Refused;
+use crate::edge::RequestId;
 use crate::keys::{Fault, Holder, KeyRing};
 use crate::problem::{Problem, ProblemType};
 
 pub(crate) use buckets::{Buckets, seconds};
 pub(crate) use caller::{Caller, Ends};
+pub(crate) use change::Actor;
+use change::{Change, subject};
 
 const BEARER: &str = "bearer ";
 
@@ -70,58 +72,60 @@ enum Shown {
 /// Between router and handlers.
 pub(crate) async fn enter(State(door): State<Door>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let route = parts.extensions.get::<MatchedPath>().cloned();
-    let rule = route.as_ref().and_then(|route| door.rules.of(route.as_str(), &parts.method)).cloned();
-    let ends = parts.extensions.get::<Ends>().copied();
-    let request_id = parts.extensions.get::<RequestId>().map_or_else(|| "".into(), |id| Arc::clone(&id.0));
-    let client = ends.map(|ends| ends.client);
-    let named = route.as_ref().map(MatchedPath::as_str);
-    let caller = match door.admit(rule.as_ref(), ends, &parts.method, &parts.headers) {
+    let seen = Seen::of(&door.rules, &parts);
+    let caller = match door.admit(seen.rule.as_ref(), seen.ends, &parts.method, &parts.headers) {
         Ok(caller) => caller,
         Err(Stop { problem, reason, key }) => {
-            let status = problem.kind.status().as_u16();
-            door.tell(&Refused { reason, status, client, key: key.as_deref(), route: named, request_id: &request_id });
+            door.tell(&seen, reason, problem.kind.status(), key.as_deref());
             return problem.into_response();
         }
     };
     parts.extensions.insert(caller.clone());
-    let changes = !parts.method.is_safe() || rule.as_ref().is_some_and(|rule| &*rule.operation == "follow_login_link");
-    let audited = rule.filter(|_| changes);
-    let Some(rule) = audited else {
+    let Some(rule) = seen.changes(&parts.method) else {
         return while_good(&caller, next.run(Request::from_parts(parts, body))).await;
     };
-    let subject = subject(&mut parts).await;
-    let method = parts.method.clone();
-    // What changes something is not cut when a key ends meanwhile, and is recorded however it ends.
-    let answered = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind().await;
-    let answer = answered.unwrap_or_else(|panic| panicked(&*panic));
-    let actor = answer.extensions().get::<Actor>().map(|actor| Arc::clone(&actor.0));
-    if actor.is_none() && caller.key().is_none() && door.api.keys.is_some() {
-        // Whoever likes may try links; the trail is not theirs to fill.
-        let status = answer.status().as_u16();
-        let reason = "link_refused";
-        door.tell(&Refused { reason, status, client, key: None, route: named, request_id: &request_id });
-        return answer;
-    }
-    let call = AuditedCall {
-        at: door.api.clock.now(),
-        who: actor.or_else(|| caller.key().cloned()).unwrap_or_else(|| "loopback".into()),
-        what: rule.operation,
-        subject: subject.or_else(|| created(&answer)).map(|id| id.to_string().into()),
-        status: answer.status().as_u16(),
-        request_id,
-    };
-    record(door.api.audit.as_deref(), method.as_str(), named.unwrap_or_default(), call).await;
-    answer
+    let change = Change { what: rule, subject: subject(&mut parts).await, method: parts.method.clone(), caller, seen };
+    // On a task of its own: what changes something is not cut when the client goes away or its key ends meanwhile, and is
+    // recorded however it ends.
+    let calls = door.api.calls.clone();
+    let made = calls.spawn(change.made(door, next.run(Request::from_parts(parts, body))));
+    made.await.unwrap_or_else(|died| Problem::internal(format!("a call has no answer: {died}")).into_response())
 }
 
-/// Says in an answer who has acted, where the door could not know.
-#[derive(Debug, Clone)]
-pub(crate) struct Actor(pub(crate) Arc<str>);
+/// What is known of a request at the door.
+struct Seen {
+    route: Option<MatchedPath>,
+    rule: Option<Rule>,
+    ends: Option<Ends>,
+    request_id: Arc<str>,
+}
+
+impl Seen {
+    fn of(rules: &Rules, parts: &Parts) -> Self {
+        let route = parts.extensions.get::<MatchedPath>().cloned();
+        Self {
+            rule: route.as_ref().and_then(|route| rules.of(route.as_str(), &parts.method)).cloned(),
+            route,
+            ends: parts.extensions.get::<Ends>().copied(),
+            request_id: parts.extensions.get::<RequestId>().map_or_else(|| "".into(), |id| Arc::clone(&id.0)),
+        }
+    }
+
+    fn route(&self) -> Option<&str> {
+        self.route.as_ref().map(MatchedPath::as_str)
+    }
+
+    /// The rule of a request that may change something.
+    fn changes(&self, method: &Method) -> Option<Rule> {
+        self.rule.clone().filter(|rule| !method.is_safe() || &*rule.operation == "follow_login_link")
+    }
+}
 
 impl Door {
-    fn tell(&self, refused: &Refused<'_>) {
-        self.api.refusals.tell(self.api.clock.monotonic(), refused);
+    fn tell(&self, seen: &Seen, reason: &'static str, status: StatusCode, key: Option<&str>) {
+        let (client, route, request_id) = (seen.ends.map(|ends| ends.client), seen.route(), &*seen.request_id);
+        let refused = Refused { reason, status: status.as_u16(), client, key, route, request_id };
+        self.api.refusals.tell(self.api.clock.monotonic(), &refused);
     }
 
     fn admit(
@@ -233,17 +237,4 @@ async fn while_good(caller: &Caller, answer: impl Future<Output = Response>) -> 
 
 fn until(body: Body, ended: CancellationToken) -> Body {
     Body::from_stream(body.into_data_stream().take_until(ended.cancelled_owned()))
-}
-
-/// The order that a path names, if it is an id.
-async fn subject(parts: &mut axum::http::request::Parts) -> Option<OrderId> {
-    let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
-    parameters.iter().find(|(name, _)| *name == "id").and_then(|(_, id)| id.parse().ok())
-}
-
-/// The order that an answer says it has created.
-fn created(answer: &Response) -> Option<OrderId> {
-    let made = matches!(answer.status(), StatusCode::CREATED | StatusCode::OK);
-    let path = answer.headers().get(LOCATION).filter(|_| made)?.to_str().ok()?;
-    path.rsplit('/').next()?.parse().ok()
 }

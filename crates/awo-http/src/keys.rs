@@ -127,9 +127,11 @@ impl KeyRing {
                 }
                 same
             });
-            let (ended, used) = same.map(|known| (known.ended, known.used)).unwrap_or_default();
+            let (mut ended, used) = same.map(|known| (known.ended, known.used)).unwrap_or_default();
             if !key.is_good(now) {
                 ended.cancel();
+            } else if ended.is_cancelled() {
+                ended = CancellationToken::new(); // good again, as the clock was set back
             }
             held.insert(Arc::clone(&key.id), Held { key, ended, used });
         }
@@ -226,6 +228,9 @@ mod tests {
         assert_eq!(open.each_ref().map(CancellationToken::is_cancelled), [false, true, true, true]);
         ring.replace(replaced, at(100));
         assert!(open[0].is_cancelled(), "its time is over");
+        ring.replace([key(&tokens[0])], at(3));
+        let again = ring.admit(&tokens[0].reveal(), at(3)).unwrap().ended;
+        assert!(!again.is_cancelled() && open[0].is_cancelled(), "the clock was set back: it opens anew");
     }
 
     #[test]

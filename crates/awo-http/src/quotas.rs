@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use awo_engine::{EngineError, WorkOrders};
-use awo_models::OrderId;
+use awo_engine::EngineError;
+use awo_models::{AgentWorkOrder, OrderId};
 
 use crate::api::Api;
 use crate::door::Caller;
@@ -32,8 +32,12 @@ pub(crate) struct Room {
 }
 
 impl Quotas {
-    /// Room for one more order of who calls. Those that have ended make room.
-    pub(crate) async fn room(api: &Api, caller: &Caller) -> Result<Room, Problem> {
+    /// Room for one more order of who calls. Those that have ended make room; none is needed for one that is under way.
+    pub(crate) async fn room(
+        api: &Api,
+        caller: &Caller,
+        is_meant: impl Fn(&AgentWorkOrder) -> bool + Send,
+    ) -> Result<Room, Problem> {
         let quotas = api.quotas.clone();
         let Some(key) = caller.key().cloned() else { return Ok(Room { quotas, key: None }) };
         let most = api.limits.max_orders_per_key;
@@ -41,8 +45,16 @@ impl Quotas {
             let under_way: Vec<_> =
                 quotas.all().get(&key).map_or_else(Vec::new, |o| o.under_way.iter().copied().collect());
             for id in under_way {
-                if has_ended(&api.work_orders, id).await {
-                    quotas.all().entry(Arc::clone(&key)).or_default().under_way.remove(&id);
+                match api.work_orders.get(id).await {
+                    Ok(seen) if !seen.order.state.status.is_terminal() => {
+                        if is_meant(&seen.order) {
+                            return Ok(Room { quotas, key: None });
+                        }
+                    }
+                    Ok(_) | Err(EngineError::NotFound(_)) => {
+                        quotas.all().entry(Arc::clone(&key)).or_default().under_way.remove(&id);
+                    }
+                    Err(_) => {} // it counts until it can be seen
                 }
             }
             if !quotas.ask(&key, most) {
@@ -83,12 +95,5 @@ impl Drop for Room {
         {
             orders.asked -= 1;
         }
-    }
-}
-
-async fn has_ended(work_orders: &WorkOrders, id: OrderId) -> bool {
-    match work_orders.get(id).await {
-        Ok(seen) => seen.order.state.status.is_terminal(),
-        Err(error) => matches!(error, EngineError::NotFound(_)),
     }
 }

@@ -41,6 +41,7 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken,
     let server = Server {
         limits: api.limits.clone(),
         streams: api.streams.clone(),
+        calls: api.calls.clone(),
         closing,
         router: router(api),
         cut: CancellationToken::new(),
@@ -74,6 +75,7 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken,
 struct Server {
     limits: Limits,
     streams: StreamPlaces,
+    calls: TaskTracker,
     closing: CancellationToken,
     router: Router,
     cut: CancellationToken,
@@ -120,9 +122,11 @@ impl Server {
 
     async fn end(self, drain: Duration) {
         self.connections.close();
+        self.calls.close();
         let drained = async {
             self.connections.wait().await;
             self.streams.all_free().await; // a WebSocket outlives what was its connection
+            self.calls.wait().await; // so does a call whose client has gone
         };
         if tokio::time::timeout(drain, drained).await.is_err() {
             warn!(connections = self.connections.len(), "connections_cut: they did not end in time");

@@ -57,10 +57,10 @@ pub(crate) async fn begin(settings: &Settings) -> anyhow::Result<KeyRing> {
 }
 
 /// Keeps a ring as the stored keys are, until the server ends. What cannot be read leaves it as it was.
-pub(crate) async fn keep(ring: KeyRing, catalog: FileCatalog, closing: CancellationToken) {
+pub(crate) async fn keep(ring: KeyRing, catalog: FileCatalog, ended: CancellationToken) {
     let clock = SystemClock::default();
     let (mut looks, mut readable) = (0, true);
-    while tokio::time::timeout(LOOK, closing.cancelled()).await.is_err() {
+    while tokio::time::timeout(LOOK, ended.cancelled()).await.is_err() {
         let stored = match catalog.keys().await {
             Ok(stored) => stored,
             Err(error) => {
@@ -78,6 +78,9 @@ pub(crate) async fn keep(ring: KeyRing, catalog: FileCatalog, closing: Cancellat
         if looks % LOOKS_PER_WRITE == 0 {
             write_uses(&ring, &catalog, &stored).await;
         }
+    }
+    if let Ok(stored) = catalog.keys().await {
+        write_uses(&ring, &catalog, &stored).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Orders: create, list, get, cancel, retry.
 
 use awo_engine::{EngineError, FieldError, OrderList, OrderQuery};
-use awo_models::{AgentWorkOrderStatus, Idempotency, OrderId, StepName};
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Idempotency, OrderId, StepName};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, LINK, LOCATION};
@@ -65,7 +65,11 @@ pub(crate) async fn create_order(
     let body = read_json(&parts.headers, body, &api.limits).await?;
     let mut order = read_new_order(&body, &api.work_orders, api.lenient)?;
     order.idempotency = key.map(|key| Idempotency { key, body_digest: digest(&body).into() });
-    let room = Quotas::room(&api, &caller).await?;
+    let asked = order.idempotency.clone();
+    let is_made = move |made: &AgentWorkOrder| {
+        asked.as_ref().zip(made.spec.idempotency.as_ref()).is_some_and(|(asked, made)| asked.key == made.key)
+    };
+    let room = Quotas::room(&api, &caller, is_made).await?;
     let created = api.work_orders.create(order).await?;
     room.goes_to(created.view.order.agent_work_order_id);
 
@@ -245,7 +249,7 @@ pub(crate) async fn retry_order(
     };
     let from_step = request.from_step.map(|name| StepName::new(&name).map_err(|error| unusable(error.to_string())));
     let from_step = from_step.transpose()?;
-    let room = Quotas::room(&api, &caller).await?;
+    let room = Quotas::room(&api, &caller, |order| order.agent_work_order_id == id).await?;
     let seen = api.work_orders.retry(id, from_step.as_ref()).await?;
     room.goes_to(id);
     let view = OrderView::of(&seen, base);

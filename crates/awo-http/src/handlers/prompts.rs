@@ -87,7 +87,7 @@ pub(crate) async fn prompt_order(
         return Err(Problem::invalid(errors));
     }
     let text = body.get("prompt_text").and_then(Value::as_str).unwrap_or_default();
-    let room = Quotas::room(&api, &caller).await?;
+    let room = Quotas::room(&api, &caller, |order| order.agent_work_order_id == id).await?;
     let (seen, existed) = match key {
         None => (api.work_orders.prompt(id, text).await?, false),
         Some(key) => {

@@ -1,92 +1,16 @@
 //! Keys: every route of the description, with none, with the wrong one and with the right one.
 
-use std::sync::{Arc, Mutex};
-
-use awo_engine::Settings;
-use awo_engine::ports::{Clock as _, SystemClock};
-use awo_http::{AuditTrail, AuditedCall, Key, KeyRing, KeyToken, Limits, Scope};
-use awo_state::InMemory;
-use axum::body::{Body, BodyDataStream};
+use awo_engine::ports::SystemClock;
+use awo_http::{KeyToken, Limits, Scope};
+use axum::body::Body;
 use futures::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use tower::ServiceExt as _;
 
-use crate::support::{Answer, HOST, World, body, request};
+use crate::guarded::Guarded;
+use crate::support::{HOST, World, body, request};
 
 const ORDER: &str = "wo-00000000000000000000000000000000";
-
-/// A world that asks for keys, with one for each scope.
-struct Guarded {
-    world: World,
-    ring: KeyRing,
-    keys: Vec<(Scope, KeyToken)>,
-    trail: Trail,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Trail(Arc<Mutex<Vec<AuditedCall>>>);
-
-#[async_trait::async_trait]
-impl AuditTrail for Trail {
-    async fn record(&self, call: AuditedCall) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.0.lock().unwrap().push(call);
-        Ok(())
-    }
-}
-
-impl Guarded {
-    fn new() -> Self {
-        Self::with(Limits::default())
-    }
-
-    fn with(limits: Limits) -> Self {
-        let clock = SystemClock::default();
-        let keys: Vec<_> = Scope::ALL.map(|scope| (scope, KeyToken::new(&clock))).into();
-        let (ring, trail) = (KeyRing::default(), Trail::default());
-        let (given, audit) = (ring.clone(), Arc::new(trail.clone()));
-        let world = World::with(Arc::new(InMemory::default()), Settings::default(), |api| {
-            api.with_keys(given).with_audit(audit).with_limits(limits)
-        });
-        let guarded = Self { world, ring, keys, trail };
-        guarded.store(|_| true);
-        guarded
-    }
-
-    /// Stores the keys, revoked unless they are good.
-    fn store(&self, is_good: impl Fn(Scope) -> bool) {
-        let key = |(scope, token): &(Scope, KeyToken)| Key {
-            id: token.id().into(),
-            secret_sha256: token.digest(),
-            scopes: [*scope].into(),
-            expires_at: None,
-            revoked: !is_good(*scope),
-        };
-        self.ring.replace(self.keys.iter().map(key), SystemClock::default().now());
-    }
-
-    fn token(&self, scope: Scope) -> &KeyToken {
-        &self.keys.iter().find(|(of, _)| *of == scope).unwrap().1
-    }
-
-    fn bearer(&self, scope: Scope) -> String {
-        format!("Bearer {}", self.token(scope).reveal())
-    }
-
-    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
-        let headers = [&[("content-type", "application/json")], headers].concat();
-        self.world.send(request(method, path, &headers, Body::from(body.to_string()))).await
-    }
-
-    /// The status alone: some answers have no end.
-    async fn status(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
-        let asked = request(method, path, headers, Body::from("{}"));
-        self.world.router.clone().oneshot(asked).await.unwrap().status().as_u16()
-    }
-
-    async fn create(&self, authorization: &str) -> Answer {
-        self.send("POST", "/agent-work-orders", &[("authorization", authorization)], &body()).await
-    }
-}
 
 /// An operation of the description: method, a path that fits, and the scope that it names; none where it is open.
 struct Route {
@@ -141,7 +65,7 @@ async fn without_a_key_no_route_answers_but_the_open_ones() {
     open.dedup();
     assert_eq!(open, ["", "/health/live", "/health/ready", "/login", "/openapi.json"]);
     guarded.send("GET", "/nothing", &[], &json!({})).await.problem(401, "unauthorized");
-    assert!(guarded.trail.0.lock().unwrap().is_empty(), "who is not known changes nothing");
+    assert!(guarded.trail.calls().is_empty(), "who is not known changes nothing");
 }
 
 #[tokio::test]
@@ -248,12 +172,9 @@ async fn names_and_pages_are_judged_on_every_route() {
     }
 }
 
-async fn opened(guarded: &Guarded, path: &str, scope: Scope) -> BodyDataStream {
-    let authorization = guarded.bearer(scope);
-    let headers = [("authorization", authorization.as_str()), ("accept", "text/event-stream")];
-    let response = guarded.world.router.clone().oneshot(request("GET", path, &headers, Body::empty())).await.unwrap();
-    assert_eq!(response.status(), 200);
-    response.into_body().into_data_stream()
+fn opened(answer: axum::response::Response) -> axum::body::BodyDataStream {
+    assert_eq!(answer.status(), 200);
+    answer.into_body().into_data_stream()
 }
 
 #[tokio::test]
@@ -261,8 +182,8 @@ async fn streams_of_a_revoked_key_end_and_those_of_others_do_not() {
     let guarded = Guarded::new();
     let created = guarded.create(&guarded.bearer(Scope::OrdersWrite)).await.json();
     let path = format!("/agent-work-orders/{}/events", created["agent_work_order_id"].as_str().unwrap());
-    let mut of_one = opened(&guarded, &path, Scope::OrdersRead).await;
-    let mut of_other = opened(&guarded, &path, Scope::Admin).await;
+    let mut of_one = opened(guarded.follow(&path, Scope::OrdersRead).await);
+    let mut of_other = opened(guarded.follow(&path, Scope::Admin).await);
     assert!(of_one.next().await.is_some() && of_other.next().await.is_some());
     let authorization = guarded.bearer(Scope::OrdersRead);
     let steps = path.replace("/events", "/steps?wait=60&after=1");
@@ -284,7 +205,7 @@ async fn what_changes_something_is_recorded_and_what_a_client_writes_is_not() {
     guarded.send("POST", &format!("/agent-work-orders/{id}/cancel"), &headers, &json!({})).await;
     guarded.send("DELETE", "/agent-work-orders/%3Cscript%3E", &headers, &json!({})).await;
     guarded.create("Bearer none").await;
-    let entries = guarded.trail.0.lock().unwrap().clone();
+    let entries = guarded.trail.calls();
     let told: Vec<_> = entries.iter().map(|call| (&*call.what, call.subject.as_deref(), call.status)).collect();
     assert_eq!(
         told,
@@ -342,7 +263,7 @@ async fn a_link_lets_one_browser_in_until_it_logs_out_or_the_key_ends() {
     guarded.world.get_with("/health", &[("cookie", cookie)]).await.problem(403, "scope-missing");
     assert_eq!(guarded.send("POST", "/logout", &page, &json!({})).await.status, 204);
     guarded.send("POST", "/agent-work-orders", &page, &body()).await.problem(401, "unauthorized");
-    let trail = guarded.trail.0.lock().unwrap().clone();
+    let trail = guarded.trail.calls();
     let entered = trail.iter().find(|call| &*call.what == "follow_login_link" && call.status == 303).unwrap();
     assert_eq!(&*entered.who, guarded.token(Scope::OrdersWrite).id());
 }
@@ -351,9 +272,7 @@ async fn a_link_lets_one_browser_in_until_it_logs_out_or_the_key_ends() {
 async fn a_session_ends_with_its_key() {
     let guarded = Guarded::new();
     let authorization = guarded.bearer(Scope::Admin);
-    let link = guarded.send("POST", "/login-links", &[("authorization", &authorization)], &json!({})).await.json();
-    let path = link["url"].as_str().unwrap().split_once("8888").unwrap().1.to_owned();
-    let cookie = guarded.world.get(&path).await.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let cookie = guarded.session(&authorization).await;
     assert_eq!(guarded.world.get_with("/health", &[("cookie", &cookie)]).await.status, 200);
     guarded.store(|scope| scope != Scope::Admin);
     guarded.world.get_with("/health", &[("cookie", &cookie)]).await.problem(401, "unauthorized");

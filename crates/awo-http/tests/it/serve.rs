@@ -21,10 +21,15 @@ pub(crate) struct Server {
 
 /// Serves a world's orders on a port of its own.
 pub(crate) async fn server(world: &World, limits: Limits, drain: Duration) -> Server {
+    server_of(world, drain, |api| api.with_limits(limits)).await
+}
+
+/// The same, with an API of another kind.
+pub(crate) async fn server_of(world: &World, drain: Duration, configure: impl FnOnce(Api) -> Api) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let api = Api::new(world.orchestrator.work_orders(), "1.2.3").with_limits(limits);
+    let api = configure(Api::new(world.orchestrator.work_orders(), "1.2.3"));
     let ended = tokio::spawn(serve(listener, api, shutdown.clone(), drain));
     Server { address, shutdown, ended }
 }
@@ -42,6 +47,17 @@ impl Server {
         let mut stream = self.connect().await;
         stream.write_all(self.head(path, "Connection: close\r\n").as_bytes()).await.unwrap();
         rest(&mut stream).await
+    }
+
+    /// Logs a page in with what an Authorization header says; its cookie.
+    pub(crate) async fn session(&self, authorization: &str) -> String {
+        let head = self.head("/login-links", &format!("Authorization: {authorization}\r\nConnection: close\r\n"));
+        let mut stream = self.connect().await;
+        stream.write_all(head.replacen("GET", "POST", 1).as_bytes()).await.unwrap();
+        let link = rest(&mut stream).await;
+        let (_, link) = link.split_once("/login?link=").unwrap();
+        let entered = self.ask(&format!("/login?link={}", link.split('"').next().unwrap())).await;
+        entered.split_once("set-cookie: ").unwrap().1.split(';').next().unwrap().to_owned()
     }
 }
 

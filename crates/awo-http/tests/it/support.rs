@@ -51,6 +51,11 @@ impl Clock for StoppedClock {
     }
 }
 
+/// A clock that stands still.
+pub(crate) fn stopped_clock() -> Arc<dyn Clock> {
+    Arc::new(StoppedClock::default())
+}
+
 /// Server, store and engine of one test. Nothing runs unless the test runs it.
 pub(crate) struct World {
     pub(crate) repository: Arc<dyn StateRepository>,
@@ -98,7 +103,7 @@ impl World {
             Arc::new(MockPromptSource::new()),
         )
         .with_agent("scripted", Arc::new(MockAgentExecutor::new()))
-        .with_clock(Arc::new(StoppedClock::default()))
+        .with_clock(stopped_clock())
         .with_log(Arc::new(log.clone()))
         .with_settings(settings)
         .build();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use awo_http::Limits;
+use awo_http::{Limits, Scope};
 use awo_models::OrderId;
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::guarded::Guarded;
 use crate::serve::{Server, server};
 use crate::sse::{Said, Stream};
 use crate::support::{Worker, World, current};
@@ -21,15 +22,28 @@ fn path(id: OrderId) -> String {
 }
 
 async fn dial(server: &Server, path: &str, origin: Option<&str>) -> Result<WebSocketStream<TcpStream>, Error> {
+    let headers: Vec<_> = origin.iter().map(|origin| ("origin", *origin)).collect();
+    dial_with(server, path, &headers).await
+}
+
+async fn dial_with(
+    server: &Server,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<WebSocketStream<TcpStream>, Error> {
     let mut request = format!("ws://localhost:{}{path}", server.address.port()).into_client_request().unwrap();
-    if let Some(origin) = origin {
-        request.headers_mut().insert("origin", origin.parse().unwrap());
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
     }
     client_async(request, server.connect().await).await.map(|(socket, _)| socket)
 }
 
 async fn refused(server: &Server, path: &str, origin: Option<&str>) -> u16 {
-    match dial(server, path, origin).await {
+    status(dial(server, path, origin).await)
+}
+
+fn status(dialled: Result<WebSocketStream<TcpStream>, Error>) -> u16 {
+    match dialled {
         Err(Error::Http(answer)) => answer.status().as_u16(),
         other => panic!("{other:?}"),
     }
@@ -134,4 +148,42 @@ async fn a_server_that_closes_says_so_and_waits_for_it() {
     server.shutdown.cancel();
     assert_eq!(next(&mut socket).await, Err(CloseCode::Restart));
     server.ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn it_closes_when_its_key_is_revoked_and_those_of_others_do_not() {
+    let guarded = Guarded::new();
+    let id = guarded.order().await;
+    let server = guarded.serve(Limits::default()).await;
+    assert_eq!(status(dial_with(&server, &path(id), &[]).await), 401);
+    let (reader, admin) = (guarded.bearer(Scope::OrdersRead), guarded.bearer(Scope::Admin));
+    let mut of_one = dial_with(&server, &path(id), &[("authorization", &reader)]).await.unwrap();
+    let mut of_other = dial_with(&server, &path(id), &[("authorization", &admin)]).await.unwrap();
+    for socket in [&mut of_one, &mut of_other] {
+        assert_eq!(next(socket).await.unwrap()["event"], "state");
+        assert_eq!(next(socket).await.unwrap()["id"], "1");
+    }
+    guarded.store(|scope| scope != Scope::OrdersRead);
+    assert_eq!(next(&mut of_one).await, Err(CloseCode::Policy));
+    let _worker = Worker::claim(&guarded.world, id, current("classify", "classifier")).await;
+    assert_eq!(next(&mut of_other).await.unwrap()["id"], "2", "the other goes on");
+}
+
+#[tokio::test]
+async fn a_session_opens_it_for_a_page_of_the_server_only() {
+    let guarded = Guarded::new();
+    let id = guarded.order().await;
+    let server = guarded.serve(Limits::default()).await;
+    let cookie = server.session(&guarded.bearer(Scope::OrdersRead)).await;
+    let cookie = ("cookie", cookie.as_str());
+    assert_eq!(status(dial_with(&server, &path(id), &[cookie]).await), 403, "no page says that it asks");
+    let port = server.address.port();
+    for other in [format!("http://127.0.0.1:{port}"), "http://evil.example".into(), "null".into()] {
+        assert_eq!(status(dial_with(&server, &path(id), &[cookie, ("origin", &other)]).await), 403, "{other}");
+    }
+    let own = format!("http://localhost:{port}");
+    let mut socket = dial_with(&server, &path(id), &[cookie, ("origin", &own)]).await.unwrap();
+    assert_eq!(next(&mut socket).await.unwrap()["event"], "state");
+    guarded.store(|scope| scope != Scope::OrdersRead);
+    while next(&mut socket).await.is_ok() {}
 }

@@ -29,6 +29,7 @@ use crate::wiring;
 const FINISHING: Duration = Duration::from_secs(10);
 const STOPPING: Duration = Duration::from_secs(13);
 const CONNECTIONS: Duration = Duration::from_secs(3);
+const LAST_USES: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(mut settings: Settings, serve: Serve) -> anyhow::Result<ExitCode> {
     settings = settings.with_agents(&serve.agents);
@@ -76,6 +77,8 @@ pub(crate) struct Server {
     orchestrator: Orchestrator,
     closing: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
+    /// Where keys are asked for: who keeps them as they are stored, and what ends that.
+    keeper: Option<(JoinHandle<()>, CancellationToken)>,
     // Held until the end: the lock of the data directory.
     _store: wiring::Store,
 }
@@ -106,8 +109,11 @@ impl Server {
         store.lock.announce(&address).context("cannot write the lock file")?;
         let closing = CancellationToken::new();
         let mut api = served(settings, wiring::api(settings, &orchestrator))?;
+        let mut keeper = None;
         if let Some(ring) = keys {
-            tokio::spawn(keyring::keep(ring.clone(), FileCatalog::new(&settings.data_dir), closing.clone()));
+            let ended = CancellationToken::new();
+            let keeping = keyring::keep(ring.clone(), FileCatalog::new(&settings.data_dir), ended.clone());
+            keeper = Some((tokio::spawn(keeping), ended));
             api = api.with_keys(ring);
         }
         api = match wiring::walls(settings).effective(Isolation::Auto, Network::Auto).await {
@@ -127,7 +133,7 @@ impl Server {
         }
         let serving = tokio::spawn(awo_http::serve(listener, api, closing.clone(), CONNECTIONS));
         orchestrator.start();
-        Ok(Self { address, orchestrator, closing, serving, _store: store })
+        Ok(Self { address, orchestrator, closing, serving, keeper, _store: store })
     }
 
     /// Ends both: the worker first, so that its last words can be read; then the connections. True if nothing was left
@@ -136,6 +142,10 @@ impl Server {
         let drained = self.orchestrator.drain(finishing, stopping).await;
         self.closing.cancel();
         let served = self.serving.await.is_ok_and(|served| served.is_ok());
+        if let Some((keeper, ended)) = self.keeper {
+            ended.cancel(); // after the last call, as it writes down which keys were used
+            let _ = tokio::time::timeout(LAST_USES, keeper).await;
+        }
         drained && served
     }
 }

@@ -81,3 +81,69 @@ fn a_key_is_good_at_once_and_ends_at_once_with_its_streams() {
     let listed = setting.run(&["keys", "list"]).expect(0);
     assert!(listed.out.contains(&format!("{id}  revoked")), "{listed:?}");
 }
+
+#[test]
+fn when_a_key_was_used_is_written_at_the_latest_when_the_server_ends() {
+    let setting = Setting::with(&[("AWO_AUTH", "key")]);
+    let (used, unused) = (key(&setting, "orders:read"), key(&setting, "admin"));
+    let mut server = setting.program.serve();
+    assert_eq!(status(&server, ORDERS, Some(&used)), 200);
+    server.terminate();
+    server.ended();
+    let stored = setting.run(&["keys", "list", "--json"]).expect(0).json();
+    let last_use = |key: &str| {
+        let id = key.split('_').nth(1).unwrap();
+        stored.as_array().unwrap().iter().find(|stored| stored["id"] == id).unwrap()["last_used_at"].clone()
+    };
+    assert!(last_use(&used).is_string() && last_use(&unused).is_null(), "{stored:#}");
+}
+
+#[test]
+fn keys_that_are_made_at_once_are_all_there() {
+    let setting = Setting::new();
+    let arguments = ["keys", "create", "--scope", "orders:read", "--label", "test", "--json"];
+    let makers = std::iter::repeat_with(|| {
+        let mut command = setting.program.command(arguments);
+        command.stdout(std::process::Stdio::piped()).spawn().unwrap()
+    });
+    let makers: Vec<_> = makers.take(24).collect();
+    let mut made: Vec<_> = makers
+        .into_iter()
+        .map(|maker| {
+            let told = crate::setting::Told::from(maker.wait_with_output().unwrap()).expect(0);
+            text(&told.json()["id"])
+        })
+        .collect();
+    let stored = setting.run(&["keys", "list", "--json"]).expect(0).json();
+    let mut listed: Vec<_> = stored.as_array().unwrap().iter().map(|key| text(&key["id"])).collect();
+    made.sort();
+    listed.sort();
+    assert_eq!(listed, made);
+}
+
+#[test]
+fn a_public_address_is_answered_to_and_its_sessions_are_for_tls_only() {
+    let setting = Setting::with(&[("AWO_AUTH", "key"), ("AWO_PUBLIC_URL", "https://awo.example")]);
+    let admin = key(&setting, "admin");
+    let server = setting.program.serve();
+    let ask = |method: &str, path: &str, host: &str, more: &str| {
+        let mut stream = TcpStream::connect(server.address().trim_start_matches("http://")).unwrap();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let shown = format!("Authorization: Bearer {admin}\r\n");
+    assert!(ask("GET", ORDERS, "evil.example", &shown).starts_with("HTTP/1.1 421"));
+    assert!(ask("GET", ORDERS, "awo.example", &shown).starts_with("HTTP/1.1 200"));
+    let link = ask("POST", "/login-links", "awo.example", &shown);
+    let (_, link) = link.split_once("\"https://awo.example/login?link=").unwrap();
+    let entered = ask("GET", &format!("/login?link={}", link.split('"').next().unwrap()), "awo.example", "");
+    let (_, cookie) = entered.split_once("set-cookie: ").unwrap();
+    let (cookie, properties) = cookie.lines().next().unwrap().split_once("; ").unwrap();
+    assert!(properties.contains("HttpOnly; SameSite=Strict; Secure"), "{properties}");
+    let page = format!("Cookie: {cookie}\r\nOrigin: https://awo.example\r\n");
+    assert!(ask("POST", "/logout", "awo.example", &page).starts_with("HTTP/1.1 204"));
+    assert!(ask("GET", ORDERS, "awo.example", &page).starts_with("HTTP/1.1 401"));
+}
