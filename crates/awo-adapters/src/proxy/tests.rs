@@ -377,7 +377,10 @@ async fn an_exchange_is_named_as_it_was_judged_and_its_body_passes() {
             "{received}"
         );
         assert!(received.contains("x-kept: 1\r\n") && received.contains("content-length: 1000000\r\n"), "{received}");
-        assert!(!received.contains("evil") && !received.contains("proxy") && !received.contains("x-mine"), "{received}");
+        assert!(
+            !received.contains("evil") && !received.contains("proxy") && !received.contains("x-mine"),
+            "{received}"
+        );
         let told = until_blank(&mut inside).await;
         assert!(told.starts_with("HTTP/1.1 201 ") && told.contains("x-kept: 1"), "{number}: {told}");
         let mut body = [0; 2];
