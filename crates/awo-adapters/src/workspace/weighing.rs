@@ -13,6 +13,8 @@ use super::{Tools, aside, failed};
 const MANY_FILES: u64 = 4_000_000;
 /// Longest line about one file: its path, and the little before it.
 const LONG_LINE: u64 = 1 << 20;
+/// Longest name of a file or directory, in bytes: what file systems take.
+const LONG_NAME: usize = 255;
 
 /// Files of a commit, and their bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -56,7 +58,13 @@ fn added(mut list: impl io::BufRead, most: u64) -> io::Result<Weight> {
         if entry.last() != Some(&0) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a path of it is longer than a path can be"));
         }
-        let size = entry.split(|b| *b == b'\t').next().and_then(|head| head.rsplit(|b| *b == b' ').next());
+        let (head, path) = entry.split_at(entry.iter().position(|b| *b == b'\t').unwrap_or(0));
+        let longest = path.split(|b| matches!(b, b'\t' | b'/' | 0)).map(<[u8]>::len).max().unwrap_or(0);
+        if longest > LONG_NAME {
+            let message = format!("it has a name of {longest} bytes, and disks take {LONG_NAME}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        let size = head.rsplit(|b| *b == b' ').next();
         // Submodules have a dash there.
         let size = size.and_then(|size| std::str::from_utf8(size).ok()?.parse().ok()).unwrap_or(0);
         weight.files += 1;
@@ -77,5 +85,8 @@ mod tests {
         assert_eq!(added(&b""[..], 9).unwrap(), Weight::default());
         assert!(added(&b"100644 blob 0123      12\ta"[..], 9).is_err(), "git was cut");
         assert!(added(BufReader::new(io::repeat(b'x')), 9).is_err(), "a path without end");
+        let named = |name: String| added(format!("100644 blob 0123 1\ta/{name}/b\0").as_bytes(), 9).map(|it| it.files);
+        assert_eq!(named("x".repeat(LONG_NAME)).unwrap(), 1);
+        assert!(named("x".repeat(LONG_NAME + 1)).unwrap_err().to_string().contains("256 bytes"));
     }
 }

@@ -109,10 +109,11 @@ async fn worked(sandbox: &dyn Sandbox) -> Result<String, Failure> {
     Ok(branch.to_string())
 }
 
-/// A remote chooses no names in a bare clone, but those of tags.
+/// A remote chooses no names in a bare clone, but those of the branch and of tags.
 fn only_ours(mirror: &Path) {
     let refs = Command::new("git").args(["for-each-ref", "--format=%(refname)"]).current_dir(mirror).output().unwrap();
     let refs = String::from_utf8(refs.stdout).unwrap();
-    let ours = |name: &str| ["refs/heads/main", "refs/tags/", "refs/awo/"].iter().any(|start| name.starts_with(start));
-    assert!(refs.lines().count() > 0 && refs.lines().all(ours), "{refs}");
+    let of = |start: &str| refs.lines().filter(|name| name.starts_with(start)).count();
+    assert_eq!(of("refs/heads/"), 1, "{refs}");
+    assert_eq!(of("refs/tags/") + of("refs/awo/") + 1, refs.lines().count(), "{refs}");
 }

@@ -135,7 +135,7 @@ pub(super) const NAMES: &[Trick] = &[
         let program = it.blob(b"#!/bin/sh\n");
         it.commit_tree(&[("104755", b"program", &program)]);
     }),
-    refused("a name of 4,096 bytes", |it| it.directory_named(&[b'x'; 4096]), "checked out"),
+    refused("a name of 4,096 bytes", |it| it.directory_named(&[b'x'; 4096]), "a name of 4096 bytes"),
     clean("a name of 255 bytes", |it| it.directory_named(&[b'x'; 255])),
     refused("10,000 directories in one another", |it| it.deep(10_000), ""),
     clean("1,500 directories in one another", |it| it.deep(1_500)),
@@ -187,7 +187,7 @@ pub(super) const BESIDE: &[Trick] = &[
                 it.marker()
             ));
             },
-            "missing",
+            "repository corruption",
         ),
         "git -C \"$REMOTE\" rev-list --objects main >/dev/null 2>&1 || :; git -C \"$REMOTE\" cat-file -p main:missing 2>/dev/null || :; test -e \"$RAN\"",
     ),
@@ -244,7 +244,7 @@ pub(super) const REFS: &[Trick] = &[
         "",
     ),
     refused("a branch that is an option", |it| it.branch(b"--upload-pack=x"), "default branch"),
-    refused("a branch of two commands", |it| it.branch(b"x;touch${IFS}y"), "cannot use base branch"),
+    clean("a branch of two commands", |it| it.branch(b"x;touch${IFS}y")),
     refused("a branch that colours the terminal", |it| it.branch(b"x\x1b[31m"), "default branch"),
     refused("a branch that is no text", |it| it.branch(b"x\xff"), "cannot use base branch"),
     refused("a branch whose name is a state of another", |it| it.branch(b"@{-1}"), "default branch"),
