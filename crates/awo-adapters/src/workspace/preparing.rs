@@ -170,6 +170,9 @@ pub(super) async fn base(tools: &Tools, remote: &RepositoryAddress, asked: Optio
             some_of(&branches)
         )));
     };
+    if base.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(refused(format!("cannot use base branch {base:?} of {address:?}: its name is not UTF-8")));
+    }
     branch_names::check(base)
         .map_err(|reason| refused(format!("cannot use base branch {base:?} of {address:?}: {reason}")))?;
     Ok(Origin { base_branch: base.to_owned(), base_commit: tip.clone() })

@@ -243,7 +243,7 @@ pub(super) const REFS: &[Trick] = &[
         },
         "",
     ),
-    refused("a branch that is an option", |it| it.branch(b"--upload-pack=x"), "default branch"),
+    refused("a branch that is an option", |it| it.branch(b"--upload-pack=x"), "begins with a dash"),
     clean("a branch of two commands", |it| it.branch(b"x;touch${IFS}y")),
     refused("a branch that colours the terminal", |it| it.branch(b"x\x1b[31m"), "default branch"),
     refused("a branch that is no text", |it| it.branch(b"x\xff"), "cannot use base branch"),
