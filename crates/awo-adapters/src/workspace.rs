@@ -20,6 +20,7 @@ mod rebuilding;
 mod sandbox;
 mod shared;
 mod stale_locks;
+mod weighing;
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;

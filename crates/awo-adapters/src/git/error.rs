@@ -87,7 +87,7 @@ pub enum GitError {
 }
 
 impl GitError {
-    /// What people can do about a remote that did not let awo in, or that git does not trust; `None` if it is neither.
+    /// What people can do about a remote that did not let awo in, or that git does not trust, or has harmful objects; `None` if it is nothing of that.
     pub(crate) fn cure(&self) -> Option<String> {
         const LOGIN: [&str; 5] =
             ["could not read Username", "could not read Password", "Authentication failed", "error: 401", "error: 403"];
@@ -105,6 +105,8 @@ impl GitError {
             "the host did not let awo in; check which key ssh uses: SSH_AUTH_SOCK, ssh_config, GIT_SSH_COMMAND"
         } else if says("certificate verification failed") || says("SSL certificate problem") {
             "git does not trust the host's certificate; if it is the right one, name its authority in GIT_SSL_CAINFO"
+        } else if says("fsck error in packed object") {
+            "the repository has objects that are harmful or broken, and is not used; take them out of its history"
         } else {
             return None;
         };

@@ -7,7 +7,7 @@ use super::layout::{Layout, is_object_id};
 use super::origin::Origin;
 use super::packing::Trouble;
 use super::shared::{SharedMirror, object_format};
-use super::{Tools, borrowing, branch_names, failed, holding, mirror, with_causes};
+use super::{Tools, borrowing, branch_names, failed, holding, mirror, weighing, with_causes};
 use crate::RepositoryAddress;
 use crate::address::redacted;
 use crate::git::{GitError, Limit};
@@ -48,6 +48,7 @@ async fn check_out(
 ) -> Result<(), Failure> {
     mirror::make(tools, layout, remote, origin).await?;
     clone_for_agent(tools, layout, remote, kind, origin).await?;
+    weighing::weigh(tools, layout).await?;
     // Within the walls, as it is the repository that says which files there are.
     let files = tools.checkout(layout).command("read-tree").args(["--reset", "-u", "HEAD"]).run().await;
     files.map_err(|error| failed(format!("check out branch {:?}", origin.base_branch), &error))?;
@@ -167,6 +168,9 @@ pub(super) async fn base(tools: &Tools, remote: &RepositoryAddress, asked: Optio
             some_of(&branches)
         )));
     };
+    if base.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(refused(format!("cannot use base branch {base:?} of {address:?}: its name is not UTF-8")));
+    }
     branch_names::check(base)
         .map_err(|reason| refused(format!("cannot use base branch {base:?} of {address:?}: {reason}")))?;
     Ok(Origin { base_branch: base.to_owned(), base_commit: tip.clone() })

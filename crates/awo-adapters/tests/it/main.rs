@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod claude;
+mod clone_tricks;
 mod drivers;
 #[cfg(feature = "github")]
 mod github;
