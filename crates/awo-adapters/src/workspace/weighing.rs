@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn files_are_added_up_whatever_their_names_are() {
-        let list = b"100644 blob 0123      12\ta\x00100644 blob 0123       3\tb\t99 c\n\x00160000 commit 0123       -\tx\0";
+        let list =
+            b"100644 blob 0123      12\ta\x00100644 blob 0123       3\tb\t99 c\n\x00160000 commit 0123       -\tx\0";
         assert_eq!(added(&list[..], 9).unwrap(), Weight { files: 3, bytes: 15 });
         assert_eq!(added(&list[..], 1).unwrap(), Weight { files: 2, bytes: 15 }, "one more, and no further");
         assert_eq!(added(&b""[..], 9).unwrap(), Weight::default());
