@@ -33,7 +33,11 @@ fn a_server_that_others_can_reach_does_not_start_without_a_key() {
 
 #[test]
 fn a_key_is_good_at_once_and_ends_at_once_with_its_streams() {
-    let setting = Setting::with(&[("AWO_AUTH", "key")]);
+    let mut setting = Setting::with(&[("AWO_AUTH", "key")]);
+    // It is asked with the new key until it knows it.
+    let file = setting.program.place().join("awo.toml");
+    std::fs::write(&file, "[http]\nfailures_per_minute = 30000\n").unwrap();
+    setting.program = setting.program.with_variable("AWO_CONFIG", &file);
     let reader = key(&setting, "orders:read");
     let server = setting.program.serve();
     assert_eq!(status(&server, ORDERS, None), 401);

@@ -181,14 +181,23 @@ fn listener() -> (String, Arc<Mutex<Vec<u8>>>) {
 
 fn listen(mut stream: TcpStream, told: &Mutex<Vec<u8>>) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
-    let mut piece = [0; 8192];
+    let (mut request, mut piece) = (Vec::new(), [0; 8192]);
     while let Ok(count @ 1..) = stream.read(&mut piece) {
         told.lock().unwrap().extend_from_slice(&piece[..count]);
-        if count < piece.len() {
+        request.extend_from_slice(&piece[..count]);
+        if is_whole(&request) {
             let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             return;
         }
     }
+}
+
+/// Whether a request has come with all of its body, as far as it tells how long that is.
+fn is_whole(request: &[u8]) -> bool {
+    let Some(end) = request.windows(4).position(|part| part == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    request.len() >= end + 4 + length.unwrap_or(0_usize)
 }
 
 /// All files below a directory. Of a link, which an agent may have made, where it leads.
