@@ -41,8 +41,11 @@ pub(super) async fn weigh(tools: &Tools, layout: &Layout) -> Result<(), Failure>
         let message = format!("the repository has more than {MANY_FILES} files, which are not checked out");
         Err(Failure::new(FailureCode::WorkspaceFailed, message))
     };
-    // Whichever fails first ends the other.
-    let (_, weight) = tokio::try_join!(listing, adding)?;
+    // Either ends the other: a list that nobody reads, and a reader whose list is at its end. That git could not go on then is
+    // not why.
+    let (listed, weight) = tokio::join!(listing, adding);
+    let weight = weight?;
+    listed?;
     layout.check_room(tools.settings.min_free_bytes.saturating_add(weight.bytes)).await
 }
 
