@@ -48,6 +48,7 @@ fn helpful_sandbox() -> MockSandbox {
     sandbox.expect_isolation().returning(|| Isolation::None);
     sandbox.expect_isolation_reason().returning(|| None);
     sandbox.expect_network().returning(|| Network::Host);
+    sandbox.expect_borrowed().returning(Vec::new);
     sandbox.expect_network_reason().returning(|| None);
     sandbox.expect_snapshot().returning(move || {
         let look = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
