@@ -100,7 +100,7 @@ async fn converse(
 pub(super) struct Activity(Arc<Mutex<Instant>>);
 
 impl Activity {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(Instant::now())))
     }
 

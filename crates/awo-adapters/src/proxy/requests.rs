@@ -106,6 +106,13 @@ impl Requests {
         }
     }
 
+    /// Has something run until it ends or the connection does. Of those that have ended nothing is kept.
+    fn carry(&self, carrier: impl Future<Output = ()> + Send + 'static) {
+        let mut carriers = self.carriers.lock().unwrap_or_else(PoisonError::into_inner);
+        while carriers.try_join_next().is_some() {}
+        carriers.spawn(carrier);
+    }
+
     fn refused(&self, target: &Target, why: &Unreached) -> Response<Body> {
         let status = if why.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::BAD_GATEWAY };
         self.refusals.note(&target.to_string(), why.to_string());
@@ -121,7 +128,7 @@ impl Requests {
     ) -> Result<Response<Body>, hyper::Error> {
         let (mut sender, carrier) =
             http1::Builder::new().max_buf_size(LONGEST_HEAD).handshake(TokioIo::new(stream)).await?;
-        self.carriers.lock().unwrap_or_else(PoisonError::into_inner).spawn(async move {
+        self.carry(async move {
             // Whoever waits for the answer hears of it.
             let _ = carrier.await;
         });
@@ -162,4 +169,21 @@ fn told(status: StatusCode, text: &str) -> Response<Body> {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::allowed::AllowedHosts;
+    use super::*;
+
+    #[tokio::test]
+    async fn of_exchanges_that_have_ended_nothing_is_kept() {
+        let requests = Requests::new(Outward::new(AllowedHosts::default()), Arc::default(), Activity::new());
+        for _ in 0..1000 {
+            requests.carry(async {});
+            tokio::task::yield_now().await;
+        }
+        let kept = requests.carriers.lock().unwrap().len();
+        assert!(kept < 3, "{kept}");
+    }
 }
