@@ -13,6 +13,7 @@ mod fuzz;
 mod layers;
 mod process;
 mod provision;
+mod python;
 mod remote;
 mod repository;
 mod server;

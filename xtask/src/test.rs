@@ -1,6 +1,8 @@
 //! `test`: every test of the repository on a machine that has nothing but Rust: what is missing is installed where that
 //! is allowed, else the tests that need it are left out, and that is said last and loudly.
 
+mod clients;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -9,6 +11,7 @@ use crate::agents::{self, Programs};
 use crate::repository::Repository;
 use crate::tidy;
 use crate::{process, provision};
+use clients::Clients;
 
 /// The oldest git whose behaviour the workspaces rely on.
 const OLDEST_GIT: (u32, u32) = (2, 30);
@@ -32,8 +35,10 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     let skipped = missing_git()?;
     let excluded = if skipped.is_some() { NEEDS_GIT } else { &[] };
 
+    let wanted = |packages: &[&str]| wants(&arguments.runner, packages);
     let agents =
-        if wants_agents(&arguments.runner) { agents::provide(repository, agents::USUAL)? } else { Programs::default() };
+        if wanted(agents::PACKAGES) { agents::provide(repository, agents::USUAL)? } else { Programs::default() };
+    let clients = if wanted(&[clients::PACKAGE]) { clients::provide(repository)? } else { Clients::default() };
 
     // Tests of walls have nothing to prove without it, and say so.
     let no_walls = provision::missing_program("bwrap", "--version", "bubblewrap")?;
@@ -59,9 +64,13 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     tests.args(&arguments.runner);
     tests.env("INSTA_UPDATE", "no").env("INSTA_SNAPSHOT_REFERENCES_FILE", &references.path);
     tests.envs(agents.variables());
-    let skipped_agents = || {
+    tests.envs(clients.variables.iter().map(|(name, path)| (name, path)));
+    let skipped_programs = || {
         if let Some(reason) = agents.skipped() {
             eprintln!("\nSKIPPED: the tests with real agent programs, because {reason}");
+        }
+        for reason in &clients.skipped {
+            eprintln!("\nSKIPPED: some tests of the clients in the documentation, because {reason}");
         }
         if let Some(reason) = &no_walls {
             eprintln!("\nSKIPPED: the tests of walls, because {reason}");
@@ -75,7 +84,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     };
     process::run(&mut tests)?;
     if !arguments.runner.is_empty() {
-        skipped_agents();
+        skipped_programs();
         return Ok(());
     }
 
@@ -85,7 +94,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     process::run(&mut documentation)?;
     run_examples(repository, excluded)?;
 
-    skipped_agents();
+    skipped_programs();
     if let Some(reason) = skipped {
         eprintln!("\nSKIPPED: all tests of {}, because {reason}", NEEDS_GIT.join(", "));
         eprintln!("SKIPPED: the check for snapshots that no test reads, because those tests did not run");
@@ -99,11 +108,11 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     Ok(())
 }
 
-/// False when the arguments choose packages that have no tests with real agent programs.
-fn wants_agents(arguments: &[String]) -> bool {
+/// False when the arguments choose packages, and none of these.
+fn wants(arguments: &[String], packages: &[&str]) -> bool {
     let has_some = |argument: &String| {
         let package = argument.trim_start_matches("--package=").trim_start_matches("-p");
-        agents::PACKAGES.contains(&package)
+        packages.contains(&package)
     };
     !names_packages(arguments) || arguments.iter().any(has_some)
 }
@@ -194,8 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn agents_are_provided_for_those_who_test_with_them() {
-        let wanted = |arguments: &[&str]| wants_agents(&arguments.iter().map(ToString::to_string).collect::<Vec<_>>());
+    fn programs_are_provided_for_those_who_test_with_them() {
+        let wanted = |arguments: &[&str]| {
+            wants(&arguments.iter().map(ToString::to_string).collect::<Vec<_>>(), agents::PACKAGES)
+        };
         assert!(wanted(&[]) && wanted(&["--package", "awo"]) && wanted(&["-pawo-adapters"]));
         assert!(wanted(&["--package=awo"]) && wanted(&["some_test"]));
         assert!(!wanted(&["-p", "awo-state"]) && !wanted(&["--package=xtask", "journal"]));

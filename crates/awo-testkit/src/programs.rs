@@ -13,10 +13,10 @@ pub fn path(name: &str) -> PathBuf {
 }
 
 /// Programs that every run of the tests is provided with; others only `cargo xtask agents --all`.
-const IN_EVERY_RUN: [&str; 2] = ["claude", "codex"];
+const IN_EVERY_RUN: [&str; 4] = ["claude", "codex", "python", "chromium"];
 
-/// Where a real agent program is, such as `claude`: `cargo xtask test` provides it and names it in `AWO_TEST_CLAUDE`.
-/// `None` where it does not, which is said; the test then has nothing to do.
+/// Where a real program is, an agent such as `claude` or what a client needs: `cargo xtask test` provides it and names it in
+/// `AWO_TEST_CLAUDE`. `None` where it does not, which is said; the test then has nothing to do.
 ///
 /// # Panics
 /// If one of those of every run is missing in a continuous integration, where nothing may be skipped.
@@ -27,7 +27,8 @@ pub fn real(name: &str) -> Option<PathBuf> {
     }
     let in_ci = std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
     assert!(!(in_ci && IN_EVERY_RUN.contains(&name)), "{variable} is not set; `cargo xtask test` sets it");
-    eprintln!("SKIPPED: this test needs the real {name}; run `cargo xtask agents --all`, which provides it");
+    let command = if IN_EVERY_RUN.contains(&name) { "test" } else { "agents --all" };
+    eprintln!("SKIPPED: this test needs the real {name}; run `cargo xtask {command}`, which provides it");
     None
 }
 

@@ -5,6 +5,7 @@
 mod agents;
 mod bad_input;
 mod cancel;
+mod clients;
 mod command_line;
 mod crash;
 mod delivery;

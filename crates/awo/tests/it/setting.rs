@@ -42,6 +42,14 @@ impl Setting {
         Self { program, agent, remote: FixtureRepository::new() }
     }
 
+    /// Lets git take its remote where an order names this address.
+    pub(crate) fn redirected_from(self, from: &str) -> Self {
+        let file = self.program.place().join("awo.toml");
+        let settings = format!("[[git.redirect]]\nfrom = {from:?}\nto = {:?}\n", self.remote.url());
+        std::fs::write(&file, settings).unwrap();
+        Self { program: self.program.with_variable("AWO_CONFIG", file), ..self }
+    }
+
     pub(crate) fn body(&self) -> Value {
         json!({"repository_url": self.remote.url(), "user_request": "Say hello in more languages"})
     }

@@ -80,7 +80,7 @@ fn a_client_that_is_cut_anywhere_has_every_event_once_also_after_a_crash() {
 }
 
 /// What a command prints, line by line.
-fn lines(child: &mut Child) -> Receiver<String> {
+pub(crate) fn lines(child: &mut Child) -> Receiver<String> {
     let output = BufReader::new(child.stdout.take().unwrap());
     let (teller, lines) = channel();
     std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| teller.send(line)));
@@ -89,7 +89,7 @@ fn lines(child: &mut Child) -> Receiver<String> {
 
 /// The lines up to one that has these words.
 #[track_caller]
-fn until(lines: &Receiver<String>, words: &str) -> Vec<String> {
+pub(crate) fn until(lines: &Receiver<String>, words: &str) -> Vec<String> {
     let mut all = Vec::new();
     loop {
         let line = lines.recv_timeout(Duration::from_mins(2));
