@@ -11,6 +11,7 @@ mod delivery;
 mod figures;
 mod follow_up;
 mod github;
+mod held;
 mod injection;
 mod keys;
 mod load;
