@@ -63,7 +63,9 @@ fn cancel_request(seen: &OrderSnapshot, now: Timestamp) -> Result<Change, Engine
                 error_code: Some(FailureCode::Cancelled),
                 error_message: Some("cancelled on request before it began".into()),
             };
-            Ok(change.with(EventKind::Ended { status: ending.status }, now, end_patch(&ending, now)))
+            let let_go = seen.order.state.held.then_some(false);
+            let patch = OrderPatch { held: let_go, ..end_patch(&ending, now) };
+            Ok(change.with(EventKind::Ended { status: ending.status }, now, patch))
         }
         AgentWorkOrderStatus::Running => Ok(change),
         status => Err(EngineError::NotAllowed { id, status, allowed: "it has ended and can only be read" }),

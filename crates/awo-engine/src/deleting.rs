@@ -17,7 +17,10 @@ impl WorkOrders {
         let seen = self.get(id).await?;
         let status = seen.order.state.status;
         if !status.is_terminal() {
-            return Err(EngineError::NotAllowed { id, status, allowed: "it has not ended; cancel it first, or wait" });
+            let held = seen.order.state.held;
+            let allowed =
+                if held { "it is held; cancel it first" } else { "it has not ended; cancel it first, or wait" };
+            return Err(EngineError::NotAllowed { id, status, allowed });
         }
         if self.engine.live.runs(id) {
             let allowed = "its checkout is still being cleared up; try again in a moment";

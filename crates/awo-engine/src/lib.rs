@@ -8,6 +8,7 @@
 //! |---|---|
 //! | when what is saved: **the run loop** | `run.rs` |
 //! | what comes next in an order | `progress.rs` |
+//! | whether an order that was held can be started | `starting.rs` |
 //! | whether an order takes a follow-up prompt, and in which session it runs | `prompting.rs`, `follow_ups.rs` |
 //! | what becomes of an order that somebody left | `recovery.rs`, `workspace.rs` |
 //! | whether and how long an order waits | `waiting.rs`, `parking.rs`, `suspension.rs` |
@@ -64,6 +65,7 @@ mod retrying;
 mod run;
 mod snapshots;
 mod spilling;
+mod starting;
 mod steps;
 mod suspension;
 mod waiting;

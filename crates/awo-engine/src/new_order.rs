@@ -56,6 +56,8 @@ pub struct NewOrder {
     pub max_attempts: Option<u32>,
     /// Limits of the order as a whole.
     pub order_limits: OrderLimits,
+    /// Whether it is queued at once; otherwise it is held until [`WorkOrders::start`](crate::WorkOrders::start).
+    pub start: bool,
     /// Who asks.
     pub requested_by: Option<String>,
     /// Key against doubled requests.
@@ -84,6 +86,7 @@ impl NewOrder {
             silence_timeout: None,
             max_attempts: None,
             order_limits: OrderLimits::default(),
+            start: true,
             requested_by: None,
             idempotency: None,
         }

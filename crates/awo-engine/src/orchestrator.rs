@@ -323,14 +323,15 @@ async fn run_caught(engine: &Engine, id: OrderId, seat: &mut Seat) -> Result<Run
     ran.unwrap_or(Err(StateError::Refused("awo panicked while it ran the order")))
 }
 
-/// Queues every order that has not ended: an earlier life left it. Oldest first; tries until the store can be read.
+/// Queues every order that has not ended and is not held: an earlier life left it. Oldest first; tries until the store can be read.
 async fn recover(engine: &Engine, queue: &QueueSender) {
     let mut found = Vec::new();
     let mut query = unfinished();
     loop {
         match engine.answered(engine.repository.list(&query)).await {
             Ok(page) => {
-                found.extend(page.items.iter().map(|row| row.order.agent_work_order_id));
+                let waits = page.items.iter().filter(|row| !row.order.state.held);
+                found.extend(waits.map(|row| row.order.agent_work_order_id));
                 for damaged in page.damaged {
                     warn!(agent_work_order_id = %damaged, "agent_work_order_damaged: it is kept and not run");
                 }

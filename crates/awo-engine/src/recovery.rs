@@ -84,6 +84,8 @@ pub enum Foreseen {
         /// Its checkout. [`Standing::Lost`] means that only the remote could still have it; otherwise the order fails.
         checkout: Standing,
     },
+    /// Nothing: it is held until somebody starts it.
+    Hold,
     /// It is ended: all is done, or somebody asked to cancel.
     End {
         /// How.
@@ -103,6 +105,7 @@ pub(crate) async fn foresee(engine: &Engine, seen: OrderSnapshot) -> ForeseenOrd
     let left = next_move(order, history).step().and_then(|next| workspace_left(order, history, next));
     let then = match need(&seen, engine.settings.max_interruptions) {
         _ if order.state.status.is_terminal() => Foreseen::End { status: order.state.status },
+        _ if order.state.held => Foreseen::Hold,
         Need::Refused(failure) => Foreseen::Fail { failure },
         Need::Nothing(status) => Foreseen::End { status },
         Need::Workspace(StepDefinition { step, .. }) => match left {

@@ -49,6 +49,9 @@ fn retry_request(seen: &OrderSnapshot, from_step: Option<&StepName>, now: Timest
     let (order, history) = (&seen.order, &seen.history);
     let (id, status) = (order.agent_work_order_id, order.state.status);
     let refused = |allowed| Err(EngineError::NotAllowed { id, status, allowed });
+    if order.state.held {
+        return refused("it is held; start it");
+    }
     if !status.is_terminal() {
         return refused("it has not ended; cancel it first, or wait");
     }

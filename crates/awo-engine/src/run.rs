@@ -34,7 +34,7 @@ pub enum RunEnd {
     Ended(AgentWorkOrderStatus),
     /// The order went back to the queue, because this process ends.
     HandedOver,
-    /// There was nothing to run: the order had ended, is gone, or runs here already.
+    /// There was nothing to run: the order had ended, is held, is gone, or runs here already.
     NothingToDo,
 }
 
@@ -63,7 +63,7 @@ async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut 
     let Some(seen) = read(engine, id).await? else {
         return Ok(RunEnd::NothingToDo);
     };
-    let Some(seen) = settle_spill(engine, seen).await?.filter(|seen| !seen.order.state.status.is_terminal()) else {
+    let Some(seen) = settle_spill(engine, seen).await?.filter(|seen| may_run(&seen.order)) else {
         return Ok(RunEnd::NothingToDo);
     };
     let workspace = match need(&seen, engine.settings.max_interruptions) {
@@ -110,6 +110,11 @@ async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut 
         }
     }
     end
+}
+
+/// Whether there is anything to run: not in an order that has ended, and not yet in one that is held.
+fn may_run(order: &AgentWorkOrder) -> bool {
+    !order.state.status.is_terminal() && !order.state.held
 }
 
 /// The last line of a run in the order's log.

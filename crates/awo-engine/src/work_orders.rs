@@ -124,34 +124,37 @@ impl WorkOrders {
         self.engine.forge.verify(repository_url).await
     }
 
-    /// Stores a new order and queues it. It is stored when this returns.
+    /// Stores a new order and queues it, unless it is to be held. It is stored when this returns.
     pub async fn create(&self, request: NewOrder) -> Result<Created, EngineError> {
+        let start = request.start;
         let spec = request.specify(&self.engine).map_err(EngineError::Invalid)?;
         if self.engine.draining.is_cancelled() {
             return Err(EngineError::ShuttingDown);
         }
-        let place = self.queue.reserve().map_err(|full| self.no_place(full))?;
+        // An order that is held takes its place when it is started.
+        let place = if start { Some(self.queue.reserve().map_err(|full| self.no_place(full))?) } else { None };
         let asked = spec.idempotency.clone();
-        let order = AgentWorkOrder::new(self.engine.clock.order_id(), self.engine.clock.now(), spec);
+        let mut order = AgentWorkOrder::new(self.engine.clock.order_id(), self.engine.clock.now(), spec);
+        order.state.held = !start;
         let id = order.agent_work_order_id;
         // On a task of its own: a caller that goes away must not leave a stored order without its place in the queue.
         let engine = Arc::clone(&self.engine);
         let storing = tokio::spawn(async move {
             let stored = engine.answered(engine.repository.create(order)).await;
+            if let Ok(committed) = &stored {
+                info!(agent_work_order_id = %id, held = !start, "agent_work_order_created");
+                engine.note(id, LogLevel::Info, "agent_work_order_created", |entry| {
+                    if start { entry } else { entry.with_field("held", true) }
+                });
+                engine.hints.send(id, committed.seq);
+            }
             let place = match &stored {
-                Ok(committed) => {
-                    info!(agent_work_order_id = %id, "agent_work_order_created");
-                    engine.note(id, LogLevel::Info, "agent_work_order_created", |entry| entry);
-                    place.send(id);
-                    engine.hints.send(id, committed.seq);
+                // After an outage it may have been stored, or may still be: whoever takes the place finds out.
+                Err(refused) if !refused.is_outage() => place,
+                _ => {
+                    place.into_iter().for_each(|place| place.send(id));
                     None
                 }
-                // It may have been stored, or may still be: whoever takes the place finds out.
-                Err(outage) if outage.is_outage() => {
-                    place.send(id);
-                    None
-                }
-                Err(_) => Some(place),
             };
             (stored, place)
         });
@@ -167,7 +170,8 @@ impl WorkOrders {
                     _ => {}
                 }
                 // The first request may have been stored without being queued: its answer was lost.
-                if let (AgentWorkOrderStatus::Pending, Some(place)) = (view.order.state.status, place) {
+                let state = &view.order.state;
+                if let (AgentWorkOrderStatus::Pending, false, Some(place)) = (state.status, state.held, place) {
                     place.send(first);
                 }
                 Ok(Created { view, existed: true })

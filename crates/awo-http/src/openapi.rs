@@ -151,6 +151,9 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
         "get_artifact" | "get_step_transcript" => {
             &[OrderNotFound, ArtifactNotFound, OrderDamaged, OrderTooNew, StoreUnavailable]
         }
+        "start_order" => {
+            &[OrderNotFound, NotAllowed, QueueFull, OrderDamaged, OrderTooNew, ShuttingDown, StoreUnavailable]
+        }
         "cancel_order" | "delete_order" => &[OrderNotFound, NotAllowed, OrderDamaged, OrderTooNew, StoreUnavailable],
         "list_steps" | "list_logs" => &[OrderNotFound, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
         "get_step_output" => &[OrderNotFound, OutputNotFound, OrderDamaged, OrderTooNew, StoreUnavailable],

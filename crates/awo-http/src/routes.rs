@@ -29,6 +29,7 @@ fn table() -> Table {
         .routes(Key(OrdersWrite), routes!(orders::create_order))
         .routes(Key(OrdersRead), routes!(orders::get_order))
         .routes(Key(OrdersWrite), routes!(orders::delete_order))
+        .routes(Key(OrdersWrite), routes!(orders::start_order))
         .routes(Key(OrdersWrite), routes!(orders::cancel_order))
         .routes(Key(OrdersWrite), routes!(orders::retry_order))
         .routes(Key(OrdersWrite), routes!(prompts::prompt_order))

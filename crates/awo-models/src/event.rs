@@ -76,6 +76,8 @@ pub enum EventKind {
     },
     /// An attempt that was suspended goes on.
     StepResumed(CurrentStep),
+    /// Somebody started it: it was held until then.
+    StartRequested,
     /// Somebody asked to cancel it.
     CancelRequested,
     /// Somebody asked to try again: a new round began.
@@ -96,7 +98,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All words for them on the wire, in the order of the kinds.
-    pub const WORDS: [&str; 13] = [
+    pub const WORDS: [&str; 14] = [
         "created",
         "claimed",
         "step_started",
@@ -105,6 +107,7 @@ impl EventKind {
         "warning",
         "waiting",
         "step_resumed",
+        "start_requested",
         "cancel_requested",
         "retried",
         "prompted",
@@ -123,6 +126,7 @@ impl EventKind {
             Self::Warning { .. } => "warning",
             Self::Waiting { .. } => "waiting",
             Self::StepResumed(_) => "step_resumed",
+            Self::StartRequested => "start_requested",
             Self::CancelRequested => "cancel_requested",
             Self::Retried => "retried",
             Self::Prompted { .. } => "prompted",

@@ -236,6 +236,9 @@ pub struct Issue {
 pub struct OrderState {
     /// Its status.
     pub status: AgentWorkOrderStatus,
+    /// Whether nobody may run it until somebody starts it. Only a pending order is held.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
     /// The attempt in progress.
     pub current_step: Option<CurrentStep>,
     /// Steps of the workflow that stand as done.
@@ -308,6 +311,7 @@ impl OrderState {
     pub fn created(at: Timestamp) -> Self {
         Self {
             status: AgentWorkOrderStatus::Pending,
+            held: false,
             current_step: None,
             steps_completed: 0,
             rounds: Vec::new(),
@@ -345,6 +349,11 @@ impl AgentWorkOrder {
     /// A new pending order.
     pub fn new(id: OrderId, created_at: Timestamp, spec: OrderSpec) -> Self {
         Self { agent_work_order_id: id, created_at, spec: Arc::new(spec), state: OrderState::created(created_at) }
+    }
+
+    /// What it waits for, told to a person; `start` while it is held.
+    pub fn waiting_for(&self) -> Option<&str> {
+        if self.state.held { Some("start") } else { self.state.waiting_for.as_deref() }
     }
 
     /// Name of the order's sandbox.

@@ -55,6 +55,8 @@ macro_rules! patch {
 patch! {
     /// See [`OrderState::status`].
     status: crate::AgentWorkOrderStatus,
+    /// See [`OrderState::held`].
+    held: bool,
     /// See [`OrderState::current_step`].
     current_step: Option<crate::CurrentStep>,
     /// See [`OrderState::steps_completed`].

@@ -15,6 +15,7 @@
 mod artifacts;
 mod catalog;
 mod durable;
+mod held;
 mod history;
 mod lists;
 mod order_log;
@@ -35,6 +36,7 @@ use awo_models::OrderId;
 pub use artifacts::*;
 pub use catalog::*;
 pub use durable::*;
+pub use held::*;
 pub use history::*;
 pub use lists::*;
 pub use order_log::*;
@@ -234,6 +236,8 @@ macro_rules! __state_repository_clauses {
             retry_supersedes_without_touching_results
             interrupted_result_rides_on_the_claim
             who_waits_has_no_step_in_progress
+            a_held_order_is_not_claimed_before_it_is_started
+            a_held_order_can_be_cancelled
             prompts_wait_for_the_owner
             a_waiting_prompt_holds_the_end
             a_prompt_reopens_an_ended_order

@@ -28,6 +28,9 @@ pub struct Head {
     pub history_digest: u64,
     /// Whether somebody asked to cancel.
     pub cancel_requested: bool,
+    /// Whether it is held until somebody starts it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
     /// Prompts that came.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub prompts: usize,
@@ -42,7 +45,7 @@ fn is_zero(number: &usize) -> bool {
 }
 
 impl Head {
-    /// The head of an order that was just created: one event, nothing else.
+    /// The head of an order that was just created and is not held: one event, nothing else.
     pub fn created() -> Self {
         Self {
             status: AgentWorkOrderStatus::Pending,
@@ -55,6 +58,7 @@ impl Head {
             steps: 0,
             history_digest: 0,
             cancel_requested: false,
+            held: false,
             prompts: 0,
             prompts_placed: 0,
         }
@@ -65,7 +69,7 @@ impl Head {
         let state = &order.state;
         let unheard = state.prompts.is_empty() && state.prompts_placed.is_empty();
         if state.status == AgentWorkOrderStatus::Pending && !state.cancel_requested && unheard {
-            Ok(Self::created())
+            Ok(Self { held: state.held, ..Self::created() })
         } else {
             Err(StateError::Refused("a new order is pending, not asked to cancel, and without prompts"))
         }
@@ -97,6 +101,7 @@ impl Head {
     /// Whether an order and a history are those of this head; for backends that read them back from outside.
     pub fn fits(&self, order: &AgentWorkOrder, history: &StepHistory) -> bool {
         self.status == order.state.status
+            && self.held == order.state.held
             && self.prompts == order.state.prompts.len()
             && self.prompts_placed == order.state.prompts_placed.len()
             && self.steps == history.len()

@@ -57,7 +57,7 @@ pub fn merge(head: &Head, history: Option<&StepHistory>, change: &Change) -> Res
     if fresh.is_empty() {
         return Ok(repetition);
     }
-    check_words(change, fresh)?;
+    check_words(head, change, fresh)?;
     check_authority(head, change, fresh)?;
 
     let mut next = *head;
@@ -65,6 +65,7 @@ pub fn merge(head: &Head, history: Option<&StepHistory>, change: &Change) -> Res
         if let Some(to) = patch.status {
             next.status = next_status(next.status, to, reopens(kind))?;
         }
+        next.held = patch.held.unwrap_or(next.held);
         next.prompts += usize::from(patch.prompt.is_some());
         if let Some(placed) = &patch.prompts_placed {
             let taken_up = (next.prompts_placed..=next.prompts).contains(&placed.len());
@@ -148,7 +149,7 @@ fn check_history(head: &Head, history: Option<&StepHistory>, fresh: &[Recorded])
 }
 
 /// Whether each event and the status it sets fit, and nothing follows a word that ends the change.
-fn check_words(change: &Change, fresh: &[Recorded]) -> Result<()> {
+fn check_words(head: &Head, change: &Change, fresh: &[Recorded]) -> Result<()> {
     use AgentWorkOrderStatus::{Pending, Running};
     let claims = change.claim().is_some();
     for (place, Recorded { kind, patch, .. }) in fresh.iter().enumerate() {
@@ -174,6 +175,14 @@ fn check_words(change: &Change, fresh: &[Recorded]) -> Result<()> {
         if prompts != patch.prompt.is_some() || prompts && fresh.len() > 1 {
             return Err(StateError::Refused("a prompt is one change, which says `prompted` and brings it"));
         }
+        let starts = matches!(kind, EventKind::StartRequested);
+        if starts && (!head.held || fresh.len() > 1) {
+            return Err(StateError::Refused("a start is one change, and only of an order that is held"));
+        }
+        let lets_go = starts || head.held && matches!(kind, EventKind::Ended { .. });
+        if patch.held != lets_go.then_some(false) {
+            return Err(StateError::Refused("an order that is held is let go when it is started or ends"));
+        }
         if matches!(kind, EventKind::Claimed { .. }) != (claims && place == 0) {
             return Err(StateError::Refused("a claim begins with `claimed`, and nothing else says it"));
         }
@@ -190,15 +199,17 @@ fn reopens(kind: &EventKind) -> bool {
     matches!(kind, EventKind::Retried | EventKind::Prompted { .. })
 }
 
-/// What somebody who does not own the order may say: that it be cancelled or tried again, or a prompt, with the fields of
-/// that.
+/// What somebody who does not own the order may say: that it be started, cancelled or tried again, or a prompt, with the
+/// fields of that.
 fn check_stranger(fresh: &[Recorded]) -> Result<()> {
     for Recorded { kind, patch, .. } in fresh {
         let p = patch.clone();
         let rest = match kind {
+            EventKind::StartRequested => OrderPatch { held: None, ..p },
             EventKind::CancelRequested => OrderPatch { cancel_requested: None, ..p },
             EventKind::Ended { .. } | EventKind::Retried | EventKind::Prompted { .. } => OrderPatch {
                 status: None,
+                held: None,
                 round: None,
                 prompt: None,
                 steps_completed: None,
@@ -228,6 +239,9 @@ fn check_authority(head: &Head, change: &Change, fresh: &[Recorded]) -> Result<(
     let owner = matches!(change.guard(), Guard::Owner { .. });
     if head.status.is_terminal() && (owner || !retries) && change.claim().is_none() {
         return Err(StateError::Refused("the order has ended"));
+    }
+    if head.held && change.claim().is_some() {
+        return Err(StateError::Refused("the order is held, and nobody runs it before it is started"));
     }
     if owner && head.status == Pending {
         return Err(StateError::Refused("the order was handed over"));

@@ -20,6 +20,7 @@ use crate::{Change, Committed, Result};
 /// - *Statements*: a change that was sent is sent again, or a larger one, with the same effect as once.
 /// - *Fence*: a claim raises the epoch by one; every write of an older owner is `Fenced`.
 /// - *Prompts wait*: anybody may add a prompt; an owner does not complete or fail the order before it took up all of them.
+/// - *Held is not run*: an order that was created held takes no claim before somebody started it, which is possible once.
 /// - *Acknowledged is stored*: when a write returns `Ok`, it survives what the backend says it survives.
 /// - *Snapshots*: what a read answers never changes afterwards, and order, history and version in it belong together.
 ///

@@ -71,7 +71,7 @@ impl StoredOrder {
         let Self { order, head, history, events } = self;
         let prompts = (order.state.prompts.len(), order.state.prompts_placed.len());
         if head.status != order.state.status
-            || head.cancel_requested != order.state.cancel_requested
+            || (head.cancel_requested, head.held) != (order.state.cancel_requested, order.state.held)
             || (head.prompts, head.prompts_placed) != prompts
         {
             return Some("its head and its fields differ");

@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Show what the work of an order says about itself.
     Logs(Logs),
+    /// Start an order that was created with --hold.
+    Start(One),
     /// Cancel an order.
     Cancel(One),
     /// Try an order that has ended again, from its first step that is not done or from an earlier one.
@@ -195,6 +197,9 @@ pub(crate) struct Create {
     /// Agent that does the work.
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
+    /// Keep it, and run it when `awo start` says so.
+    #[arg(long)]
+    pub(crate) hold: bool,
     /// Key against doubled requests: the same key answers with the same order.
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,

@@ -68,10 +68,17 @@ pub(crate) fn log_line(entry: &LogEntry) -> String {
     visible(&line).replace('\n', "\n        ")
 }
 
-/// What an order waits for, and until when.
+/// What an order waits for, and until when. One that is held waits for somebody.
 pub(crate) fn waiting(waiting_for: Option<&str>, until: Option<Timestamp>) -> Option<String> {
-    Some(format!("for {}, until {:.0}", first_line(waiting_for?, 140), until?))
+    match (first_line(waiting_for?, 140), until) {
+        (what, Some(until)) => Some(format!("for {what}, until {until:.0}")),
+        (what, None) if what == HELD => Some("until somebody starts it: awo start".to_owned()),
+        (what, None) => Some(format!("for {what}")),
+    }
 }
+
+/// What an order waits for that is held.
+pub(crate) const HELD: &str = "start";
 
 /// The line of a settled step.
 pub(crate) fn step_line(step: &Step) -> String {

@@ -14,6 +14,7 @@ mod follow_ups;
 mod follow_ups_cut;
 mod forge;
 mod git_facts;
+mod held;
 mod lines;
 mod long_outages;
 mod order_log;

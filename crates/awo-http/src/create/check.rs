@@ -55,10 +55,7 @@ fn check_value(value: &Value, field: &'static Field, place: &[Value], lenient: b
         Kind::Positive if positive(value).is_none() => {
             refuse("float_type", "must be a number above 0 and at most 1000000000".into());
         }
-        Kind::OnlyTrue if !value.is_boolean() => refuse("bool_type", "must be true or false".into()),
-        Kind::OnlyTrue if *value == Value::Bool(false) => {
-            refuse("not_available", "false is not available yet; leave it out: orders are queued at once".into());
-        }
+        Kind::Switch(_) if !value.is_boolean() => refuse("bool_type", "must be true or false".into()),
         Kind::Word { available, later, .. } => {
             if let Some((kind, msg)) = word_trouble(value, available, later) {
                 refuse(kind, msg);
@@ -82,7 +79,7 @@ fn check_value(value: &Value, field: &'static Field, place: &[Value], lenient: b
             let place: Vec<Value> = place.iter().cloned().chain([field.name.into()]).collect();
             errors.extend(check_object(object, fields, &place, lenient));
         }
-        Kind::Text | Kind::TextOrNumber | Kind::Whole | Kind::Positive | Kind::OnlyTrue => {}
+        Kind::Text | Kind::TextOrNumber | Kind::Whole | Kind::Positive | Kind::Switch(_) => {}
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) fn new_order(object: &Map<String, Value>) -> NewOrder {
             max_cost_nanousd: order_limit("max_cost_usd").and_then(positive).map(nanousd),
             timeout: order_limit("timeout_seconds").and_then(time),
         },
+        start: object.get("start").and_then(Value::as_bool).unwrap_or(defaults.start),
         ..defaults
     }
 }

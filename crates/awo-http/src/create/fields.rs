@@ -26,8 +26,8 @@ pub(super) enum Kind {
     Whole,
     /// A number above 0.
     Positive,
-    /// A switch that works in one position only so far.
-    OnlyTrue,
+    /// A switch, with its position if nothing is said.
+    Switch(bool),
     /// An object with fields of its own.
     Object(&'static [Field]),
 }
@@ -87,7 +87,11 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     optional("base_branch", Kind::Text, "Branch to start from; the remote's default branch if absent."),
     optional("limits", Kind::Object(LIMITS), "Limits of each step, and of the order as a whole."),
-    optional("start", Kind::OnlyTrue, "Whether the order is queued at once."),
+    optional(
+        "start",
+        Kind::Switch(true),
+        "Whether the order is queued at once; otherwise it is held until `POST /agent-work-orders/{id}/start`.",
+    ),
 ];
 
 const LIMITS: &[Field] = &[

@@ -67,10 +67,7 @@ fn schema(field: &Field) -> RefOr<Schema> {
         }
         Kind::Whole => Schema::Object(of(vec![Type::Integer]).minimum(Some(1)).build()),
         Kind::Positive => Schema::Object(of(vec![Type::Number]).exclusive_minimum(Some(0)).build()),
-        Kind::OnlyTrue => {
-            let doc = format!("{} Only true is available yet.", field.doc);
-            Schema::Object(of(vec![Type::Boolean]).description(Some(doc)).default(Some(json!(true))).build())
-        }
+        Kind::Switch(default) => Schema::Object(of(vec![Type::Boolean]).default(Some(json!(default))).build()),
         Kind::Object(fields) => {
             Schema::Object(object(fields).schema_type(types(vec![Type::Object])).description(Some(field.doc)).build())
         }

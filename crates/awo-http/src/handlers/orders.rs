@@ -1,4 +1,4 @@
-//! Orders: create, list, get, cancel, retry.
+//! Orders: create, list, get, start, cancel, delete, retry.
 
 use awo_engine::{EngineError, FieldError, OrderList, OrderQuery};
 use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, Idempotency, OrderId, StepName};
@@ -36,7 +36,8 @@ const DAMAGED_NAMED: usize = 20;
 
 /// Create an order
 ///
-/// The order is stored and queued when this answers.
+/// The order is stored and queued when this answers; with `start: false` it is stored and held, whatever happens to the
+/// server, until somebody starts it.
 #[utoipa::path(
     post,
     path = "/agent-work-orders",
@@ -77,6 +78,8 @@ pub(crate) async fn create_order(
     let location = HeaderValue::from_str(view.path()).map_err(|defect| Problem::internal(defect.to_string()))?;
     let (status, message) = if created.existed {
         (StatusCode::OK, "Agent work order exists already: an earlier request with this Idempotency-Key created it")
+    } else if created.view.order.state.held {
+        (StatusCode::CREATED, "Agent work order created; it is held until it is started")
     } else {
         (StatusCode::CREATED, "Agent work order created and workflow execution started")
     };
@@ -174,6 +177,25 @@ pub(crate) async fn get_order(
     }
     let view = OrderView::of(&seen, base);
     Ok(answer::tagged(answer::json(StatusCode::OK, &view), &tag))
+}
+
+/// Start an order
+///
+/// One that was created with `start: false`: it is queued when this answers. Starting it again changes nothing.
+#[utoipa::path(
+    post,
+    path = "/agent-work-orders/{id}/start",
+    tag = "orders",
+    params(("id" = String, Path, description = "Id of the order")),
+    responses((status = 202, description = "The order", body = OrderView<'static>))
+)]
+pub(crate) async fn start_order(
+    State(api): ApiState,
+    base: Base,
+    OrderPath(id): OrderPath,
+) -> Result<Response, Problem> {
+    let seen = api.work_orders.start(id).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &OrderView::of(&seen, base)))
 }
 
 /// Cancel an order

@@ -109,10 +109,10 @@ pub(crate) struct OrderView<'a> {
     finishing: bool,
     /// Whether somebody asked to cancel it.
     cancel_requested: bool,
-    /// What it waits for, told to a person; no step is in progress then.
+    /// What it waits for, told to a person; no step is in progress then. `start` while it is held.
     #[schema(example = "the rate limit of claude, in step `implement`")]
     waiting_for: Option<&'a str>,
-    /// Until when it waits. A little later it goes on by itself.
+    /// Until when it waits. A little later it goes on by itself; null while it is held.
     #[schema(value_type = Option<String>, format = DateTime)]
     waiting_until: Option<Timestamp>,
     /// Number of its last event; also what `after` and the `ETag` count.
@@ -283,7 +283,7 @@ impl<'a> OrderView<'a> {
             pending_steps: persistence.pending_steps,
             finishing: persistence.finishing,
             cancel_requested: state.cancel_requested,
-            waiting_for: state.waiting_for.as_deref(),
+            waiting_for: order.waiting_for(),
             waiting_until: state.waiting_until,
             version: seq.0,
             links: LinksView { steps: format!("{place}/steps"), events: format!("{place}/events"), order: place },

@@ -19,7 +19,7 @@ pub(crate) struct OrderStateView<'a> {
     status: &'static str,
     /// The attempt in progress.
     current_step: Option<CurrentStepView<'a>>,
-    /// What the order waits for, told to a person; no step is in progress then.
+    /// What the order waits for, told to a person; no step is in progress then. `start` while it is held.
     waiting_for: Option<&'a str>,
     /// Until when it waits.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -89,7 +89,7 @@ impl<'a> OrderStateView<'a> {
             agent_work_order_id: order.agent_work_order_id.to_string(),
             status: order.state.status.as_str(),
             current_step: CurrentStepView::of(order, activity.as_ref()),
-            waiting_for: order.state.waiting_for.as_deref(),
+            waiting_for: order.waiting_for(),
             waiting_until: order.state.waiting_until,
             total_steps: order.total_steps(),
             steps_completed: order.state.steps_completed,

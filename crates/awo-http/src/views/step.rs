@@ -22,9 +22,9 @@ pub(crate) struct StepHistoryView<'a> {
     status: &'static str,
     /// The attempt in progress.
     current_step: Option<CurrentStepView<'a>>,
-    /// What the order waits for, told to a person; no step is in progress then.
+    /// What the order waits for, told to a person; no step is in progress then. `start` while it is held.
     waiting_for: Option<&'a str>,
-    /// Until when it waits. A little later it goes on by itself.
+    /// Until when it waits. A little later it goes on by itself; null while it is held.
     #[schema(value_type = Option<String>, format = DateTime)]
     waiting_until: Option<Timestamp>,
     /// Steps of the workflow, those that prompts became or will become included.
@@ -138,7 +138,7 @@ impl<'a> StepHistoryView<'a> {
             steps: results.map(|(index, r)| StepView::new(r, order, order.superseded(history, index))).collect(),
             status: order.state.status.as_str(),
             current_step: CurrentStepView::of(order, activity.as_ref()),
-            waiting_for: order.state.waiting_for.as_deref(),
+            waiting_for: order.waiting_for(),
             waiting_until: order.state.waiting_until,
             total_steps: order.total_steps(),
             queued_prompts: order.waiting_prompts(),

@@ -99,7 +99,7 @@ async fn all_problems_of_a_body_are_named_at_once() {
         json!({"repository_url": "git://x", "user_request": "x", "repository": URL, "user_requst": "x"}),
         json!({"repository_url": "https://user:secret@github.com/o/r", "user_request": "x"}),
         json!({"repository_url": URL, "user_request": "x", "sandbox_type": "e2b", "isolation": "container",
-               "network": "proxy", "start": false}),
+               "network": "proxy"}),
         json!({"repository_url": URL, "user_request": "x", "sandbox_type": "git_worktre", "workflow_type": "other"}),
         json!({"repository_url": URL, "user_request": "x", "selected_commands": ["planing", 1, "execute"]}),
         json!({"repository_url": URL, "user_request": "x", "selected_commands": []}),

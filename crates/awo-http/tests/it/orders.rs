@@ -187,6 +187,7 @@ async fn what_is_not_there_is_a_problem_too() {
         ("PUT", "/agent-work-orders".to_owned(), "GET,HEAD,POST"),
         ("PUT", format!("/api/agent-work-orders/{id}/"), "GET,HEAD,DELETE"),
         ("GET", format!("/agent-work-orders/{id}/cancel"), "POST"),
+        ("GET", format!("/agent-work-orders/{id}/start"), "POST"),
         ("POST", "/health".to_owned(), "GET,HEAD"),
         ("OPTIONS", "/agent-work-orders".to_owned(), "GET,HEAD,POST"),
     ] {
@@ -194,9 +195,38 @@ async fn what_is_not_there_is_a_problem_too() {
         answer.problem(405, "method-not-allowed");
         assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");
     }
-    for absent in ["start", "pause"] {
-        world.get(&format!("/agent-work-orders/{id}/{absent}")).await.problem(404, "path-not-found");
+    world.get(&format!("/agent-work-orders/{id}/pause")).await.problem(404, "path-not-found");
+}
+
+#[tokio::test]
+async fn holding_and_starting() {
+    let world = World::new();
+    let mut held = body();
+    held["start"] = false.into();
+    let made = world.post("/agent-work-orders", &held).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let made = made.json();
+    assert_eq!(made["message"], "Agent work order created; it is held until it is started");
+    assert_eq!((&made["status"], &made["waiting_for"]), (&"pending".into(), &"start".into()));
+    let path = format!("/api/agent-work-orders/{}", made["agent_work_order_id"].as_str().unwrap());
+    let steps = world.get(&format!("{path}/steps")).await.json();
+    assert_eq!((&steps["waiting_for"], &steps["waiting_until"]), (&"start".into(), &Value::Null));
+
+    let start = async || world.send(request("POST", &format!("{path}/start/"), &[], Body::empty())).await;
+    for again in [false, true] {
+        let started = start().await;
+        assert_eq!(started.status, 202, "again: {again}");
+        assert_eq!((&started.json()["status"], &started.json()["waiting_for"]), (&"pending".into(), &Value::Null));
+        assert_eq!(started.json()["version"], 2, "again: {again}");
     }
+    let events = world.get_with(&format!("{path}/events"), &[("accept", "application/json")]).await.json();
+    assert_eq!((&events[1]["kind"], &events[1]["data"]), (&"start_requested".into(), &json!({})));
+    world.send(request("POST", &format!("{path}/cancel"), &[], Body::empty())).await;
+    let late = start().await.problem(409, "not-allowed");
+    assert!(late["detail"].as_str().unwrap().ends_with("is cancelled: it has ended; retry it"), "{late}");
+    let unknown =
+        format!("/agent-work-orders/{}/start", made["agent_work_order_id"].as_str().unwrap().replace("7", "6"));
+    world.send(request("POST", &unknown, &[], Body::empty())).await.problem(404, "order-not-found");
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ struct Stored {
 /// One line of the file. What is in memory is what these say, in order.
 #[derive(Serialize, Deserialize)]
 enum Record {
-    Created(Box<AgentWorkOrder>),
+    Created(Box<AgentWorkOrder>, Head),
     Saved(OrderId, Head, Box<OrderPatch>, Vec<Arc<Event>>, Vec<Arc<StepExecutionResult>>),
     Deleted(OrderId),
 }
@@ -82,8 +82,8 @@ impl Orders {
 
     fn apply(&mut self, record: Record) {
         match record {
-            Record::Created(order) => {
-                let (id, at, head) = (order.agent_work_order_id, order.created_at, Head::created());
+            Record::Created(order, head) => {
+                let (id, at) = (order.agent_work_order_id, order.created_at);
                 let event = Event { seq: head.seq, epoch: head.epoch, at, kind: EventKind::Created };
                 let (order, history) = (Arc::new(*order), StepHistory::default());
                 self.by_id.insert(id, Stored { order, history, head, events: vec![Arc::new(event)] });
@@ -126,7 +126,7 @@ impl StateRepository for OneFile {
         if let Some(taken) = orders.by_id.values().find(same) {
             return Err(StateError::AlreadyExists(taken.order.agent_work_order_id));
         }
-        orders.store(Record::Created(Box::new(order))).map(|()| head.committed())
+        orders.store(Record::Created(Box::new(order), head)).map(|()| head.committed())
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<OrderSnapshot>> {

@@ -35,6 +35,13 @@ pub fn order_for(n: u64, request: &str) -> AgentWorkOrder {
     AgentWorkOrder::new(id(n), at(0), spec(request))
 }
 
+/// The same, held.
+pub fn held_order(n: u64) -> AgentWorkOrder {
+    let mut order = order(n);
+    order.state.held = true;
+    order
+}
+
 /// The same with a key against doubled requests.
 pub fn order_with_key(n: u64, key: &str) -> AgentWorkOrder {
     let idempotency = Idempotency { key: key.into(), body_digest: "d1".into() };
@@ -157,6 +164,12 @@ pub fn waiting(change: Change, what: &str, until: u64) -> Change {
         ..OrderPatch::default()
     };
     change.with(EventKind::Waiting { waiting_for, waiting_until }, at(2), patch)
+}
+
+/// A request to start an order that is held.
+pub fn start_requested(change: Change) -> Change {
+    let patch = OrderPatch { held: Some(false), ..OrderPatch::default() };
+    change.with(EventKind::StartRequested, at(4), patch)
 }
 
 /// A request to cancel.

@@ -70,6 +70,8 @@ fn what_is_recorded_while_a_send_is_under_way_stays() {
 fn only_a_pending_order_is_new() {
     let mut order = kit::order(1);
     assert_eq!(Head::of_new(&order).unwrap(), Head::created());
+    order.state.held = true;
+    assert_eq!(Head::of_new(&order).unwrap(), Head { held: true, ..Head::created() });
     order.state.cancel_requested = true;
     assert!(Head::of_new(&order).is_err());
     order.state = OrderState::created(kit::at(0));

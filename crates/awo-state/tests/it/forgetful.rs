@@ -29,6 +29,7 @@ enum Defect {
     CutsTextsAtNul,
     InventsUnknownOrders,
     SharesNothingBetweenHandles,
+    StartsWhatIsHeld,
 }
 
 use Defect as D;
@@ -151,6 +152,7 @@ impl StateRepository for Forgetful {
         if self.is(D::KnowsNoKeys) {
             Arc::make_mut(&mut stored.spec).idempotency = None;
         }
+        stored.state.held &= !self.is(D::StartsWhatIsHeld);
         let answer = self.inner.create(stored).await;
         if answer.is_ok() {
             self.writes.lock().unwrap().push(Write::Create(order.into()));
@@ -274,6 +276,7 @@ fn each_defect_breaks_the_clauses_that_forbid_it() {
         D::CutsTextsAtNul,
         D::InventsUnknownOrders,
         D::SharesNothingBetweenHandles,
+        D::StartsWhatIsHeld,
     ];
     let mut table = String::new();
     for defect in defects {

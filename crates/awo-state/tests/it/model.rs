@@ -16,6 +16,11 @@ enum Op {
     Create {
         n: u64,
         key: u8,
+        held: bool,
+    },
+    /// Somebody starts an order, held or not.
+    Start {
+        n: u64,
     },
     Claim {
         n: u64,
@@ -69,7 +74,8 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let n = 1..4_u64;
     prop_oneof![
-        2 => (n.clone(), 0..3_u8).prop_map(|(n, key)| Op::Create { n, key }),
+        2 => (n.clone(), 0..3_u8, any::<bool>()).prop_map(|(n, key, held)| Op::Create { n, key, held }),
+        2 => n.clone().prop_map(|n| Op::Start { n }),
         3 => (n.clone(), 0..1000_u64).prop_map(|(n, worker)| Op::Claim { n, worker }),
         1 => n.clone().prop_map(|n| Op::ClaimAgain { n }),
         8 => (n.clone(), 0..3_u8, any::<bool>()).prop_map(|(n, results, heard)| Op::Finish { n, results, heard }),
@@ -157,10 +163,14 @@ fn alike<T: std::fmt::Debug>(expected: &Result<T, StateError>, found: Result<T, 
 
 async fn act(both: &Both, believers: &mut [Option<Believer>; 4], op: Op) {
     match op {
-        Op::Create { n, key } => {
-            let order = || match key {
-                0 => kit::order(n),
-                key => kit::order_with_key(n, &format!("key-{key}")),
+        Op::Create { n, key, held } => {
+            let order = || {
+                let mut order = match key {
+                    0 => kit::order(n),
+                    key => kit::order_with_key(n, &format!("key-{key}")),
+                };
+                order.state.held = held;
+                order
             };
             let expected = both.memory.create(order()).await;
             let _ = alike(&expected, both.file.create(order()).await);
@@ -175,6 +185,10 @@ async fn act(both: &Both, believers: &mut [Option<Believer>; 4], op: Op) {
                     last: None,
                 });
             }
+        }
+        Op::Start { n } => {
+            let change = kit::start_requested(Change::if_unchanged(both.seq(id(n)).await));
+            let _ = both.update(id(n), &change).await;
         }
         Op::Cancel { n } => {
             let change = kit::cancel_requested(Change::if_unchanged(both.seq(id(n)).await));

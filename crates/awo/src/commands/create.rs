@@ -12,7 +12,10 @@ use crate::settings::Settings;
 use crate::wire::Order;
 
 pub(crate) async fn run(settings: &Settings, create: Create, as_json: bool) -> anyhow::Result<ExitCode> {
-    let body = order_body(&create.order, create.agent.as_deref())?;
+    let mut body = order_body(&create.order, create.agent.as_deref())?;
+    if create.hold {
+        body["start"] = json!(false);
+    }
     let headers: Vec<(&str, &str)> =
         create.idempotency_key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
     let answer = writer(settings)?.post(ORDERS, &body, &headers).await?;

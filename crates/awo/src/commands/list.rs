@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::cli::List;
 use crate::commands::follow::span;
 use crate::orders::{ORDERS, form, note_if_idle, print_json, reader};
-use crate::render::first_line;
+use crate::render::{HELD, first_line};
 use crate::settings::Settings;
 use crate::wire::Order;
 
@@ -32,6 +32,7 @@ pub(crate) async fn run(settings: &Settings, list: List, as_json: bool) -> anyho
         let step = match (&order.current_step, order.finishing) {
             (_, true) => "finishing".to_owned(),
             (Some(current), _) => current.step.clone(),
+            (None, _) if order.waiting_for.as_deref() == Some(HELD) => "held".to_owned(),
             (None, _) => order.status.clone(),
         };
         let took = order.completed_at.map(|ended| span(order.created_at, ended)).unwrap_or_default();

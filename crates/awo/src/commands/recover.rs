@@ -56,7 +56,8 @@ async fn until_all_have_ended(
 ) -> anyhow::Result<ExitCode> {
     let work_orders = orchestrator.work_orders();
     let mut code = ExitCode::SUCCESS;
-    for foreseen in forecast.orders.iter().rev() {
+    let run = forecast.orders.iter().rev().filter(|foreseen| foreseen.then != Foreseen::Hold);
+    for foreseen in run {
         let id = foreseen.order.agent_work_order_id;
         let mut view = match work_orders.get(id).await {
             Err(EngineError::NotFound(_)) => continue, // it ended, and is beyond what is kept
@@ -129,6 +130,7 @@ fn sentence(then: &Foreseen) -> String {
             };
             format!("goes on with {step}, attempt {attempt}, {how}")
         }
+        Foreseen::Hold => "is held until it is started".to_owned(),
         Foreseen::End { status } => format!("ends: {status}"),
         Foreseen::Fail { failure } => format!("fails: {failure}; {}", failure.code.advice()),
         other => format!("{other:?}"),
@@ -147,6 +149,7 @@ fn row(foreseen: &ForeseenOrder) -> Value {
             };
             json!({"action": "continue", "step": step.as_str(), "attempt": attempt, "checkout": checkout})
         }
+        Foreseen::Hold => json!({"action": "hold"}),
         Foreseen::End { status } => json!({"action": "end", "status": status.as_str()}),
         Foreseen::Fail { failure } => {
             json!({"action": "fail", "error_code": failure.code.as_str(), "error_message": failure.message})

@@ -1,4 +1,4 @@
-//! `awo show`, `awo steps`, `awo cancel`, `awo retry` and `awo prompt`: one order.
+//! `awo show`, `awo steps`, `awo start`, `awo cancel`, `awo retry` and `awo prompt`: one order.
 
 use std::process::ExitCode;
 
@@ -97,6 +97,18 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
     let done = steps.steps.iter().filter(|step| step.success && !step.superseded).count();
     anstream::println!("  {}: {done} of {}", steps.status, counted(steps.total_steps as u64, "step"));
     note_if_idle(settings, std::iter::once(steps.status.as_str()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn start(settings: &Settings, one: &One, as_json: bool) -> anyhow::Result<ExitCode> {
+    let client = writer(settings)?;
+    let id = resolve(&client, &one.id).await?;
+    let answer = client.post(&format!("{ORDERS}/{id}/start"), &json!({}), &[]).await?;
+    if as_json {
+        print_json(&answer.body);
+    } else {
+        anstream::println!("  {id} is started; `awo steps {id} --watch` follows it");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,6 +12,7 @@ mod delivery;
 mod figures;
 mod follow_up;
 mod github;
+mod held;
 mod injection;
 mod keys;
 mod load;
