@@ -13,6 +13,7 @@ mod claude;
 mod codex;
 mod command;
 mod durable;
+pub mod figures;
 mod forge_token;
 mod gemini;
 mod git;

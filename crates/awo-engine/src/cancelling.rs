@@ -4,6 +4,7 @@ use awo_models::{AgentWorkOrderStatus, EventKind, FailureCode, OrderId, OrderPat
 use awo_state::{Change, LogLevel, OrderSnapshot, StateError, StateRepositoryExt as _};
 use tracing::info;
 
+use crate::cause::carried;
 use crate::claim::end_patch;
 use crate::error::EngineError;
 use crate::live::StopReason;
@@ -16,7 +17,7 @@ impl WorkOrders {
     pub async fn cancel(&self, id: OrderId) -> Result<OrderView, EngineError> {
         let this = self.clone();
         // A caller that goes away must not leave an agent at work whose order is to be cancelled.
-        let storing = tokio::spawn(async move { this.store_cancel(id).await });
+        let storing = tokio::spawn(carried(async move { this.store_cancel(id).await }));
         storing.await.map_err(|died| StateError::Backend(died.into()))?
     }
 

@@ -6,6 +6,7 @@ use awo_models::{EventSeq, OrderId};
 use awo_state::StateError;
 use tracing::info;
 
+use crate::cause::carried;
 use crate::error::EngineError;
 use crate::retention::remove_belongings;
 use crate::work_orders::WorkOrders;
@@ -28,13 +29,13 @@ impl WorkOrders {
         }
         // On a task of its own: a caller that goes away must not leave what belonged to an order that is gone.
         let engine = Arc::clone(&self.engine);
-        let deleting = tokio::spawn(async move {
+        let deleting = tokio::spawn(carried(async move {
             engine.answered(engine.repository.delete(id, seen.seq)).await?;
             info!(agent_work_order_id = %id, why = "somebody asked for it", "agent_work_order_deleted");
             engine.hints.send(id, EventSeq(seen.seq.0 + 1));
             remove_belongings(&engine, id).await;
             Ok(())
-        });
+        }));
         match deleting.await.map_err(|died| StateError::Backend(died.into()))? {
             Err(StateError::Conflict { .. }) => {
                 let allowed = "it has changed meanwhile; look at it again";

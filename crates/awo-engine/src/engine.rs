@@ -11,6 +11,7 @@ use tracing::warn;
 
 use crate::activity::ActivityHints;
 use crate::agent_health::SeenAgents;
+use crate::cause;
 use crate::chronicle::Chronicle;
 use crate::disk_use::SeenDisk;
 use crate::hints::Hints;
@@ -62,7 +63,12 @@ impl Engine {
         more: impl FnOnce(LogEntry) -> LogEntry,
     ) {
         if self.chronicle.log().is_some() {
-            self.chronicle.note(id, more(LogEntry::new(self.clock.now(), level, event)));
+            let entry = LogEntry::new(self.clock.now(), level, event);
+            let entry = match cause::current() {
+                Some(request) => entry.with_field("request_id", &*request),
+                None => entry,
+            };
+            self.chronicle.note(id, more(entry));
         }
     }
 

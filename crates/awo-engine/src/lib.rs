@@ -26,6 +26,7 @@
 //! | what is kept of orders that have ended | `retention.rs` |
 //! | when one is deleted on request | `deleting.rs` |
 //! | what was last seen of the agents | `agent_health.rs` |
+//! | which request the present work is for | `cause.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
 
 mod activity;
@@ -34,6 +35,7 @@ mod answers;
 mod branch_name;
 mod budget;
 mod cancelling;
+mod cause;
 mod chronicle;
 mod claim;
 mod claiming;
@@ -80,6 +82,7 @@ pub use awo_state::{
     ArtifactContent, ArtifactStore, BoxError, Change, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog,
     OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
 };
+pub use cause::{carried, for_request};
 pub use disk_use::DiskUse;
 pub use engine::Settings;
 pub use error::{EngineError, FieldError};

@@ -9,6 +9,7 @@ use awo_models::{
 use awo_state::{Change, LogLevel, OrderSnapshot, StateError, StateRepositoryExt as _};
 use tracing::info;
 
+use crate::cause::carried;
 use crate::error::{EngineError, FieldError};
 use crate::work_orders::{OrderView, WorkOrders};
 
@@ -66,7 +67,7 @@ impl WorkOrders {
         let (this, now) = (self.clone(), self.engine.clock.now());
         let prompt = FollowUp { text: text.into(), at: now, after_results: 0, idempotency };
         // A caller that goes away must not leave an order open again without its place in the queue.
-        let storing = tokio::spawn(async move { this.store_prompt(id, &prompt).await });
+        let storing = tokio::spawn(carried(async move { this.store_prompt(id, &prompt).await }));
         let existed = storing.await.map_err(|died| StateError::Backend(died.into()))??;
         Ok(Prompted { view: self.get(id).await?, existed })
     }

@@ -4,6 +4,7 @@ use awo_models::{AgentWorkOrderStatus, EventKind, OrderId, OrderPatch, Round, St
 use awo_state::{Change, LogLevel, OrderSnapshot, StateError, StateRepositoryExt as _};
 use tracing::info;
 
+use crate::cause::carried;
 use crate::error::{EngineError, FieldError};
 use crate::queue::Place;
 use crate::work_orders::{OrderView, WorkOrders};
@@ -18,7 +19,7 @@ impl WorkOrders {
         let place = self.queue.reserve().map_err(|full| self.no_place(full))?;
         let (this, from_step) = (self.clone(), from_step.cloned());
         // A caller that goes away must not leave an order open again without its place in the queue.
-        let storing = tokio::spawn(async move { this.store_retry(id, from_step.as_ref(), place).await });
+        let storing = tokio::spawn(carried(async move { this.store_retry(id, from_step.as_ref(), place).await }));
         storing.await.map_err(|died| StateError::Backend(died.into()))??;
         self.get(id).await
     }

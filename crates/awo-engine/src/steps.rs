@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::budget::{self, Used};
 use crate::engine::Engine;
+use crate::figures;
 use crate::live::LiveOrder;
 use crate::ports::Sandbox;
 use crate::snapshots::is_delivered;
@@ -151,6 +152,7 @@ impl<'e> StepRunner<'e> {
         let started_at = earlier.map_or(begun.0, |earlier| earlier.current.started_at);
         let mut result = report.result(definition, attempt, started_at, engine.clock.now(), duration, ended);
         self.shorten_output(order, history.len(), &mut result).await;
+        figures::step_ended(engine, order.spec.agent_of(definition), &result, duration);
         info!(
             agent_work_order_id = %id,
             step = %result.step,

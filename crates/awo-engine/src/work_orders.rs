@@ -14,6 +14,7 @@ use tracing::info;
 
 use crate::activity::{ActivityHint, StepActivity};
 use crate::agent_health::{self, AgentStatus};
+use crate::cause::carried;
 use crate::disk_use::{self, DiskUse};
 use crate::engine::Engine;
 use crate::error::{EngineError, FieldError};
@@ -139,7 +140,7 @@ impl WorkOrders {
         let id = order.agent_work_order_id;
         // On a task of its own: a caller that goes away must not leave a stored order without its place in the queue.
         let engine = Arc::clone(&self.engine);
-        let storing = tokio::spawn(async move {
+        let storing = tokio::spawn(carried(async move {
             let stored = engine.answered(engine.repository.create(order)).await;
             if let Ok(committed) = &stored {
                 info!(agent_work_order_id = %id, held = !start, "agent_work_order_created");
@@ -157,7 +158,7 @@ impl WorkOrders {
                 }
             };
             (stored, place)
-        });
+        }));
         let (stored, place) = storing.await.map_err(|died| StateError::Backend(died.into()))?;
         match stored {
             Ok(_) => Ok(Created { view: self.get(id).await?, existed: false }),
@@ -301,8 +302,8 @@ impl WorkOrders {
 
     /// Sets the gauges of [`figures`](crate::figures), which are not kept up by themselves. To be called right before the
     /// figures are handed out.
-    pub fn set_gauges(&self) {
-        crate::figures::set_gauges(&self.health());
+    pub async fn set_gauges(&self) {
+        crate::figures::set_gauges(&self.engine, &self.health()).await;
     }
 
     /// How the engine of this process is. Looks at nothing outside it.

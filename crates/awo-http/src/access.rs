@@ -86,6 +86,8 @@ pub(crate) enum Access {
 pub(crate) struct Rule {
     /// Name of the operation.
     pub(crate) operation: Arc<str>,
+    /// The path, as the table spells it.
+    pub(crate) path: Arc<str>,
     pub(crate) access: Access,
 }
 
@@ -95,7 +97,7 @@ pub(crate) struct Rules(BTreeMap<(String, &'static str), Rule>);
 
 impl Rules {
     pub(crate) fn add(&mut self, path: &str, method: &'static str, access: Access, operation: &str) {
-        self.0.insert((path.to_owned(), method), Rule { operation: operation.into(), access });
+        self.0.insert((path.to_owned(), method), Rule { operation: operation.into(), path: path.into(), access });
     }
 
     /// The rule of a path of the table, as the router matched it. Nothing is known of methods that a path has not.
@@ -105,7 +107,8 @@ impl Rules {
     }
 }
 
-fn method_name(method: &str) -> Option<&'static str> {
+/// A method that the table may have.
+pub(crate) fn method_name(method: &str) -> Option<&'static str> {
     ["GET", "POST", "DELETE", "PATCH", "PUT"].into_iter().find(|known| *known == method)
 }
 

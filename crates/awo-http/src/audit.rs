@@ -12,6 +12,7 @@ use awo_models::Timestamp;
 use tracing::{error, info, warn};
 
 use crate::door::Buckets;
+use crate::figures;
 
 /// Refusals that the log tells of one by one, in a minute; the others are counted.
 const TOLD_PER_MINUTE: u32 = 20;
@@ -76,7 +77,7 @@ impl Refusals {
     /// `key` is one that was shown and is good, `route` one that there is.
     pub(crate) fn tell(&self, now: Duration, refused: &Refused<'_>) {
         let Refused { reason, status, client, key, route, request_id } = refused;
-        metrics::counter!("awo_requests_refused_total", "reason" => *reason).increment(1);
+        figures::refused(reason);
         if self.told.take((), now).is_err() {
             self.untold.fetch_add(1, Ordering::Relaxed);
             return;

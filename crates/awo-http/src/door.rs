@@ -8,6 +8,7 @@ mod change;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use awo_engine::carried;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN, UPGRADE};
@@ -21,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{Access, Rule, Rules, SESSION_COOKIE};
 use crate::api::Api;
 use crate::audit::Refused;
-use crate::edge::RequestId;
 use crate::keys::{Fault, Holder, KeyRing};
 use crate::problem::{Problem, ProblemType};
+use crate::request_log::Attended;
 
 pub(crate) use buckets::{Buckets, seconds};
 pub(crate) use caller::{Caller, Ends};
@@ -70,9 +71,9 @@ enum Shown {
 }
 
 /// Between router and handlers.
-pub(crate) async fn enter(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub(crate) async fn enter(State(door): State<Door>, attended: Attended, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let seen = Seen::of(&door.rules, &parts);
+    let seen = Seen::of(&door.rules, &parts, attended);
     let caller = match door.admit(seen.rule.as_ref(), seen.ends, &parts.method, &parts.headers) {
         Ok(caller) => caller,
         Err(Stop { problem, reason, key }) => {
@@ -80,6 +81,9 @@ pub(crate) async fn enter(State(door): State<Door>, request: Request, next: Next
             return problem.into_response();
         }
     };
+    if let Some(key) = caller.key() {
+        seen.attended.called_by(key);
+    }
     parts.extensions.insert(caller.clone());
     let Some(rule) = seen.changes(&parts.method) else {
         return while_good(&caller, next.run(Request::from_parts(parts, body))).await;
@@ -88,7 +92,7 @@ pub(crate) async fn enter(State(door): State<Door>, request: Request, next: Next
     // On a task of its own: what changes something is not cut when the client goes away or its key ends meanwhile, and is
     // recorded however it ends.
     let calls = door.api.calls.clone();
-    let made = calls.spawn(change.made(door, next.run(Request::from_parts(parts, body))));
+    let made = calls.spawn(carried(change.made(door, next.run(Request::from_parts(parts, body)))));
     made.await.unwrap_or_else(|died| Problem::internal(format!("a call has no answer: {died}")).into_response())
 }
 
@@ -97,18 +101,17 @@ struct Seen {
     route: Option<MatchedPath>,
     rule: Option<Rule>,
     ends: Option<Ends>,
-    request_id: Arc<str>,
+    attended: Attended,
 }
 
 impl Seen {
-    fn of(rules: &Rules, parts: &Parts) -> Self {
+    fn of(rules: &Rules, parts: &Parts, attended: Attended) -> Self {
         let route = parts.extensions.get::<MatchedPath>().cloned();
-        Self {
-            rule: route.as_ref().and_then(|route| rules.of(route.as_str(), &parts.method)).cloned(),
-            route,
-            ends: parts.extensions.get::<Ends>().copied(),
-            request_id: parts.extensions.get::<RequestId>().map_or_else(|| "".into(), |id| Arc::clone(&id.0)),
+        let rule = route.as_ref().and_then(|route| rules.of(route.as_str(), &parts.method)).cloned();
+        if let Some(rule) = &rule {
+            attended.routed(rule);
         }
+        Self { route, rule, ends: parts.extensions.get::<Ends>().copied(), attended }
     }
 
     fn route(&self) -> Option<&str> {
@@ -123,7 +126,9 @@ impl Seen {
 
 impl Door {
     fn tell(&self, seen: &Seen, reason: &'static str, status: StatusCode, key: Option<&str>) {
-        let (client, route, request_id) = (seen.ends.map(|ends| ends.client), seen.route(), &*seen.request_id);
+        seen.attended.refused();
+        let (client, route, request_id) =
+            (seen.ends.map(|ends| ends.client), seen.route(), &**seen.attended.request_id());
         let refused = Refused { reason, status: status.as_u16(), client, key, route, request_id };
         self.api.refusals.tell(self.api.clock.monotonic(), &refused);
     }

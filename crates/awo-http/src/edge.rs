@@ -8,18 +8,21 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use awo_engine::for_request;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, ETAG, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
-use tracing::{debug, error, warn};
+use tracing::{Instrument as _, error, info_span, warn};
 
 use crate::api::Api;
 use crate::audit::Refused;
 use crate::door::Ends;
+use crate::figures;
 use crate::problem::{Problem, ProblemType};
+use crate::request_log::Attended;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -50,11 +53,12 @@ impl Edge {
     }
 }
 
-/// What names a request, for those within.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestId(pub(crate) Arc<str>);
+/// Begins the ids that are ours.
+const OURS: &str = "req-";
+/// Bytes of an id that a client chooses, at most.
+const ID_BYTES: usize = 64;
 
-/// Ids that no other request of this process has, nor of the one before it.
+/// Ids that no other request of this process has, nor of the one before it, for those that bring none.
 #[derive(Debug)]
 struct RequestIds {
     process: u64,
@@ -69,27 +73,41 @@ impl Default for RequestIds {
 }
 
 impl RequestIds {
-    fn next(&self) -> String {
-        format!("req-{:016x}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    /// The id that a client, or a proxy before us, has given the request, if it is a plain one; else a new one. Whoever
+    /// gives the same one twice confuses nobody else: it cannot look like one of ours.
+    fn of(&self, headers: &HeaderMap) -> Arc<str> {
+        let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        let next = || format!("{OURS}{:016x}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed)).into();
+        given.filter(|id| is_plain(id)).map_or_else(next, Into::into)
     }
+}
+
+fn is_plain(id: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (1..=ID_BYTES).contains(&id.len()) && id.bytes().all(plain) && !id.starts_with(OURS)
 }
 
 /// Around every request.
 pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
-    let request_id: Arc<str> = edge.ids.next().into();
+    let request_id = edge.ids.of(request.headers());
     let ends = request.extensions().get::<Ends>().copied();
-    request.extensions_mut().insert(RequestId(Arc::clone(&request_id)));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let client = ends.map(|ends| ends.client);
+    let path = request.uri().path().to_owned();
+    let attended = Attended::begin(&edge.api.clock, &request_id, request.method(), &path, client);
+    request.extensions_mut().insert(attended.clone());
     let answered = match edge.api.hosts.check(request.uri(), request.headers(), ends.map(|ends| ends.server)) {
         Ok(()) => {
-            let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            let within = info_span!("request", %request_id);
+            let answering = for_request(Arc::clone(&request_id), next.run(request)).instrument(within);
+            let answered = AssertUnwindSafe(answering).catch_unwind().await;
             answered.unwrap_or_else(|panic| panicked(&*panic))
         }
-        Err(problem) => edge.refuse(problem, ends.map(|ends| ends.client), &request_id),
+        Err(problem) => {
+            attended.refused();
+            edge.refuse(problem, client, &request_id)
+        }
     };
-    let response = finish(answered, &path, &request_id);
-    debug!(%request_id, %method, path, status = response.status().as_u16(), "request_answered");
-    response
+    attended.answered(finish(answered, &path, &request_id))
 }
 
 /// Renders a problem, logs its cause, and adds the headers that every answer has.
@@ -99,6 +117,7 @@ fn finish(mut answered: Response, path: &str, request_id: &str) -> Response {
     let mut response = match &problem {
         None => answered,
         Some(problem) => {
+            figures::problem(problem.kind);
             log(problem, path, request_id);
             let mut rendered = problem.render(path, request_id);
             if let Some(allow) = answered.headers_mut().remove(ALLOW) {

@@ -12,6 +12,7 @@
 //! | who calls, and how much one may ask | `door.rs`, `keys.rs` |
 //! | what is recorded of it | `audit.rs` |
 //! | what happens around every request | `edge.rs` |
+//! | what is told of every request | `request_log.rs`, `figures.rs` |
 //! | what a request for an order may say | `create/fields.rs` |
 //! | what orders and steps look like | `views/` |
 //! | which problems there are | `problem/types.rs` |
@@ -27,6 +28,7 @@ mod body;
 mod create;
 mod door;
 mod edge;
+pub mod figures;
 mod handlers;
 mod hosts;
 mod idempotency;
@@ -37,6 +39,7 @@ mod paths;
 mod problem;
 mod query;
 mod quotas;
+mod request_log;
 mod routes;
 mod serve;
 mod streams;

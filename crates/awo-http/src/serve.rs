@@ -23,6 +23,7 @@ use tracing::{debug, warn};
 
 use crate::api::{Api, Limits};
 use crate::door::Ends;
+use crate::figures::Present;
 use crate::routes::router;
 use crate::streams::StreamPlaces;
 use patience::Patient;
@@ -101,7 +102,9 @@ impl Server {
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
             .with_upgrades();
         let (closing, cut) = (self.closing.clone(), self.cut.clone());
+        let counted = Present::connection();
         self.connections.spawn(async move {
+            let _counted = counted;
             let mut connection = pin!(connection);
             let ends = async {
                 tokio::select! {

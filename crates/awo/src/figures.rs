@@ -1,22 +1,23 @@
-//! The recorder of the figures that `/metrics` answers.
+//! The recorder of the figures that `/metrics` answers, and those of the program itself.
+
+mod process;
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics::{describe_gauge, gauge};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::warn;
 
-/// Upper bounds of what a save is counted under, in seconds: from a disk that answers at once to one that hangs.
-const BOUNDS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5];
 /// How often samples are folded into their buckets, so that they take no memory when nobody asks for them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Begins to count, once in a process; renders what was counted. `None`, with a line in the log, if it cannot.
-pub(crate) fn begin() -> Option<&'static PrometheusHandle> {
-    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    let begin = || {
-        let installed = PrometheusBuilder::new().set_buckets(&BOUNDS).and_then(PrometheusBuilder::install_recorder);
-        let handle = installed.inspect_err(|error| warn!(%error, "figures_not_counted")).ok()?;
+pub(crate) fn begin() -> Option<&'static (dyn Fn() -> String + Send + Sync)> {
+    static RENDER: OnceLock<Option<Box<dyn Fn() -> String + Send + Sync>>> = OnceLock::new();
+    let begin = || -> Option<Box<dyn Fn() -> String + Send + Sync>> {
+        let handle = install().inspect_err(|error| warn!(%error, "figures_not_counted")).ok()?;
+        describe();
         let kept_up = handle.clone();
         tokio::spawn(async move {
             loop {
@@ -24,7 +25,29 @@ pub(crate) fn begin() -> Option<&'static PrometheusHandle> {
                 kept_up.run_upkeep();
             }
         });
-        Some(handle)
+        Some(Box::new(move || {
+            process::set();
+            handle.render()
+        }))
     };
-    RECORDER.get_or_init(begin).as_ref()
+    RENDER.get_or_init(begin).as_deref()
+}
+
+fn install() -> Result<PrometheusHandle, BuildError> {
+    let buckets = awo_engine::figures::BUCKETS.into_iter().chain(awo_http::figures::BUCKETS);
+    let set = |builder: PrometheusBuilder, (name, bounds): (&str, &[f64])| {
+        builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)
+    };
+    buckets.into_iter().try_fold(PrometheusBuilder::new(), set)?.install_recorder()
+}
+
+fn describe() {
+    awo_engine::figures::describe();
+    awo_http::figures::describe();
+    awo_adapters::figures::describe();
+    process::describe();
+    describe_gauge!("awo_build_info", "Always 1; the labels say what runs");
+    let labels =
+        [("version", env!("CARGO_PKG_VERSION")), ("os", std::env::consts::OS), ("arch", std::env::consts::ARCH)];
+    gauge!("awo_build_info", &labels).set(1.0);
 }

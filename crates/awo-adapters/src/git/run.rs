@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::command::{Git, GitOutput};
 use super::error::GitError;
 use super::progress::Teller;
+use crate::figures::{self, Running};
 use crate::process::{Child, Exit, NotStarted, ProcessTracker as _, Start};
 
 /// How much of the error output is kept.
@@ -46,6 +47,7 @@ pub(super) async fn run(
             NotStarted::Program(source) => started(source),
             NotStarted::Keeper(source) => GitError::Start { name, source },
         })?;
+    let _running = Running::new(figures::GIT);
     // Locals are dropped in reverse: all is killed, then its record goes, then the child is reaped.
     let _record;
     let mut control = control;

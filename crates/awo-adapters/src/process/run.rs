@@ -11,6 +11,8 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::figures::{self, Running};
+
 use super::child::{Child, Control, Ending, Input, NotStarted, Start};
 use super::lines::Line;
 use super::output::{Output, Tail};
@@ -48,6 +50,7 @@ pub async fn run(
     let (secrets, input) = (std::mem::take(&mut invocation.secrets), std::mem::take(&mut invocation.stdin));
     let stdin = if input.is_empty() { Input::Nothing } else { Input::Pipe };
     let Child { pid, stdin, stdout, stderr, control, mut ending } = start(invocation, stdin).await?;
+    let _running = Running::new(figures::AGENT);
     // Locals are dropped in reverse: all is killed, then its record goes, then the child is reaped.
     let _record;
     let mut control = control;

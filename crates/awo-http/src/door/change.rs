@@ -34,6 +34,7 @@ impl Change {
     pub(super) async fn made(self, door: Door, answer: impl Future<Output = Response>) -> Response {
         let Self { what, subject, method, caller, seen } = self;
         let answer = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| panicked(&*panic));
+        seen.attended.decided(answer.status());
         let actor = answer.extensions().get::<Actor>().map(|actor| Arc::clone(&actor.0));
         if what.access == Access::Open && actor.is_none() {
             // Whoever likes may try links; the trail is not theirs to fill.
@@ -46,7 +47,7 @@ impl Change {
             what: what.operation,
             subject: subject.or_else(|| created(&answer)).map(|id| id.to_string().into()),
             status: answer.status().as_u16(),
-            request_id: Arc::clone(&seen.request_id),
+            request_id: Arc::clone(seen.attended.request_id()),
         };
         record(door.api.audit.as_deref(), method.as_str(), seen.route().unwrap_or_default(), call).await;
         answer

@@ -12,9 +12,11 @@ use super::ApiState;
 use crate::accept::{Form, accepted};
 use crate::answer;
 use crate::door::Caller;
+use crate::figures::Follow;
 use crate::paths::OrderPath;
 use crate::problem::{InputError, Problem, ProblemType};
 use crate::query::Parameters;
+use crate::request_log::Attended;
 use crate::streams::{ChangeFeed, Kinds, OrderFeed, converse, last_event_id, stream};
 use crate::views::{ActivityNewsView, ChangeView, EndView, EventView, OrderStateView, ResetView};
 
@@ -75,7 +77,7 @@ pub(crate) async fn list_events(
                 Some(text) => text.parse().map(EventSeq).map_err(|_| not_an_id(text))?,
                 None => after,
             };
-            let place = api.streams.take(&caller, Some(id))?;
+            let place = api.streams.take(&caller, Some(id), Follow::ServerSentEvents)?;
             Ok(stream(OrderFeed::begin(&api, id, after, kinds).await?, place))
         }
         None => {
@@ -114,7 +116,7 @@ pub(crate) async fn follow_orders(
     let mut parameters = Parameters::of(&uri);
     let after: Option<String> = parameters.one("after");
     parameters.finish(api.lenient)?;
-    let place = api.streams.take(&caller, None)?;
+    let place = api.streams.take(&caller, None, Follow::ServerSentEvents)?;
     let after = last_event_id(&headers).or(after.as_deref());
     Ok(stream(ChangeFeed::begin(&api, after), place))
 }
@@ -137,6 +139,7 @@ pub(crate) async fn follow_orders(
 pub(crate) async fn converse_about_order(
     State(api): ApiState,
     caller: Caller,
+    attended: Attended,
     OrderPath(id): OrderPath,
     uri: Uri,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
@@ -149,11 +152,14 @@ pub(crate) async fn converse_about_order(
     let after = EventSeq(parameters.number("after", 0..=u64::MAX).unwrap_or(0));
     let kinds = kinds(&mut parameters);
     parameters.finish(api.lenient)?;
-    let place = api.streams.take(&caller, Some(id))?;
+    let place = api.streams.take(&caller, Some(id), Follow::WebSocket)?;
     let feed = OrderFeed::begin(&api, id, after, kinds.clone()).await?;
     let api = Arc::clone(&api);
     let upgrade = upgrade.max_message_size(LARGEST_WISH).max_frame_size(LARGEST_WISH);
-    Ok(upgrade.on_upgrade(move |socket| converse(socket, api, (id, kinds), feed, caller.ended(), place)))
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        converse(socket, api, (id, kinds), feed, caller.ended(), place).await;
+        drop(attended); // its line is written when the conversation has ended
+    }))
 }
 
 fn kinds(parameters: &mut Parameters) -> Kinds {

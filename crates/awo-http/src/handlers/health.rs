@@ -241,7 +241,7 @@ pub(crate) async fn get_readiness(State(api): ApiState) -> Result<Response, Prob
     responses((status = 200, description = "The figures", body = String, content_type = FIGURES))
 )]
 pub(crate) async fn get_metrics(State(api): ApiState) -> Response {
-    api.work_orders.set_gauges();
+    api.work_orders.set_gauges().await;
     ([(CONTENT_TYPE, FIGURES)], (api.metrics.render)()).into_response()
 }
 

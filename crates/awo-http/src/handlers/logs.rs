@@ -9,6 +9,7 @@ use axum::response::Response;
 use super::ApiState;
 use crate::answer;
 use crate::door::Caller;
+use crate::figures::Follow;
 use crate::paths::OrderPath;
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -81,7 +82,7 @@ pub(crate) async fn follow_logs(
     parameters.finish(api.lenient)?;
     // Clients that were made for streams without ids send what they remember of others: that counts for nothing.
     let after = last_event_id(&headers).and_then(|text| text.parse().ok()).unwrap_or(after);
-    let place = api.streams.take(&caller, Some(id))?;
+    let place = api.streams.take(&caller, Some(id), Follow::ServerSentEvents)?;
     Ok(stream(LogFeed::begin(&api, id, LogQuery { after, ..query }).await?, place))
 }
 

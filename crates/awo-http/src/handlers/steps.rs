@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::ApiState;
 use crate::answer;
 use crate::api::Api;
+use crate::figures::{Follow, Present};
 use crate::paths::{OrderPath, ResultNumber};
 use crate::problem::{Problem, ProblemType};
 use crate::query::Parameters;
@@ -77,6 +78,7 @@ async fn newest(
 ) -> Result<OrderView, Problem> {
     let deadline = Instant::now() + wait;
     let mut seen = api.work_orders.get(id).await?;
+    let _waiting = (is_old(&seen) && !wait.is_zero()).then(|| Present::follower(Follow::LongPoll));
     while is_old(&seen) && Instant::now() < deadline && !api.closing.is_cancelled() {
         let at_most = (deadline - Instant::now()).min(LOOK_AGAIN);
         seen = tokio::select! {

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::Limits;
 use crate::door::Caller;
+use crate::figures::{Follow, Present};
 use crate::problem::{Problem, ProblemType};
 
 /// Seconds after which a client may ask for a place again.
@@ -30,6 +31,7 @@ pub(crate) struct StreamPlace {
     _in_all: OwnedSemaphorePermit,
     _of_key: Option<Counted<Arc<str>>>,
     _of_order: Option<Counted<OrderId>>,
+    _counted: Present,
 }
 
 impl StreamPlaces {
@@ -43,13 +45,18 @@ impl StreamPlaces {
     }
 
     /// A place, if one is free for who calls, and for the order that is to be followed.
-    pub(crate) fn take(&self, caller: &Caller, order: Option<OrderId>) -> Result<StreamPlace, Problem> {
+    pub(crate) fn take(&self, caller: &Caller, order: Option<OrderId>, how: Follow) -> Result<StreamPlace, Problem> {
         let key = caller
             .key()
             .map(|key| self.of_keys.take(Arc::clone(key)).ok_or_else(|| full(self.of_keys.most, "of this key ")));
         let order = order.map(|id| self.of_orders.take(id).ok_or_else(|| full(self.of_orders.most, "of this order ")));
         let in_all = Arc::clone(&self.places).try_acquire_owned().map_err(|_| full(self.all, ""))?;
-        Ok(StreamPlace { _in_all: in_all, _of_key: key.transpose()?, _of_order: order.transpose()? })
+        Ok(StreamPlace {
+            _in_all: in_all,
+            _of_key: key.transpose()?,
+            _of_order: order.transpose()?,
+            _counted: Present::follower(how),
+        })
     }
 
     /// Waits until every stream has ended.

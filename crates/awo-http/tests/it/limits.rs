@@ -1,16 +1,14 @@
 //! How much of the server one caller may take, and how much of its log.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use awo_http::{Limits, Scope};
 use axum::response::Response;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::Level;
 
 use crate::guarded::Guarded;
+use crate::listening::Log;
 use crate::serve::{Server, rest};
 use crate::support::{Answer, body};
 
@@ -69,42 +67,19 @@ async fn tries_from_an_address_are_limited_and_a_good_key_from_there_is_let_in()
     assert_eq!(asked(&server, "127.0.0.2", "Bearer none").await, (401, false), "another address has its own tries");
 }
 
-/// What is written to the log on this thread.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test]
 async fn the_log_tells_of_so_many_refusals_and_of_none_what_was_shown() {
-    let log = Log::default();
-    let _logging =
-        tracing::subscriber::set_default(tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish());
+    let log = Log::listen(Level::INFO);
     let guarded = Guarded::new();
     let unknown = guarded.bearer(Scope::Admin);
     guarded.store(|scope| scope != Scope::Admin);
     for _ in 0..50 {
         guarded.send("GET", "/health", &[("authorization", &unknown)], &json!({})).await.problem(401, "unauthorized");
     }
-    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = log.text();
     assert_eq!(told.matches("call_refused").count(), 20, "{told}");
-    assert!(told.contains("reason=\"key_revoked\" status=401"), "{told}");
+    let first = &log.told("call_refused")[0];
+    assert_eq!((&first["reason"], &first["status"]), (&json!("key_revoked"), &json!(401)));
     assert!(!told.contains(unknown.rsplit('_').next().unwrap()), "{told}");
 }
 

@@ -37,7 +37,7 @@ async fn lines_are_given_oldest_first_and_by_what_is_asked() {
     let world = World::new();
     let id = logged(&world).await;
     let all = world.get(&path(id)).await.json();
-    assert_json_snapshot!("logs", all, {".log_entries[0].timestamp" => "[time]"});
+    assert_json_snapshot!("logs", all, {".log_entries[0].timestamp" => "[time]", ".log_entries[0].request_id" => "[request]"});
     let numbers = async |query: &str| {
         let page = world.get(&format!("{}?{query}", path(id))).await.json();
         let entries = page["log_entries"].as_array().unwrap();

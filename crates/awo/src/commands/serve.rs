@@ -128,8 +128,8 @@ impl Server {
                 api.with_isolation("refused", Some(&failure.message))
             }
         };
-        if let Some(figures) = figures::begin() {
-            api = api.with_metrics(|| figures.render());
+        if let Some(render) = figures::begin() {
+            api = api.with_metrics(render);
         }
         let serving = tokio::spawn(awo_http::serve(listener, api, closing.clone(), CONNECTIONS));
         orchestrator.start();
