@@ -80,12 +80,12 @@ pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: N
     let ends = request.extensions().get::<Ends>().copied();
     request.extensions_mut().insert(RequestId(Arc::clone(&request_id)));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let answered = match edge.api.hosts.check(request.uri(), request.headers(), ends.map(|ends| ends.server)) {
+    let answered = match edge.api.hosts.check(request.uri(), request.headers(), ends) {
         Ok(()) => {
             let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
             answered.unwrap_or_else(|panic| panicked(&*panic))
         }
-        Err(problem) => edge.refuse(problem, ends.map(|ends| ends.client), &request_id),
+        Err(problem) => edge.refuse(problem, ends.and_then(|ends| ends.client), &request_id),
     };
     let response = finish(answered, &path, &request_id);
     debug!(%request_id, %method, path, status = response.status().as_u16(), "request_answered");
