@@ -58,13 +58,16 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a request's body may take.
     pub body_timeout: Duration,
-    /// Connections at once; more of them wait to be accepted.
+    /// Connections at once. One address may have as many as are free beside its own, so half of them if it is alone.
     pub max_connections: usize,
+    /// Connections of one address at once. Where it has them all, those that ask nothing give way to newer ones; if there are
+    /// none of these, the newer ones are closed.
+    pub max_connections_per_address: usize,
     /// Bytes of a request's body.
     pub max_body_bytes: usize,
     /// How long a client may take nothing of what is sent to it.
     pub write_timeout: Duration,
-    /// Streams at once; fewer than connections, so that a place is left for questions.
+    /// Streams at once; fewer than connections of one address, so that a place is left for questions.
     pub max_streams: u32,
     /// Streams of one key at once.
     pub max_streams_per_key: u32,
@@ -83,7 +86,8 @@ impl Default for Limits {
         Self {
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),
-            max_connections: 512,
+            max_connections: 640,
+            max_connections_per_address: 320,
             max_body_bytes: 1024 * 1024,
             write_timeout: Duration::from_secs(30),
             max_streams: 256,
@@ -132,7 +136,7 @@ impl Api {
         self
     }
 
-    /// The port that clients on this machine reach the server at. [`serve`](crate::serve()) sets it.
+    /// The port that clients on this machine reach the server at. [`Server`](crate::Server) sets it.
     pub fn with_port(mut self, port: u16) -> Self {
         self.hosts.port = port;
         self
@@ -191,7 +195,7 @@ impl Api {
         self
     }
 
-    /// A token that ends long polls and streams at once when it fires. [`serve`](crate::serve()) sets it.
+    /// A token that ends long polls and streams at once when it fires. [`Server`](crate::Server) sets it.
     pub fn with_closing(mut self, closing: CancellationToken) -> Self {
         self.closing = closing;
         self

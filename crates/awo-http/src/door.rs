@@ -27,7 +27,7 @@ use crate::problem::{Problem, ProblemType};
 use crate::request_log::Attended;
 
 pub(crate) use buckets::{Buckets, seconds};
-pub(crate) use caller::{Caller, Ends};
+pub(crate) use caller::{Caller, Ends, neighbourhood};
 pub(crate) use change::Actor;
 use change::{Change, subject};
 
@@ -128,7 +128,7 @@ impl Door {
     fn tell(&self, seen: &Seen, reason: &'static str, status: StatusCode, key: Option<&str>) {
         seen.attended.refused();
         let (client, route, request_id) =
-            (seen.ends.map(|ends| ends.client), seen.route(), &**seen.attended.request_id());
+            (seen.ends.and_then(|ends| ends.client), seen.route(), &**seen.attended.request_id());
         let refused = Refused { reason, status: status.as_u16(), client, key, route, request_id };
         self.api.refusals.tell(self.api.clock.monotonic(), &refused);
     }
@@ -142,7 +142,7 @@ impl Door {
     ) -> Result<Caller, Stop> {
         let access = rule.map_or(Access::AnyKey, |rule| rule.access);
         let is_probe = rule.is_some_and(|rule| matches!(&*rule.operation, "get_liveness" | "get_readiness"));
-        let address = ends.map(Ends::neighbourhood);
+        let address = ends.and_then(Ends::neighbourhood);
         let now = self.api.clock.monotonic();
         let Some(keys) = self.api.keys.as_ref().filter(|_| access != Access::Open) else {
             return match address.filter(|_| !is_probe).map_or(Ok(()), |address| self.of_addresses.take(address, now)) {

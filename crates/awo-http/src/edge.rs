@@ -91,11 +91,11 @@ fn is_plain(id: &str) -> bool {
 pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let request_id = edge.ids.of(request.headers());
     let ends = request.extensions().get::<Ends>().copied();
-    let client = ends.map(|ends| ends.client);
+    let client = ends.and_then(|ends| ends.client);
     let path = request.uri().path().to_owned();
     let attended = Attended::begin(&edge.api.clock, &request_id, request.method(), &path, client);
     request.extensions_mut().insert(attended.clone());
-    let answered = match edge.api.hosts.check(request.uri(), request.headers(), ends.map(|ends| ends.server)) {
+    let answered = match edge.api.hosts.check(request.uri(), request.headers(), ends) {
         Ok(()) => {
             let within = info_span!("request", %request_id);
             let answering = for_request(Arc::clone(&request_id), next.run(request)).instrument(within);

@@ -6,6 +6,7 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Uri};
 
+use crate::door::Ends;
 use crate::problem::{Problem, ProblemType};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -47,32 +48,38 @@ impl AllowedHosts {
     }
 
     /// Whether a request may be answered. The address that its connection came in at, if there is one, is as good as a
-    /// name: no other site can lead there by its own name.
-    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap, at: Option<SocketAddr>) -> Result<(), Problem> {
-        let with_address = |at: SocketAddr| {
-            let mut all = self.clone();
-            all.names.push((host_of(at), Some(at.port())));
-            all
-        };
-        at.map_or_else(|| self.check_names(uri, headers), |at| with_address(at).check_names(uri, headers))
+    /// name: no other site can lead there by its own name. On a socket of this machine, which has no port, `localhost` is
+    /// good without one.
+    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap, ends: Option<Ends>) -> Result<(), Problem> {
+        let Some(ends) = ends else { return self.check_names(uri, headers, false) };
+        let mut all = self.clone();
+        all.names.push(match ends.server {
+            Some(at) => (host_of(at), Some(at.port())),
+            None => (LOOPBACK[0].to_owned(), Some(80)),
+        });
+        all.check_names(uri, headers, ends.secure)
     }
 
-    fn check_names(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    /// `secure` says whether the request came over TLS: its names have another port then, where they have none, and pages
+    /// of this machine another scheme.
+    fn check_names(&self, uri: &Uri, headers: &HeaderMap, secure: bool) -> Result<(), Problem> {
+        let port = if secure { 443 } else { 80 };
         let mut named = headers.get_all(HOST).iter();
         let host = named.next().and_then(|value| value.to_str().ok());
-        let one = named.next().is_none() && host.is_some_and(|host| self.allows(host, 80, true));
-        if !one || uri.authority().is_some_and(|authority| !self.allows(authority.as_str(), 80, true)) {
+        let one = named.next().is_none() && host.is_some_and(|host| self.allows(host, port, true));
+        if !one || uri.authority().is_some_and(|authority| !self.allows(authority.as_str(), port, true)) {
             return Err(Problem::new(
                 ProblemType::HostRefused,
                 format!(
-                    "this server does not answer to the name in the Host header; call it as http://localhost:{}, or \
+                    "this server does not answer to the name in the Host header; call it as {}://localhost:{}, or \
                      add the name to its allowed hosts",
+                    if secure { "https" } else { "http" },
                     self.port
                 ),
             ));
         }
         let mut origins = headers.get_all(ORIGIN).iter();
-        if !origins.all(|origin| origin.to_str().is_ok_and(|origin| self.allows_origin(origin))) {
+        if !origins.all(|origin| origin.to_str().is_ok_and(|origin| self.allows_origin(origin, secure))) {
             return Err(Problem::new(
                 ProblemType::OriginRefused,
                 "this server does not answer web pages of other origins; call it from a program without an Origin \
@@ -88,11 +95,11 @@ impl AllowedHosts {
         Ok(())
     }
 
-    fn allows_origin(&self, origin: &str) -> bool {
+    fn allows_origin(&self, origin: &str, secure: bool) -> bool {
         if let Some(host) = origin.strip_prefix("http://") {
-            self.allows(host, 80, true)
+            self.allows(host, 80, !secure)
         } else if let Some(host) = origin.strip_prefix("https://") {
-            self.allows(host, 443, false)
+            self.allows(host, 443, secure)
         } else {
             false
         }
@@ -213,7 +220,7 @@ mod tests {
     #[case("file://", false)]
     #[case("http://evil.example", false)]
     fn origins_are_listed_ones(#[case] origin: &str, #[case] allowed: bool) {
-        assert_eq!(hosts().allows_origin(origin), allowed);
+        assert_eq!(hosts().allows_origin(origin, false), allowed);
     }
 
     #[test]
@@ -222,7 +229,8 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, host.parse().unwrap());
             headers.insert(ORIGIN, origin.parse().unwrap());
-            hosts().check(&Uri::from_static("/"), &headers, at.map(|at| at.parse().unwrap())).is_ok()
+            let ends = at.map(|at| Ends { server: Some(at.parse().unwrap()), ..Ends::local() });
+            hosts().check(&Uri::from_static("/"), &headers, ends).is_ok()
         };
         let v4 = Some("192.0.2.7:8888");
         assert!(check("192.0.2.7:8888", "http://192.0.2.7:8888", v4));

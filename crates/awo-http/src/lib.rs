@@ -16,7 +16,7 @@
 //! | what a request for an order may say | `create/fields.rs` |
 //! | what orders and steps look like | `views/` |
 //! | which problems there are | `problem/types.rs` |
-//! | what a connection may take | `serve.rs` |
+//! | what a connection may take | `serve.rs`, `serve/` |
 //! | what streams send, and how they resume | `streams/` |
 
 mod accept;
@@ -52,4 +52,4 @@ pub use audit::{AuditTrail, AuditedCall};
 pub use hosts::{InvalidHost, InvalidPublicUrl};
 pub use keys::{Key, KeyRing, KeyToken};
 pub use routes::{openapi, router};
-pub use serve::serve;
+pub use serve::{InvalidProxy, Listener, Server, TrustedProxies};

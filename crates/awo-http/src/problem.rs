@@ -110,6 +110,33 @@ pub(crate) struct ProblemBody<'a> {
 impl Problem {
     /// The problem as it is sent.
     pub(crate) fn render(&self, instance: &str, request_id: &str) -> Response {
+        let mut response = (self.kind.status(), self.json(instance, request_id)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.kind == ProblemType::Unauthorized {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+
+    /// The problem as the whole of what is said on a connection of HTTP/1.1, where no request was read.
+    pub(crate) fn farewell(&self) -> Vec<u8> {
+        let (status, body) = (self.kind.status(), self.json("/", ""));
+        let retry = self.retry_after_seconds.unwrap_or(1);
+        let mut text = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: {PROBLEM_JSON}\r\nretry-after: {retry}\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        text.extend(body);
+        text
+    }
+
+    fn json(&self, instance: &str, request_id: &str) -> Vec<u8> {
         let body = ProblemBody {
             kind: self.kind.urn(),
             title: self.kind.title(),
@@ -120,17 +147,7 @@ impl Problem {
             retryable: self.retry_after_seconds.is_some(),
             errors: &self.errors,
         };
-        let text = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = (self.kind.status(), text).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if let Some(seconds) = self.retry_after_seconds {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
-        if self.kind == ProblemType::Unauthorized {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        serde_json::to_vec(&body).unwrap_or_default()
     }
 }
 

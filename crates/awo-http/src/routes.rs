@@ -88,7 +88,7 @@ pub fn openapi() -> OpenApi {
 /// The interface as a service.
 ///
 /// Every request is held against the hosts that the [`Api`] allows, so a caller that does not use
-/// [`serve`](crate::serve()) sets the port with [`Api::with_port`].
+/// [`Server`](crate::Server) sets the port with [`Api::with_port`].
 pub fn router(api: Api) -> Router {
     let Table { router, rules } = table();
     let api = Arc::new(api);

@@ -1,135 +1,210 @@
-//! The accept loop. axum's own has no limit on the time a header may take, so a half-sent request would stay for ever.
+//! The server: accepts connections, gives each a place and a task, and ends them all in time.
+//!
+//! axum's own loop has no limit on the time that a header may take, so a half-sent request would stay for ever.
 
+mod conduct;
+mod exchange;
+mod forwarded;
+mod listening;
 mod patience;
+mod places;
+mod protocol;
+mod wire;
 
+use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use futures::future::join_all;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use std::sync::Arc;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use hyper::service::service_fn;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use crate::api::{Api, Limits};
-use crate::door::Ends;
+use crate::api::Api;
+use crate::audit::Refused;
+use crate::door::{Ends, neighbourhood};
 use crate::figures::Present;
+use crate::problem::{Problem, ProblemType};
 use crate::routes::router;
-use crate::streams::StreamPlaces;
+use conduct::Conduct;
+use exchange::{Answer, Upload};
+use forwarded::settle;
+use listening::{Link, is_the_clients};
 use patience::Patient;
+use places::{Place, Places, Who};
+use wire::Wire;
+
+pub use forwarded::{InvalidProxy, TrustedProxies};
+pub use listening::Listener;
 
 /// Pause after an accept that failed for lack of something, such as open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long clients are given to end by themselves, unless it is said otherwise.
+const DRAIN: Duration = Duration::from_secs(30);
 
-/// Bytes of a request's header.
-const HEADER_BYTES: usize = 64 * 1024;
-
-/// Serves the interface until `shutdown` fires: then no connection is accepted, held answers are given at once, requests
-/// in flight may end within `drain`, streams end with what is stored by then, and what is left is cut.
-pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken, drain: Duration) -> io::Result<()> {
-    let closing = shutdown.child_token();
-    let api = api.with_port(listener.local_addr()?.port()).with_closing(closing.clone());
-    let server = Server {
-        limits: api.limits.clone(),
-        streams: api.streams.clone(),
-        calls: api.calls.clone(),
-        closing,
-        router: router(api),
-        cut: CancellationToken::new(),
-        connections: TaskTracker::new(),
-    };
-    let places = Arc::new(Semaphore::new(server.limits.max_connections.max(1)));
-    loop {
-        let accepting = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok();
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break,
-            accepted = accepting => accepted,
-        };
-        match accepted {
-            Ok((stream, client)) => server.attend(stream, client, place),
-            Err(error) if is_the_clients(&error) => debug!(%error, "connection_not_accepted"),
-            Err(error) => {
-                warn!(%error, "connections_not_accepted: trying again");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
-    server.end(drain).await;
-    Ok(())
+/// Serves the interface over HTTP/1.1, and over HTTP/2 to clients that begin with it.
+///
+/// ```no_run
+/// # async fn serve(orchestrator: awo_engine::Orchestrator) -> std::io::Result<()> {
+/// use awo_http::{Api, Server};
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8888").await?;
+/// let shutdown = tokio_util::sync::CancellationToken::new();
+/// let api = Api::new(orchestrator.work_orders(), "1.0.0");
+/// Server::new(api).with_listener(listener).run(shutdown).await
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    api: Api,
+    listeners: Vec<Listener>,
+    proxies: TrustedProxies,
+    drain: Duration,
 }
 
-struct Server {
-    limits: Limits,
-    streams: StreamPlaces,
-    calls: TaskTracker,
-    closing: CancellationToken,
+impl Server {
+    /// One that listens nowhere yet.
+    pub fn new(api: Api) -> Self {
+        Self { api, listeners: Vec::new(), proxies: TrustedProxies::default(), drain: DRAIN }
+    }
+
+    /// Listens there, too. Pages and programs of this machine are told the port of the first one that has a port.
+    pub fn with_listener(mut self, listener: impl Into<Listener>) -> Self {
+        self.listeners.push(listener.into());
+        self
+    }
+
+    /// Believes these when they say for whom they ask.
+    pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// How long connections may take to end; 30 s, unless it is said otherwise.
+    pub fn with_drain(mut self, drain: Duration) -> Self {
+        self.drain = drain;
+        self
+    }
+
+    /// Serves until `shutdown` fires: then no connection is accepted, held answers are given at once, requests in flight may
+    /// end within the drain, streams end with what is stored by then, and what is left is cut.
+    pub async fn run(self, shutdown: CancellationToken) -> io::Result<()> {
+        let Self { mut api, listeners, proxies, drain } = self;
+        for listener in listeners.iter().rev() {
+            if let Some(address) = listener.address()? {
+                api = api.with_port(address.port());
+            }
+        }
+        let host = Host::new(api, proxies, shutdown.child_token());
+        join_all(listeners.into_iter().map(|listener| host.accept_from(listener, &shutdown))).await;
+        host.end(drain).await;
+        Ok(())
+    }
+}
+
+/// Who receives connections.
+struct Host {
+    api: Api,
     router: Router,
+    places: Places,
+    proxies: Arc<TrustedProxies>,
+    /// What is said to a connection that finds no place.
+    full: Vec<u8>,
+    closing: CancellationToken,
     cut: CancellationToken,
     connections: TaskTracker,
 }
 
-impl Server {
-    /// Answers the requests of one connection, on a task of its own. The place is free again when it ends.
-    fn attend(&self, stream: TcpStream, client: SocketAddr, place: Option<tokio::sync::OwnedSemaphorePermit>) {
-        let _ = stream.set_nodelay(true);
-        let Ok(server) = stream.local_addr() else { return }; // it is gone
-        let ends = Ends::new(client, server);
-        let stream = Patient::new(stream, self.limits.write_timeout, self.closing.clone());
-        let service = self.router.clone().map_request(move |request: hyper::Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ends);
-            request
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.header_timeout)
-            .max_buf_size(HEADER_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-            .with_upgrades();
-        let (closing, cut) = (self.closing.clone(), self.cut.clone());
+impl Host {
+    fn new(api: Api, proxies: TrustedProxies, closing: CancellationToken) -> Self {
+        let api = api.with_closing(closing.clone());
+        let full = "as many connections are open as may be, in all or from this address; close some, or try again";
+        Self {
+            places: Places::new(api.limits.max_connections, api.limits.max_connections_per_address),
+            full: Problem::new(ProblemType::TooManyConnections, full).retry_after(1).farewell(),
+            router: router(api.clone()),
+            api,
+            proxies: Arc::new(proxies),
+            closing,
+            cut: CancellationToken::new(),
+            connections: TaskTracker::new(),
+        }
+    }
+
+    async fn accept_from(&self, listener: Listener, shutdown: &CancellationToken) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((link, ends)) => self.receive(link, ends),
+                Err(error) if is_the_clients(&error) => debug!(%error, "connection_not_accepted"),
+                Err(error) => {
+                    warn!(%error, "connections_not_accepted: trying again");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Gives a connection its place, or none. Never waits: whoever comes next is not to wait for who came before.
+    fn receive(&self, link: Link, ends: Ends) {
+        let address = ends.client.filter(|_| !self.proxies.trusts(ends.client));
+        let who = address.map_or(Who::Trusted, |address| Who::Address(neighbourhood(address)));
+        if let Some(place) = self.places.take(who) {
+            self.attend(link, ends, place);
+            return;
+        }
+        let (reason, status) = ("too_many_connections", ProblemType::TooManyConnections.status().as_u16());
+        let refused = Refused { reason, status, client: ends.client, key: None, route: None, request_id: "" };
+        self.api.refusals.tell(self.api.clock.monotonic(), &refused);
+        link.dismiss(&self.full);
+    }
+
+    /// Answers the requests of one connection, on a task of its own.
+    fn attend(&self, link: Link, ends: Ends, place: Place) {
+        let (place, conduct) = (Arc::new(place), Conduct::new());
+        let (limits, closing, cut) = (self.api.limits.clone(), self.closing.clone(), self.cut.clone());
+        let lost = place.lost();
+        let service = {
+            let (router, proxies) = (self.router.clone(), Arc::clone(&self.proxies));
+            let (conduct, place) = (conduct.clone(), Arc::clone(&place));
+            service_fn(move |request: hyper::Request<Incoming>| {
+                place.keep();
+                let ticket = conduct.begin();
+                let mut request = request.map(|body| Body::new(Upload::new(body, conduct.clone())));
+                settle(&mut request, ends, &proxies);
+                let answering = router.clone().oneshot(request);
+                async move { Ok::<_, Infallible>(answering.await?.map(|body| Answer::new(body, ticket))) }
+            })
+        };
         let counted = Present::connection();
         self.connections.spawn(async move {
             let _counted = counted;
-            let mut connection = pin!(connection);
-            let ends = async {
-                tokio::select! {
-                    ended = connection.as_mut() => return ended,
-                    () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
-                }
-                connection.await
-            };
+            let patient = Patient::new(link.into_bytes(), limits.write_timeout, closing.clone());
+            let wire = Wire::new(patient, conduct.clone(), place);
             tokio::select! {
-                ended = ends => if let Err(error) = ended {
-                    debug!(%error, "connection_ended");
-                },
+                () = protocol::converse(wire, service, conduct, &limits, closing) => {}
+                () = lost.cancelled() => debug!("connection_cut: it asked nothing, and its place was wanted"),
                 () = cut.cancelled() => {}
             }
-            drop(place);
         });
     }
 
     async fn end(self, drain: Duration) {
         self.connections.close();
-        self.calls.close();
+        self.api.calls.close();
         let drained = async {
             self.connections.wait().await;
-            self.streams.all_free().await; // a WebSocket outlives what was its connection
-            self.calls.wait().await; // so does a call whose client has gone
+            self.api.streams.all_free().await; // a WebSocket outlives what was its connection
+            self.api.calls.wait().await; // so does a call whose client has gone
         };
         if tokio::time::timeout(drain, drained).await.is_err() {
             warn!(connections = self.connections.len(), "connections_cut: they did not end in time");
@@ -137,10 +212,4 @@ impl Server {
             self.connections.wait().await;
         }
     }
-}
-
-/// Whether accepting failed because the client went away.
-fn is_the_clients(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

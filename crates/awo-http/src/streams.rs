@@ -1,7 +1,7 @@
 //! Live streams: what is sent, to how many, and how it is written.
 //!
 //! A stream is pulled: the next message is made when the client has taken the last one. So a client that does not read
-//! costs a page of messages, whatever happens meanwhile; [`serve`](crate::serve()) cuts it, and it resumes by its last id.
+//! costs a page of messages, whatever happens meanwhile; [`Server`](crate::Server) cuts it, and it resumes by its last id.
 
 mod changes;
 mod logs;

@@ -44,24 +44,47 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The two ends of a connection.
-#[derive(Debug, Clone, Copy)]
+/// The two ends of a connection, as far as it is known what they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ends {
-    pub(crate) client: IpAddr,
-    pub(crate) server: SocketAddr,
+    /// Who calls; nobody knows the address of a caller on a socket of this machine.
+    pub(crate) client: Option<IpAddr>,
+    /// Where it came in; `None` is a socket of this machine.
+    pub(crate) server: Option<SocketAddr>,
+    /// Whether nobody between them can read along.
+    pub(crate) secure: bool,
 }
 
 impl Ends {
     pub(crate) fn new(client: SocketAddr, server: SocketAddr) -> Self {
         let server = SocketAddr::new(server.ip().to_canonical(), server.port());
-        Self { client: client.ip().to_canonical(), server }
+        Self { client: Some(client.ip().to_canonical()), server: Some(server), secure: false }
     }
 
-    /// Whoever has one address of the newer kind has as many as it likes beside it.
-    pub(crate) fn neighbourhood(self) -> IpAddr {
-        match self.client {
-            IpAddr::V4(_) => self.client,
-            IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
-        }
+    /// Those of a socket of this machine.
+    pub(crate) fn local() -> Self {
+        Self { client: None, server: None, secure: false }
+    }
+
+    /// The address that counts for what one caller may.
+    pub(crate) fn neighbourhood(self) -> Option<IpAddr> {
+        self.client.map(neighbourhood)
+    }
+}
+
+/// Whoever has one address of the newer kind has as many as it likes beside it.
+pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Ends {
+    type Rejection = Infallible;
+
+    /// A request that came over no connection is one of this machine.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or_else(Self::local))
     }
 }

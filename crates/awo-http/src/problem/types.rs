@@ -64,6 +64,7 @@ problem_types! {
     StoreUnavailable = SERVICE_UNAVAILABLE, "store-unavailable", "The store does not answer";
     WorkspaceUnavailable = SERVICE_UNAVAILABLE, "workspace-unavailable", "What was kept of the checkout cannot be read";
     ShuttingDown = SERVICE_UNAVAILABLE, "shutting-down", "The server is shutting down";
+    TooManyConnections = SERVICE_UNAVAILABLE, "too-many-connections", "As many connections are open as may be";
     NotReady = SERVICE_UNAVAILABLE, "not-ready", "The server is not ready";
 }
 

@@ -4,7 +4,6 @@ use awo_http::{Limits, Scope};
 use axum::response::Response;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpSocket;
 use tracing::Level;
 
 use crate::guarded::Guarded;
@@ -45,9 +44,7 @@ async fn a_key_and_an_order_have_so_many_streams_and_those_that_end_make_room() 
 
 /// Asks from an address of this machine; the status, and how long to wait.
 async fn asked(server: &Server, from: &str, token: &str) -> (u16, bool) {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
-    let mut stream = socket.connect(server.address).await.unwrap();
+    let mut stream = server.connect_from(from).await;
     let head = server.head("/health", &format!("Authorization: {token}\r\nConnection: close\r\n"));
     stream.write_all(head.as_bytes()).await.unwrap();
     let answer = rest(&mut stream).await;

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use awo_http::{Api, Limits, serve};
+use awo_http::{Api, Limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,8 @@ pub(crate) async fn server_of(world: &World, drain: Duration, configure: impl Fn
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let api = configure(Api::new(world.orchestrator.work_orders(), "1.2.3"));
-    let ended = tokio::spawn(serve(listener, api, shutdown.clone(), drain));
+    let ended =
+        tokio::spawn(awo_http::Server::new(api).with_listener(listener).with_drain(drain).run(shutdown.clone()));
     Server { address, shutdown, ended }
 }
 
@@ -39,12 +40,22 @@ impl Server {
         TcpStream::connect(self.address).await.unwrap()
     }
 
+    /// From another address of this machine.
+    pub(crate) async fn connect_from(&self, address: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
     pub(crate) fn head(&self, path: &str, more: &str) -> String {
         format!("GET {path} HTTP/1.1\r\nHost: localhost:{}\r\n{more}\r\n", self.address.port())
     }
 
     pub(crate) async fn ask(&self, path: &str) -> String {
-        let mut stream = self.connect().await;
+        self.ask_on(self.connect().await, path).await
+    }
+
+    pub(crate) async fn ask_on(&self, mut stream: TcpStream, path: &str) -> String {
         stream.write_all(self.head(path, "Connection: close\r\n").as_bytes()).await.unwrap();
         rest(&mut stream).await
     }
@@ -111,22 +122,27 @@ async fn a_connection_that_is_used_no_more_is_cut() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_cap_wait_for_a_place() {
-    let (world, early, mut reads) = watched(&CancellationToken::new()).await;
-    let late = world.order().await;
-    while reads.try_recv().is_ok() {}
-    let limits = Limits { max_connections: 1, ..Limits::default() };
+async fn a_connection_without_a_place_is_told_so_and_one_that_asks_nothing_makes_room() {
+    let (world, id, mut reads) = watched(&CancellationToken::new()).await;
+    let limits = Limits { max_connections_per_address: 2, ..Limits::default() };
     let server = server(&world, limits, Duration::from_secs(5)).await;
-    let path = |id| format!("/agent-work-orders/{id}");
-    let mut first = server.connect().await;
-    first.write_all(server.head(&path(early), "").as_bytes()).await.unwrap();
-    assert_eq!(reads.recv().await, Some(early), "it has the place");
-    let mut second = server.connect().await;
-    second.write_all(server.head(&path(late), "Connection: close\r\n").as_bytes()).await.unwrap();
-    first.write_all(server.head(&path(early), "Connection: close\r\n").as_bytes()).await.unwrap();
-    assert!(rest(&mut first).await.starts_with("HTTP/1.1 200"));
-    assert!(rest(&mut second).await.starts_with("HTTP/1.1 200"));
-    assert_eq!((reads.recv().await, reads.recv().await), (Some(early), Some(late)), "asked first, but without a place");
+    let mut silent = server.connect().await;
+    let mut waiting = server.connect().await;
+    let path = format!("/agent-work-orders/{id}/steps?wait=60&after=1");
+    waiting.write_all(server.head(&path, "").as_bytes()).await.unwrap();
+    held(&mut reads).await;
+    assert!(server.ask("/health/live").await.starts_with("HTTP/1.1 200"), "the silent one has given its place up");
+    assert_eq!(rest(&mut silent).await, "");
+
+    let mut other = server.connect().await;
+    other.write_all(server.head(&path, "").as_bytes()).await.unwrap();
+    held(&mut reads).await;
+    let mut refused = server.connect().await;
+    let told = rest(&mut refused).await;
+    assert!(told.starts_with("HTTP/1.1 503 Service Unavailable\r\n") && told.contains("retry-after: 1\r\n"), "{told}");
+    assert!(told.contains("urn:awo:problem:too-many-connections"), "{told}");
+    let elsewhere = server.connect_from("127.0.0.2").await;
+    assert!(server.ask_on(elsewhere, "/health/live").await.starts_with("HTTP/1.1 200"), "others have their own places");
 }
 
 #[tokio::test]

@@ -131,7 +131,8 @@ impl Server {
         if let Some(render) = figures::begin() {
             api = api.with_metrics(render);
         }
-        let serving = tokio::spawn(awo_http::serve(listener, api, closing.clone(), CONNECTIONS));
+        let served = awo_http::Server::new(api).with_listener(listener).with_drain(CONNECTIONS);
+        let serving = tokio::spawn(served.run(closing.clone()));
         orchestrator.start();
         Ok(Self { address, orchestrator, closing, serving, keeper, _store: store })
     }
