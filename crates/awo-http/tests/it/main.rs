@@ -19,6 +19,7 @@ mod openapi;
 mod orders;
 mod pollers;
 mod prompts;
+mod repositories;
 mod serve;
 mod sockets;
 mod sse;
