@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{Forge, PullRequestDraft, VerifiedRepository};
+use awo_engine::ports::{Forge, PullRequestDraft, Unverified, VerifiedRepository};
 use awo_models::{Failure, FailureCode, Issue, PullRequestEvidence};
 use tracing::warn;
 
@@ -100,7 +100,7 @@ impl Forge for GithubForge {
         Some(format!("no pull request will be opened and no issue read: {}", self.no_token()))
     }
 
-    async fn verify(&self, repository_url: &str) -> Result<VerifiedRepository, Failure> {
+    async fn verify(&self, repository_url: &str) -> Result<VerifiedRepository, Unverified> {
         let Some(repository) = self.repository(repository_url) else {
             return LocalForge.verify(repository_url).await;
         };

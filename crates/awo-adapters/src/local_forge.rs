@@ -3,7 +3,7 @@
 //! The work ends as a pushed branch, whatever the remote is, and who wants a pull request opens it there by hand.
 
 use async_trait::async_trait;
-use awo_engine::ports::{Forge, PullRequestDraft, VerifiedRepository};
+use awo_engine::ports::{Forge, PullRequestDraft, Unverified, VerifiedRepository};
 use awo_models::{Failure, FailureCode, Issue, PullRequestEvidence};
 
 /// Answers that no forge is connected: a pushed branch is all there is.
@@ -16,8 +16,8 @@ impl Forge for LocalForge {
         None
     }
 
-    async fn verify(&self, _repository_url: &str) -> Result<VerifiedRepository, Failure> {
-        Err(Failure::new(FailureCode::ForgeFailed, "the address is on no forge that awo is connected to"))
+    async fn verify(&self, _repository_url: &str) -> Result<VerifiedRepository, Unverified> {
+        Err(Unverified::Missing("the address is on no forge that awo is connected to".into()))
     }
 
     async fn issue(&self, _repository_url: &str, number: &str) -> Result<Issue, Failure> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{ArtifactName, OrderId, RetryPolicy, StepName};
-use awo_state::{ArtifactContent, ArtifactStore, LogEntry, LogLevel, StateError, StateRepository};
+use awo_state::{ArtifactContent, ArtifactStore, Catalog, LogEntry, LogLevel, StateError, StateRepository};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -31,6 +31,7 @@ pub(crate) struct Engine {
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) forge: Arc<dyn Forge>,
     pub(crate) prompts: Arc<dyn PromptSource>,
+    pub(crate) catalog: Option<Arc<dyn Catalog>>,
     pub(crate) chronicle: Chronicle,
     pub(crate) spills: Option<Arc<dyn SpillStore>>,
     pub(crate) clock: Arc<dyn Clock>,

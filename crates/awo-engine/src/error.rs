@@ -1,7 +1,11 @@
 //! What the handle answers when it cannot do what was asked.
 
+use std::sync::Arc;
+
 use awo_models::{AgentWorkOrderStatus, Failure, OrderId};
-use awo_state::StateError;
+use awo_state::{CatalogError, StateError};
+
+use crate::ports::Unverified;
 
 /// A call of [`WorkOrders`](crate::WorkOrders) did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,26 @@ pub enum EngineError {
     #[error("{}", .0.message)]
     Workspace(Failure),
 
+    /// This engine keeps no configured repositories.
+    #[error("this server keeps no configured repositories")]
+    NoCatalog,
+
+    /// There is no such configured repository.
+    #[error("there is no configured repository {0}")]
+    RepositoryNotFound(Arc<str>),
+
+    /// A repository with an address that means the same is configured.
+    #[error("the repository is configured already, as {0}")]
+    RepositoryExists(Arc<str>),
+
+    /// The repository could not be seen at its forge.
+    #[error(transparent)]
+    Unverified(#[from] Unverified),
+
+    /// The catalog could not be read or written.
+    #[error(transparent)]
+    Catalog(CatalogError),
+
     /// The store could not be read or written.
     #[error(transparent)]
     State(StateError),
@@ -78,6 +102,16 @@ impl From<StateError> for EngineError {
         match error {
             StateError::NotFound(id) => Self::NotFound(id),
             other => Self::State(other),
+        }
+    }
+}
+
+impl From<CatalogError> for EngineError {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::NotFound { id } => Self::RepositoryNotFound(id),
+            CatalogError::Exists { id } => Self::RepositoryExists(id),
+            other => Self::Catalog(other),
         }
     }
 }

@@ -25,6 +25,7 @@
 //! | what may be asked for | `new_order.rs` |
 //! | what is kept of orders that have ended | `retention.rs` |
 //! | when one is deleted on request | `deleting.rs` |
+//! | what is kept of repositories, and what of it is looked up | `repositories.rs` |
 //! | what was last seen of the agents | `agent_health.rs` |
 //! | which request the present work is for | `cause.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
@@ -62,6 +63,7 @@ mod pull_request;
 mod queue;
 mod recorder;
 mod recovery;
+mod repositories;
 mod retention;
 mod retrying;
 mod run;
@@ -79,8 +81,8 @@ mod workspaces;
 pub use activity::{ActivityEntry, ActivityHint, StepActivity};
 pub use agent_health::AgentStatus;
 pub use awo_state::{
-    ArtifactContent, ArtifactStore, BoxError, Change, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog,
-    OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
+    ArtifactContent, ArtifactStore, BoxError, Catalog, CatalogError, Change, ConfiguredRepository, LogEntry, LogLevel,
+    LogLine, LogPage, LogQuery, OrderLog, OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
 };
 pub use cause::{carried, for_request};
 pub use disk_use::DiskUse;
@@ -94,6 +96,7 @@ pub use new_order::{MAX_ATTEMPTS, NewOrder};
 pub use orchestrator::{Orchestrator, OrchestratorBuilder};
 pub use prompting::Prompted;
 pub use recovery::{Forecast, Foreseen, ForeseenOrder};
+pub use repositories::{LookedUp, RepositoryChange};
 pub use retention::{EndedOrder, Expired, Limit, Orphan, RetentionPolicy, Retired, plan as plan_retention};
 pub use run::RunEnd;
 pub use waiting::WaitingPolicy;

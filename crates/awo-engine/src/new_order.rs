@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use awo_models::{
     Idempotency, Isolation, Limits, Network, OrderLimits, OrderSpec, RetryPolicy, SandboxType, StepDefinition,
-    StepName, WorkflowType, check_workflow,
+    StepName, WorkflowType,
 };
 
 use crate::engine::Engine;
 use crate::error::FieldError;
-use crate::workflows::{COMMANDS, OPTIONAL_STEPS, built_in, command};
+use crate::workflows::{OPTIONAL_STEPS, built_in, selected};
 
 /// Longest request, in bytes.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
@@ -214,15 +214,7 @@ impl NewOrder {
             let message = "belong to a workflow; select prp-review instead".into();
             return Err(FieldError { field: "optional_steps", message });
         }
-        let steps: Vec<_> = commands
-            .iter()
-            .map(|name| {
-                command(name)
-                    .ok_or_else(|| refused(format!("{name} is not a command; there are {}", COMMANDS.join(", "))))
-            })
-            .collect::<Result<_, _>>()?;
-        check_workflow(&steps).map_err(|error| refused(error.to_string()))?;
-        Ok(steps)
+        selected(commands).map_err(refused)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
-use awo_state::{ArtifactStore, OrderLog, OrderQuery, StateError, StateRepository};
+use awo_state::{ArtifactStore, Catalog, OrderLog, OrderQuery, StateError, StateRepository};
 use futures::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +72,7 @@ pub struct OrchestratorBuilder {
     forge: Arc<dyn Forge>,
     prompts: Arc<dyn PromptSource>,
     agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
+    catalog: Option<Arc<dyn Catalog>>,
     log: Option<Arc<dyn OrderLog>>,
     spills: Option<Arc<dyn SpillStore>>,
     clock: Arc<dyn Clock>,
@@ -94,6 +95,7 @@ impl OrchestratorBuilder {
             forge,
             prompts,
             agents: BTreeMap::new(),
+            catalog: None,
             log: None,
             spills: None,
             clock: Arc::new(SystemClock::default()),
@@ -104,6 +106,12 @@ impl OrchestratorBuilder {
     /// Adds an agent under the name that orders ask for it by.
     pub fn with_agent(mut self, name: &str, agent: Arc<dyn AgentExecutor>) -> Self {
         self.agents.insert(name.to_owned(), agent);
+        self
+    }
+
+    /// Keeps configured repositories. Without it there are none, and none can be added.
+    pub fn with_catalog(mut self, catalog: Arc<dyn Catalog>) -> Self {
+        self.catalog = Some(catalog);
         self
     }
 
@@ -144,6 +152,7 @@ impl OrchestratorBuilder {
             sandboxes: self.sandboxes,
             forge: self.forge,
             prompts: self.prompts,
+            catalog: self.catalog,
             chronicle: Chronicle::new(self.log),
             spills: self.spills,
             clock: self.clock,

@@ -15,7 +15,7 @@ pub use agent::{
     Login, ProgressSink,
 };
 pub use clock::{Clock, SystemClock};
-pub use forge::{Forge, PullRequestDraft, VerifiedRepository};
+pub use forge::{Forge, PullRequestDraft, Unverified, VerifiedRepository};
 pub use prompts::{PromptError, PromptSource};
 pub use sandbox::{FileKind, KeptCommit, Progress, Sandbox, SandboxProvider, SandboxRequest, Standing};
 pub use spill::{Spill, SpillStore};

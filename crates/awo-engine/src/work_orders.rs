@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_models::{
-    AgentWorkOrder, AgentWorkOrderStatus, ArtifactName, Epoch, Event, EventSeq, Failure, FailureCode, OrderId,
-    StepHistory,
-};
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, ArtifactName, Epoch, Event, EventSeq, OrderId, StepHistory};
 use awo_state::{LogLevel, LogPage, LogQuery, OrderQuery, OrderRow, OrderSnapshot, StateError};
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::error::TrySendError;
@@ -21,7 +18,6 @@ use crate::error::{EngineError, FieldError};
 use crate::hints::{Hint, HintCursor, HintsSince};
 use crate::live::Persistence;
 use crate::new_order::NewOrder;
-use crate::ports::VerifiedRepository;
 use crate::queue::QueueSender;
 
 /// Creates, shows, follows and cancels agent work orders. Cheap to clone.
@@ -116,13 +112,6 @@ impl WorkOrders {
     /// Everything in a request that cannot be used; empty if it can. Starts nothing.
     pub fn check(&self, request: &NewOrder) -> Vec<FieldError> {
         request.clone().specify(&self.engine).err().unwrap_or_default()
-    }
-
-    /// Looks a repository up at its forge.
-    pub async fn verify_repository(&self, repository_url: &str) -> Result<VerifiedRepository, Failure> {
-        let checked = self.engine.sandboxes.check_address(repository_url);
-        checked.map_err(|reason| Failure::new(FailureCode::ForgeFailed, reason))?;
-        self.engine.forge.verify(repository_url).await
     }
 
     /// Stores a new order and queues it, unless it is to be held. It is stored when this returns.

@@ -1,7 +1,8 @@
 //! The built-in workflows, as data.
 
 use awo_models::{
-    AgentName, PromptInput, RetryPolicy, StepDefinition, StepGoal, StepName, WorkflowType, agents, commands, steps,
+    AgentName, PromptInput, RetryPolicy, StepDefinition, StepGoal, StepName, WorkflowType, agents, check_workflow,
+    commands, steps,
 };
 
 /// Steps that may be added to `agent_workflow_plan`, between implement and commit.
@@ -23,6 +24,15 @@ pub(crate) fn built_in(workflow: WorkflowType, optional: &[StepName]) -> Vec<Ste
         WorkflowType::AgentWorkflowPlan => plan_workflow(optional),
         other => unreachable!("workflow {other:?} is declared but has no steps"),
     }
+}
+
+/// The steps of selected commands, or what is wrong with the selection.
+pub(crate) fn selected(names: &[StepName]) -> Result<Vec<StepDefinition>, String> {
+    let unknown = |name| format!("{name} is not a command; there are {}", COMMANDS.join(", "));
+    let steps: Vec<_> =
+        names.iter().map(|name| command(name).ok_or_else(|| unknown(name))).collect::<Result<_, _>>()?;
+    check_workflow(&steps).map_err(|error| error.to_string())?;
+    Ok(steps)
 }
 
 fn plan_workflow(optional: &[StepName]) -> Vec<StepDefinition> {
@@ -74,7 +84,7 @@ fn plan_workflow(optional: &[StepName]) -> Vec<StepDefinition> {
 }
 
 /// The step of a selectable command; `None` for a word that is not a command.
-pub(crate) fn command(name: &StepName) -> Option<StepDefinition> {
+fn command(name: &StepName) -> Option<StepDefinition> {
     use PromptInput::{AgentWorkOrderId, BranchName, ChangedFiles, IssueNumber, PlanFile, UserRequest};
     let definition = match name.as_str() {
         commands::CREATE_BRANCH => step(
@@ -141,8 +151,6 @@ fn step(
 
 #[cfg(test)]
 mod tests {
-    use awo_models::check_workflow;
-
     use super::*;
 
     fn names(workflow: &[StepDefinition]) -> Vec<&str> {

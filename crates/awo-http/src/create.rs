@@ -13,7 +13,8 @@ use crate::problem::{InputError, Problem};
 use check::{check_object, shortened};
 use fields::FIELDS;
 
-pub(crate) use fields::Field;
+pub(crate) use convert::{word, words};
+pub(crate) use fields::{Field, Kind};
 pub(crate) use schema::{CreateOrder, body_schema};
 
 /// The request that a body makes, or everything in it that cannot be used.

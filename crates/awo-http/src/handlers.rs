@@ -9,6 +9,7 @@ pub(crate) mod login;
 pub(crate) mod logs;
 pub(crate) mod orders;
 pub(crate) mod prompts;
+pub(crate) mod repositories;
 pub(crate) mod steps;
 
 use std::sync::Arc;

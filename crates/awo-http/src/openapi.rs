@@ -1,7 +1,7 @@
 //! The description of all routes. Routes and schemas come from the handlers and views; what is the same everywhere,
 //! problems above all, is added here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -32,9 +32,10 @@ pub(crate) fn begin() -> OpenApi {
 
 /// Adds what is the same everywhere.
 pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
+    let asked = bodies(&mut openapi);
     let components = openapi.components.get_or_insert_default();
     for (name, schema) in &mut components.schemas {
-        if let (RefOr::T(schema), false) = (schema, name == "CreateOrder") {
+        if let (RefOr::T(schema), false) = (schema, asked.contains(name)) {
             require_all(schema);
         }
     }
@@ -47,6 +48,23 @@ pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
         }
     }
     openapi
+}
+
+/// Names of the schemas of what is sent to the server, which may leave fields out.
+fn bodies(openapi: &mut OpenApi) -> BTreeSet<String> {
+    fn here<T>(it: &RefOr<T>) -> Option<&T> {
+        if let RefOr::T(it) = it { Some(it) } else { None }
+    }
+    let mut names = BTreeSet::new();
+    for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations) {
+        let content = operation.request_body.as_ref().and_then(here).into_iter().flat_map(|body| body.content.values());
+        for schema in content.filter_map(here).filter_map(|content| content.schema.as_ref()) {
+            if let RefOr::Ref(named) = schema {
+                names.extend(named.ref_location.rsplit('/').next().map(str::to_owned));
+            }
+        }
+    }
+    names
 }
 
 /// Answers have every field always.
@@ -113,10 +131,11 @@ fn example(kind: ProblemType) -> Option<Value> {
 
 fn problems_of(operation: &str) -> &'static [ProblemType] {
     use ProblemType::{
-        ArtifactNotFound, BodyTimeout, BodyTooLarge, DiffNotFound, IdempotencyKeyReused, InvalidRequest, LinkRefused,
-        MalformedJson, NotAcceptable, NotAllowed, NotReady, OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound,
-        QueueFull, QuotaUsed, ShuttingDown, StoreUnavailable, TooManyStreams, UnsupportedMediaType, UpgradeRequired,
-        WorkspaceUnavailable,
+        ArtifactNotFound, BodyTimeout, BodyTooLarge, CatalogDamaged, CatalogTooNew, DiffNotFound, ForgeFailed,
+        IdempotencyKeyReused, InvalidRequest, LinkRefused, MalformedJson, NotAcceptable, NotAllowed, NotReady,
+        OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound, PathNotFound, QueueFull, QuotaUsed, RepositoryExists,
+        RepositoryNotAccessible, RepositoryNotFound, ShuttingDown, StoreUnavailable, TooManyStreams,
+        UnsupportedMediaType, UpgradeRequired, WorkspaceUnavailable,
     };
     match operation {
         "create_order" => &[
@@ -175,6 +194,38 @@ fn problems_of(operation: &str) -> &'static [ProblemType] {
             StoreUnavailable,
         ],
         "follow_logs" => &[OrderNotFound, InvalidRequest, TooManyStreams, OrderDamaged, OrderTooNew, StoreUnavailable],
+        "list_repositories" => &[CatalogDamaged, CatalogTooNew, StoreUnavailable],
+        "create_repository" => &[
+            MalformedJson,
+            RepositoryNotAccessible,
+            PathNotFound,
+            RepositoryExists,
+            BodyTimeout,
+            BodyTooLarge,
+            UnsupportedMediaType,
+            InvalidRequest,
+            ForgeFailed,
+            CatalogDamaged,
+            CatalogTooNew,
+            StoreUnavailable,
+        ],
+        "get_repository" | "delete_repository" => {
+            &[RepositoryNotFound, CatalogDamaged, CatalogTooNew, StoreUnavailable]
+        }
+        "update_repository" => &[
+            MalformedJson,
+            RepositoryNotFound,
+            BodyTimeout,
+            BodyTooLarge,
+            UnsupportedMediaType,
+            InvalidRequest,
+            CatalogDamaged,
+            CatalogTooNew,
+            StoreUnavailable,
+        ],
+        "verify_configured_repository" => {
+            &[RepositoryNotFound, ForgeFailed, CatalogDamaged, CatalogTooNew, StoreUnavailable]
+        }
         "verify_repository" => &[MalformedJson, BodyTimeout, BodyTooLarge, UnsupportedMediaType, InvalidRequest],
         "get_readiness" => &[NotReady],
         "create_login_link" => &[NotAllowed],

@@ -81,6 +81,35 @@ impl<S: Send + Sync> FromRequestParts<S> for OrderPath {
     }
 }
 
+/// The configured repository that a path names.
+#[derive(Debug, Clone)]
+pub(crate) struct RepositoryPath(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for RepositoryPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = parameter(parts, state, "rid").await.unwrap_or_default();
+        if is_uuid(&text) {
+            return Ok(Self(text));
+        }
+        let shown: String = text.chars().take(40).collect();
+        Err(Problem::new(
+            ProblemType::RepositoryNotFound,
+            format!("configured repository not found: {shown:?} is no id"),
+        ))
+    }
+}
+
+/// Whether a text has the form of a repository's id.
+pub(crate) fn is_uuid(text: &str) -> bool {
+    let fits = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
+}
+
 /// The place in the history, from 1, that a path names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResultNumber(pub(crate) usize);

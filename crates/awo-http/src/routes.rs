@@ -15,7 +15,7 @@ use crate::access::{Access, Rules, Scope, operations, requirements};
 use crate::api::Api;
 use crate::door::{Door, enter};
 use crate::edge::{Edge, edge};
-use crate::handlers::{artifacts, events, git, github, health, login, logs, orders, prompts, steps};
+use crate::handlers::{artifacts, events, git, github, health, login, logs, orders, prompts, repositories, steps};
 use crate::openapi::{begin, complete};
 use crate::paths::normalize;
 use crate::problem::{Problem, ProblemType};
@@ -46,6 +46,12 @@ fn table() -> Table {
         .routes(Key(OrdersRead), routes!(events::converse_about_order))
         .routes(Key(OrdersRead), routes!(logs::list_logs))
         .routes(Key(OrdersRead), routes!(logs::follow_logs))
+        .routes(Key(OrdersRead), routes!(repositories::list_repositories))
+        .routes(Key(RepositoriesWrite), routes!(repositories::create_repository))
+        .routes(Key(OrdersRead), routes!(repositories::get_repository))
+        .routes(Key(RepositoriesWrite), routes!(repositories::update_repository))
+        .routes(Key(RepositoriesWrite), routes!(repositories::delete_repository))
+        .routes(Key(RepositoriesWrite), routes!(repositories::verify_configured_repository))
         .routes(Key(RepositoriesWrite), routes!(github::verify_repository))
         .routes(Key(OrdersRead), routes!(health::get_health))
         .routes(Open, routes!(health::get_liveness))

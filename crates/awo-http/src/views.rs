@@ -10,6 +10,7 @@ mod git;
 mod limits;
 mod log;
 mod order;
+mod repository;
 mod state;
 mod step;
 
@@ -18,6 +19,7 @@ pub(crate) use event::EventView;
 pub(crate) use git::GitProgressView;
 pub(crate) use log::{LogEntryView, LogPageView};
 pub(crate) use order::{CreatedOrderView, OrderView};
+pub(crate) use repository::{RepositoryVerificationView, RepositoryView};
 pub(crate) use state::{ActivityNewsView, ChangeView, EndView, OrderStateView, ResetView};
 pub(crate) use step::StepHistoryView;
 

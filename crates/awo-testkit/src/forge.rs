@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use awo_engine::ports::{Forge, PullRequestDraft, VerifiedRepository};
+use awo_engine::ports::{Forge, PullRequestDraft, Unverified, VerifiedRepository};
 use awo_models::{Failure, FailureCode, Issue, PullRequestEvidence};
 
 use crate::Timeline;
@@ -12,6 +12,8 @@ use crate::Timeline;
 #[derive(Debug)]
 pub struct FakeForge {
     timeline: Timeline,
+    /// Why it can be asked for no repository.
+    pub unreachable: Mutex<Option<Failure>>,
     /// The issue it knows.
     pub issue: Mutex<Option<Issue>>,
     /// What it warns of.
@@ -28,6 +30,7 @@ impl FakeForge {
     pub(crate) fn new(timeline: Timeline) -> Self {
         Self {
             timeline,
+            unreachable: Mutex::default(),
             issue: Mutex::default(),
             cautions: Mutex::default(),
             found: Mutex::default(),
@@ -43,14 +46,17 @@ impl Forge for FakeForge {
         self.cautions.lock().expect("no panics here").clone()
     }
 
-    async fn verify(&self, repository_url: &str) -> Result<VerifiedRepository, Failure> {
+    async fn verify(&self, repository_url: &str) -> Result<VerifiedRepository, Unverified> {
+        if let Some(failure) = self.unreachable.lock().expect("no panics here").clone() {
+            return Err(Unverified::Unknown(failure));
+        }
         match repository_url.strip_prefix("https://example.org/").and_then(|path| path.split_once('/')) {
             Some((owner, name)) => Ok(VerifiedRepository {
                 owner: owner.into(),
                 name: name.trim_end_matches(".git").into(),
                 default_branch: "main".into(),
             }),
-            None => Err(Failure::new(FailureCode::ForgeFailed, format!("{repository_url} was not found"))),
+            None => Err(Unverified::Missing(format!("{repository_url} was not found").into())),
         }
     }
 

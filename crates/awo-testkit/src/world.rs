@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use awo_engine::{NewOrder, Orchestrator, OrchestratorBuilder, OrderView, Settings};
 use awo_models::{Event, EventSeq, OrderId};
-use awo_state::{InMemory, InMemoryArtifacts, InMemoryOrderLog, StateRepository as _};
+use awo_state::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryOrderLog, StateRepository as _};
 use tokio::sync::Semaphore;
 
 use crate::{FakeAgent, FakeForge, FakeSandboxes, FakeSpills, ManualClock, ObservedRepository, PlainPrompts, Timeline};
@@ -20,6 +20,8 @@ pub struct World {
     pub repository: Arc<ObservedRepository>,
     /// The artifacts.
     pub artifacts: InMemoryArtifacts,
+    /// Configured repositories.
+    pub catalog: InMemoryCatalog,
     /// The logs of orders.
     pub log: InMemoryOrderLog,
     /// The agent.
@@ -57,6 +59,7 @@ impl World {
             repository: Arc::new(ObservedRepository::new(Arc::new(store.clone()), timeline.clone())),
             store,
             artifacts: InMemoryArtifacts::default(),
+            catalog: InMemoryCatalog::default(),
             log: InMemoryOrderLog::default(),
             agent: Arc::new(FakeAgent::new(timeline.clone(), Arc::clone(&sandboxes), gate.clone())),
             sandboxes,
@@ -85,6 +88,7 @@ impl World {
         let (spills, clock) = (Arc::clone(&self.spills), Arc::clone(&self.clock));
         OrchestratorBuilder::new(repository, Arc::new(self.artifacts.clone()), sandboxes, forge, Arc::new(PlainPrompts))
             .with_agent("fake", agent)
+            .with_catalog(Arc::new(self.catalog.clone()))
             .with_log(Arc::new(self.log.clone()))
             .with_spill(spills)
             .with_clock(clock)

@@ -83,7 +83,7 @@ pub(crate) enum Command {
     State(State),
     /// Look after the checkouts that agents worked in.
     Workspace(Workspace),
-    /// Ask about repositories.
+    /// Look after the repositories that orders are often made for.
     Repo(Repo),
     /// Make, list and revoke keys of the API.
     Keys(Keys),
@@ -272,14 +272,29 @@ pub(crate) struct Repo {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RepoCommand {
-    /// Look a repository up at GitHub, with the token that awo finds.
-    Verify(RepoVerify),
+    /// Configure a repository, once it is seen at GitHub with the token that awo finds.
+    Add(RepoAdd),
+    /// List the configured repositories, newest first.
+    List,
+    /// Remove a configured repository. Its orders stay.
+    Remove(RepoOne),
+    /// Look a repository up at GitHub, with the token that awo finds; of a configured one, keep what came of it.
+    Verify(RepoOne),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct RepoVerify {
+pub(crate) struct RepoAdd {
     /// Address of the repository.
     pub(crate) url: String,
+    /// Add it unseen, for example one that is not on GitHub.
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepoOne {
+    /// The repository: its address, or the id of a configured one.
+    pub(crate) repository: String,
 }
 
 #[derive(Debug, Args)]

@@ -85,6 +85,10 @@ impl Client {
         self.call(Method::POST, path, Some(body.to_string()), headers).await
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
+        self.call(Method::DELETE, path, None, &[]).await
+    }
+
     async fn call(
         &self,
         method: Method,

@@ -9,9 +9,10 @@ use awo_adapters::{
     agent_environment,
 };
 use awo_engine::ports::AgentExecutor;
-use awo_engine::{ArtifactStore, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
+use awo_engine::{ArtifactStore, Catalog, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
 use awo_state::{
-    FileArtifacts, FileCatalog, FileOrderLog, FileRepository, Holder, InMemory, InMemoryOrderLog, OpenError,
+    FileArtifacts, FileCatalog, FileOrderLog, FileRepository, Holder, InMemory, InMemoryCatalog, InMemoryOrderLog,
+    OpenError,
 };
 use tracing::{info, warn};
 
@@ -193,6 +194,7 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
         // Nothing outlives this process anyway.
         Backend::Memory => builder.with_log(Arc::new(InMemoryOrderLog::default())),
     };
+    let builder = builder.with_catalog(catalog(settings));
     let agents = agents(settings, &processes, &walls)?;
     if !agents.iter().any(|(name, _)| *name == settings.agent) {
         let names: Vec<_> = agents.iter().map(|(name, _)| name.as_str()).collect();
@@ -272,6 +274,14 @@ pub(crate) fn agents_to_look_at(settings: &Settings) -> anyhow::Result<Vec<(Stri
 /// The artifacts of the data directory.
 pub(crate) fn artifacts(settings: &Settings) -> FileArtifacts {
     FileArtifacts::new(&settings.data_dir)
+}
+
+/// Configured repositories: where the orders are.
+fn catalog(settings: &Settings) -> Arc<dyn Catalog> {
+    match settings.state {
+        Backend::File => Arc::new(FileCatalog::new(&settings.data_dir)),
+        Backend::Memory => Arc::new(InMemoryCatalog::default()),
+    }
 }
 
 fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> {

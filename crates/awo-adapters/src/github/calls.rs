@@ -1,6 +1,6 @@
 //! The calls that are made, apart from those about pull requests: what each sends, and what of the answer counts.
 
-use awo_engine::ports::VerifiedRepository;
+use awo_engine::ports::{Unverified, VerifiedRepository};
 use awo_models::{Failure, FailureCode, Issue, OrderId};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -32,9 +32,15 @@ pub(super) fn unusable(what: &str) -> Failure {
     Failure::new(FailureCode::ForgeFailed, format!("GitHub's answer about {what} has another form than expected"))
 }
 
-pub(super) async fn verify(api: &Api, repository: &Repository) -> Result<VerifiedRepository, Failure> {
-    let answer = api.call(Method::GET, &repository.path(&[]), &[], None, Repeat::Safely).await?;
-    let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| unusable("the repository"));
+pub(super) async fn verify(api: &Api, repository: &Repository) -> Result<VerifiedRepository, Unverified> {
+    let called = api.call(Method::GET, &repository.path(&[]), &[], None, Repeat::Safely).await;
+    let answer = called.map_err(|error| match error {
+        // A token that is not accepted says nothing of the repository.
+        CallError::Refused(status, failure) if status != 401 => Unverified::Missing(failure.message),
+        error => Unverified::Unknown(error.into()),
+    })?;
+    let unusable = || Unverified::Unknown(unusable("the repository"));
+    let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(unusable);
     Ok(VerifiedRepository {
         owner: text(&answer["owner"]["login"])?,
         name: text(&answer["name"])?,

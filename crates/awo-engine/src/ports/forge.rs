@@ -15,7 +15,7 @@ use awo_models::{Failure, Issue, OrderId, PullRequestEvidence};
 /// - *Discreet*: no failure holds a token.
 ///
 /// ```
-/// use awo_engine::ports::{Forge, PullRequestDraft, VerifiedRepository};
+/// use awo_engine::ports::{Forge, PullRequestDraft, Unverified, VerifiedRepository};
 /// use awo_models::{Failure, FailureCode, Issue, PullRequestEvidence};
 ///
 /// /// Branches are pushed, and that is all.
@@ -28,8 +28,8 @@ use awo_models::{Failure, Issue, OrderId, PullRequestEvidence};
 ///         None
 ///     }
 ///
-///     async fn verify(&self, address: &str) -> Result<VerifiedRepository, Failure> {
-///         Err(Failure::new(FailureCode::ForgeFailed, format!("there is no forge to look for {address:?} at")))
+///     async fn verify(&self, address: &str) -> Result<VerifiedRepository, Unverified> {
+///         Err(Unverified::Missing(format!("there is no forge to look for {address:?} at").into()))
 ///     }
 ///
 ///     async fn issue(&self, _: &str, number: &str) -> Result<Issue, Failure> {
@@ -48,7 +48,7 @@ pub trait Forge: Debug + Send + Sync {
     async fn caution(&self, repository_url: &str) -> Option<String>;
 
     /// Looks a repository up.
-    async fn verify(&self, repository_url: &str) -> Result<VerifiedRepository, Failure>;
+    async fn verify(&self, repository_url: &str) -> Result<VerifiedRepository, Unverified>;
 
     /// Fetches an issue.
     async fn issue(&self, repository_url: &str, number: &str) -> Result<Issue, Failure>;
@@ -66,6 +66,17 @@ pub struct VerifiedRepository {
     pub name: String,
     /// Its default branch.
     pub default_branch: String,
+}
+
+/// A repository that was looked up and not seen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unverified {
+    /// It is not there, or not for awo: why, and the cure.
+    #[error("{0}")]
+    Missing(Arc<str>),
+    /// Nobody knows: the forge could not be asked, or gave no answer.
+    #[error("{}", .0.message)]
+    Unknown(Failure),
 }
 
 /// A pull request to open.

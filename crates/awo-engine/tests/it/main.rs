@@ -20,6 +20,7 @@ mod long_outages;
 mod order_log;
 mod outages;
 mod recovery;
+mod repositories;
 mod retention;
 mod retry;
 mod save_order;

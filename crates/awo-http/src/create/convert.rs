@@ -59,11 +59,12 @@ fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
 }
 
 /// A word of one of the models' enums, by its stored spelling.
-fn word<T: DeserializeOwned>(object: &Map<String, Value>, name: &str) -> Option<T> {
+pub(crate) fn word<T: DeserializeOwned>(object: &Map<String, Value>, name: &str) -> Option<T> {
     T::deserialize(object.get(name)?).ok()
 }
 
-fn words(object: &Map<String, Value>, name: &str) -> Option<Vec<StepName>> {
+/// A list of names of steps.
+pub(crate) fn words(object: &Map<String, Value>, name: &str) -> Option<Vec<StepName>> {
     let words = object.get(name)?.as_array()?;
     Some(words.iter().filter_map(|word| StepName::new(word.as_str()?).ok()).collect())
 }

@@ -13,7 +13,7 @@ pub(crate) struct Field {
 
 /// What may be in a field.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Text.
     Text,
     /// Text, or a whole number that is read as text.
@@ -37,10 +37,11 @@ impl Field {
     pub(crate) const fn text(name: &'static str, required: bool, doc: &'static str) -> Self {
         Self { name, required, kind: Kind::Text, doc }
     }
-}
 
-const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Field {
-    Field { name, required: false, kind, doc }
+    /// A field that may be left out.
+    pub(crate) const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Self {
+        Self { name, required: false, kind, doc }
+    }
 }
 
 /// The fields of `POST /`.
@@ -52,7 +53,7 @@ pub(super) const FIELDS: &[Field] = &[
         doc: "Address of the repository, without a password or token.",
     },
     Field { name: "user_request", required: true, kind: Kind::Text, doc: "What is wanted, in a person's words." },
-    optional(
+    Field::optional(
         "sandbox_type",
         Kind::Word {
             available: &["git_branch", "git_worktree"],
@@ -61,17 +62,17 @@ pub(super) const FIELDS: &[Field] = &[
         },
         "Kind of checkout.",
     ),
-    optional(
+    Field::optional(
         "workflow_type",
         Kind::Word { available: &["agent_workflow_plan"], later: &[], default: Some("agent_workflow_plan") },
         "Built-in workflow. Not together with `selected_commands`.",
     ),
-    optional("selected_commands", Kind::Words(&COMMANDS), "Commands to run, in order, instead of a workflow."),
-    optional("optional_steps", Kind::Words(&OPTIONAL_STEPS), "Optional steps of the workflow that are wanted."),
-    optional("github_issue_number", Kind::TextOrNumber, "Issue that the request is about."),
-    optional("agent", Kind::Text, "Agent program; the server's default if absent."),
-    optional("model", Kind::Text, "Model for it; left to the program if absent."),
-    optional(
+    Field::optional("selected_commands", Kind::Words(&COMMANDS), "Commands to run, in order, instead of a workflow."),
+    Field::optional("optional_steps", Kind::Words(&OPTIONAL_STEPS), "Optional steps of the workflow that are wanted."),
+    Field::optional("github_issue_number", Kind::TextOrNumber, "Issue that the request is about."),
+    Field::optional("agent", Kind::Text, "Agent program; the server's default if absent."),
+    Field::optional("model", Kind::Text, "Model for it; left to the program if absent."),
+    Field::optional(
         "isolation",
         Kind::Word {
             available: &["auto", "bubblewrap", "none"],
@@ -80,14 +81,14 @@ pub(super) const FIELDS: &[Field] = &[
         },
         "Walls around the order's processes; the strongest that work here if absent.",
     ),
-    optional(
+    Field::optional(
         "network",
         Kind::Word { available: &["auto", "proxy", "off", "host"], later: &[], default: Some("auto") },
         "Network of the order's processes; `proxy` and `off` need walls, and `auto` is the proxy where there are some.",
     ),
-    optional("base_branch", Kind::Text, "Branch to start from; the remote's default branch if absent."),
-    optional("limits", Kind::Object(LIMITS), "Limits of each step, and of the order as a whole."),
-    optional(
+    Field::optional("base_branch", Kind::Text, "Branch to start from; the remote's default branch if absent."),
+    Field::optional("limits", Kind::Object(LIMITS), "Limits of each step, and of the order as a whole."),
+    Field::optional(
         "start",
         Kind::Switch(true),
         "Whether the order is queued at once; otherwise it is held until `POST /agent-work-orders/{id}/start`.",
@@ -95,16 +96,20 @@ pub(super) const FIELDS: &[Field] = &[
 ];
 
 const LIMITS: &[Field] = &[
-    optional("max_turns", Kind::Whole, "Turns of the agent in one step."),
-    optional("max_cost_usd", Kind::Positive, "Cost of one step in US dollars."),
-    optional("step_timeout_seconds", Kind::Positive, "Time in seconds that one step may be at work."),
-    optional(
+    Field::optional("max_turns", Kind::Whole, "Turns of the agent in one step."),
+    Field::optional("max_cost_usd", Kind::Positive, "Cost of one step in US dollars."),
+    Field::optional("step_timeout_seconds", Kind::Positive, "Time in seconds that one step may be at work."),
+    Field::optional(
         "silence_timeout_seconds",
         Kind::Positive,
         "Longest time in seconds that an agent may give no sign of life.",
     ),
-    optional("max_attempts", Kind::Whole, "Attempts of each step, at most 10; failures that may pass are tried again."),
-    optional(
+    Field::optional(
+        "max_attempts",
+        Kind::Whole,
+        "Attempts of each step, at most 10; failures that may pass are tried again.",
+    ),
+    Field::optional(
         "order",
         Kind::Object(ORDER_LIMITS),
         "What all steps may use together. When it is used up, no further step begins; a retry has all of it anew.",
@@ -112,10 +117,14 @@ const LIMITS: &[Field] = &[
 ];
 
 const ORDER_LIMITS: &[Field] = &[
-    optional("max_turns", Kind::Whole, "Turns of its agents."),
-    optional("max_tokens", Kind::Whole, "Tokens of its agents: input, output and what goes into the provider's cache."),
-    optional("max_cost_usd", Kind::Positive, "Cost in US dollars, as far as its agents tell it."),
-    optional(
+    Field::optional("max_turns", Kind::Whole, "Turns of its agents."),
+    Field::optional(
+        "max_tokens",
+        Kind::Whole,
+        "Tokens of its agents: input, output and what goes into the provider's cache.",
+    ),
+    Field::optional("max_cost_usd", Kind::Positive, "Cost in US dollars, as far as its agents tell it."),
+    Field::optional(
         "timeout_seconds",
         Kind::Positive,
         "Time in seconds that its steps may be at work; time that it waits does not count.",

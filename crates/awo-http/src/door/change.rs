@@ -15,6 +15,7 @@ use super::{Caller, Door, Seen};
 use crate::access::{Access, Rule};
 use crate::audit::{AuditedCall, record};
 use crate::edge::panicked;
+use crate::paths::is_uuid;
 
 /// Says in an answer who has acted, where the door could not know.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ pub(crate) struct Actor(pub(crate) Arc<str>);
 /// A call, before it is made.
 pub(super) struct Change {
     pub(super) what: Rule,
-    pub(super) subject: Option<OrderId>,
+    pub(super) subject: Option<Arc<str>>,
     pub(super) method: Method,
     pub(super) caller: Caller,
     pub(super) seen: Seen,
@@ -45,7 +46,7 @@ impl Change {
             at: door.api.clock.now(),
             who: actor.or_else(|| caller.key().cloned()).unwrap_or_else(|| "loopback".into()),
             what: what.operation,
-            subject: subject.or_else(|| created(&answer)).map(|id| id.to_string().into()),
+            subject: subject.or_else(|| created(&answer)),
             status: answer.status().as_u16(),
             request_id: Arc::clone(seen.attended.request_id()),
         };
@@ -54,15 +55,20 @@ impl Change {
     }
 }
 
-/// The order that a path names, if it is an id.
-pub(super) async fn subject(parts: &mut Parts) -> Option<OrderId> {
+/// The order or repository that a path names, if it is an id.
+pub(super) async fn subject(parts: &mut Parts) -> Option<Arc<str>> {
     let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
-    parameters.iter().find(|(name, _)| *name == "id").and_then(|(_, id)| id.parse().ok())
+    parameters.iter().find(|(name, _)| matches!(*name, "id" | "rid")).and_then(|(_, id)| known_form(id))
 }
 
-/// The order that an answer says it has created.
-fn created(answer: &Response) -> Option<OrderId> {
+/// The order or repository that an answer says it has created.
+fn created(answer: &Response) -> Option<Arc<str>> {
     let made = matches!(answer.status(), StatusCode::CREATED | StatusCode::OK);
     let path = answer.headers().get(LOCATION).filter(|_| made)?.to_str().ok()?;
-    path.rsplit('/').next()?.parse().ok()
+    known_form(path.rsplit('/').next()?)
+}
+
+/// The text, if it is an id, and nothing that a client made up.
+fn known_form(id: &str) -> Option<Arc<str>> {
+    id.parse().map(|id: OrderId| id.to_string().into()).ok().or_else(|| is_uuid(id).then(|| id.into()))
 }

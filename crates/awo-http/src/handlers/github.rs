@@ -67,12 +67,12 @@ pub(crate) async fn verify_repository(
             default_branch: Some(found.default_branch),
             error_message: None,
         },
-        Err(failure) => VerifiedRepositoryView {
+        Err(unverified) => VerifiedRepositoryView {
             is_accessible: false,
             repository_name: None,
             repository_owner: None,
             default_branch: None,
-            error_message: Some(failure.message.to_string()),
+            error_message: Some(unverified.to_string()),
         },
     };
     Ok(answer::json(StatusCode::OK, &view))

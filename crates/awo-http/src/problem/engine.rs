@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-use awo_engine::{EngineError, FieldError, StateError};
+use awo_engine::ports::Unverified;
+use awo_engine::{CatalogError, EngineError, FieldError, StateError};
 use awo_models::OrderId;
 use serde_json::{Value, json};
 
@@ -16,6 +17,8 @@ const WORKSPACE_PAUSE: u32 = 30;
 const QUEUE_PAUSE: u32 = 30;
 /// Seconds after which a client may try again when the server was shutting down.
 const RESTART_PAUSE: u32 = 5;
+/// Seconds after which a client may try again when the forge could not be asked.
+const FORGE_PAUSE: u32 = 30;
 /// Characters of a message, which may quote what was sent.
 const MESSAGE_SHOWN: usize = 500;
 
@@ -23,6 +26,11 @@ impl Problem {
     /// There is no such order. The words `not found` are part of the contract.
     pub(crate) fn order_not_found(id: &str) -> Self {
         Self::new(ProblemType::OrderNotFound, format!("agent work order {id} was not found"))
+    }
+
+    /// There is no such configured repository.
+    pub(crate) fn repository_not_found(id: &str) -> Self {
+        Self::new(ProblemType::RepositoryNotFound, format!("configured repository {id} was not found"))
     }
 }
 
@@ -46,8 +54,39 @@ impl From<EngineError> for Problem {
             EngineError::Workspace(_) => {
                 Self::new(ProblemType::WorkspaceUnavailable, detail).retry_after(WORKSPACE_PAUSE)
             }
+            EngineError::NoCatalog => Self::new(ProblemType::PathNotFound, detail),
+            EngineError::RepositoryNotFound(id) => Self::repository_not_found(&id),
+            EngineError::RepositoryExists(_) => Self::new(ProblemType::RepositoryExists, detail),
+            EngineError::Unverified(Unverified::Missing(_)) => Self::new(ProblemType::RepositoryNotAccessible, detail),
+            EngineError::Unverified(Unverified::Unknown(_)) => {
+                Self::new(ProblemType::ForgeFailed, detail).retry_after(FORGE_PAUSE)
+            }
+            EngineError::Catalog(catalog) => catalog.into(),
             EngineError::State(state) => state.into(),
             other => Self::internal(describe(&other)),
+        }
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        let cause = describe(&error);
+        match error {
+            outage if outage.is_outage() => {
+                Self::new(ProblemType::StoreUnavailable, "the catalog does not answer at present; try again soon")
+                    .retry_after(STORE_PAUSE)
+                    .because(cause)
+            }
+            CatalogError::Corrupt { .. } => {
+                let detail =
+                    "what is stored of the repositories is damaged; it is left as it is, and the log says where";
+                Self::new(ProblemType::CatalogDamaged, detail).because(cause)
+            }
+            CatalogError::UnsupportedVersion { .. } => {
+                let detail = "a newer awo stored the repositories; run that version, or a newer one";
+                Self::new(ProblemType::CatalogTooNew, detail).because(cause)
+            }
+            _ => Self::internal(cause),
         }
     }
 }

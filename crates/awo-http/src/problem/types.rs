@@ -35,6 +35,7 @@ macro_rules! problem_types {
 
 problem_types! {
     MalformedJson = BAD_REQUEST, "malformed-json", "The body is not JSON";
+    RepositoryNotAccessible = BAD_REQUEST, "repository-not-accessible", "The repository cannot be seen at its forge";
     Unauthorized = UNAUTHORIZED, "unauthorized", "The server asks for a key";
     ScopeMissing = FORBIDDEN, "scope-missing", "The key is not good for this";
     LinkRefused = FORBIDDEN, "link-refused", "The link is not good any more";
@@ -43,12 +44,14 @@ problem_types! {
     OutputNotFound = NOT_FOUND, "output-not-found", "There is no such output";
     DiffNotFound = NOT_FOUND, "diff-not-found", "There is no such diff";
     ArtifactNotFound = NOT_FOUND, "artifact-not-found", "There is no such artifact";
+    RepositoryNotFound = NOT_FOUND, "repository-not-found", "There is no such configured repository";
     PathNotFound = NOT_FOUND, "path-not-found", "There is no such path";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method";
     NotAcceptable = NOT_ACCEPTABLE, "not-acceptable", "The answer has no such media type";
     BodyTimeout = REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time";
     NotAllowed = CONFLICT, "not-allowed", "The order's status does not allow it";
     IdempotencyKeyReused = CONFLICT, "idempotency-key-reused", "The idempotency key belongs to another request";
+    RepositoryExists = CONFLICT, "repository-exists", "The repository is configured already";
     BodyTooLarge = PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is not sent as JSON";
     HostRefused = MISDIRECTED_REQUEST, "host-refused", "The server does not answer to this name";
@@ -61,6 +64,9 @@ problem_types! {
     Internal = INTERNAL_SERVER_ERROR, "internal", "A defect of awo";
     OrderDamaged = INTERNAL_SERVER_ERROR, "order-damaged", "The stored data of the order is damaged";
     OrderTooNew = INTERNAL_SERVER_ERROR, "order-too-new", "A newer version of awo stored the order";
+    CatalogDamaged = INTERNAL_SERVER_ERROR, "catalog-damaged", "The stored catalog is damaged";
+    CatalogTooNew = INTERNAL_SERVER_ERROR, "catalog-too-new", "A newer version of awo stored the catalog";
+    ForgeFailed = BAD_GATEWAY, "forge-failed", "The forge cannot be asked";
     StoreUnavailable = SERVICE_UNAVAILABLE, "store-unavailable", "The store does not answer";
     WorkspaceUnavailable = SERVICE_UNAVAILABLE, "workspace-unavailable", "What was kept of the checkout cannot be read";
     ShuttingDown = SERVICE_UNAVAILABLE, "shutting-down", "The server is shutting down";

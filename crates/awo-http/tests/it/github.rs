@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use awo_engine::ports::{MockForge, VerifiedRepository};
-use awo_models::{Failure, FailureCode};
+use awo_engine::ports::{MockForge, Unverified, VerifiedRepository};
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -14,7 +13,7 @@ fn world() -> World {
         "https://github.com/owner/repo" => {
             Ok(VerifiedRepository { owner: "owner".into(), name: "repo".into(), default_branch: "trunk".into() })
         }
-        _ => Err(Failure::new(FailureCode::ForgeFailed, "there is no such thing")),
+        _ => Err(Unverified::Missing("there is no such thing".into())),
     });
     World::with_forge(Arc::new(forge))
 }

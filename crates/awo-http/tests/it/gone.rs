@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_engine::ports::{Forge, PullRequestDraft, VerifiedRepository};
+use awo_engine::ports::{Forge, PullRequestDraft, Unverified, VerifiedRepository};
 use awo_http::{Api, AuditTrail, AuditedCall, Limits};
 use awo_models::{Failure, FailureCode, Issue, PullRequestEvidence};
 use tokio::io::AsyncWriteExt as _;
@@ -23,11 +23,11 @@ impl Forge for Held {
     async fn caution(&self, _: &str) -> Option<String> {
         None
     }
-    async fn verify(&self, _: &str) -> Result<VerifiedRepository, Failure> {
+    async fn verify(&self, _: &str) -> Result<VerifiedRepository, Unverified> {
         let (go, told) = oneshot::channel();
         self.0.send(go).unwrap();
         told.await.unwrap();
-        Err(Failure::new(FailureCode::ForgeFailed, "there is no such thing"))
+        Err(Unverified::Missing("there is no such thing".into()))
     }
     async fn issue(&self, _: &str, _: &str) -> Result<Issue, Failure> {
         Err(Failure::new(FailureCode::ForgeFailed, "there is no such thing"))

@@ -26,6 +26,7 @@ mod orders;
 mod pollers;
 mod prompts;
 mod requests;
+mod repositories;
 mod serve;
 mod sockets;
 mod sse;

@@ -35,6 +35,7 @@ fn operations_are_named_after_their_handlers_and_name_their_problems() {
                     "create_",
                     "list_",
                     "get_",
+                    "update_",
                     "start_",
                     "cancel_",
                     "retry_",
@@ -59,7 +60,7 @@ fn operations_are_named_after_their_handlers_and_name_their_problems() {
             }
         }
     }
-    assert_eq!(names.len(), 31);
+    assert_eq!(names.len(), 37);
 }
 
 /// What is sent has the fields that the description has, no more and no fewer.

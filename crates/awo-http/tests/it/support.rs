@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use awo_engine::ports::{Clock, Forge, MockAgentExecutor, MockForge, MockPromptSource, MockSandboxProvider};
-use awo_engine::{Orchestrator, OrchestratorBuilder, Settings, StateRepository};
+use awo_engine::{Catalog, Orchestrator, OrchestratorBuilder, Settings, StateRepository};
 use awo_http::Api;
 use awo_models::{
     AgentName, AgentWorkOrderStatus, CurrentStep, EventKind, Evidence, FailureCode, OrderId, OrderPatch,
     StepExecutionResult, StepHistory, StepName, Timestamp,
 };
-use awo_state::{Change, ClaimId, Committed, InMemory, InMemoryArtifacts, InMemoryOrderLog};
+use awo_state::{Change, ClaimId, Committed, InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryOrderLog};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -75,17 +75,22 @@ impl World {
         settings: Settings,
         configure: impl FnOnce(Api) -> Api,
     ) -> Self {
-        Self::build(repository, settings, Arc::new(MockForge::new()), configure)
+        Self::build(repository, settings, Arc::new(MockForge::new()), Arc::new(InMemoryCatalog::default()), configure)
     }
 
     pub(crate) fn with_forge(forge: Arc<dyn Forge>) -> Self {
-        Self::build(Arc::new(InMemory::default()), Settings::default(), forge, |api| api)
+        Self::with_catalog(forge, Arc::new(InMemoryCatalog::default()))
+    }
+
+    pub(crate) fn with_catalog(forge: Arc<dyn Forge>, catalog: Arc<dyn Catalog>) -> Self {
+        Self::build(Arc::new(InMemory::default()), Settings::default(), forge, catalog, |api| api)
     }
 
     fn build(
         repository: Arc<dyn StateRepository>,
         settings: Settings,
         forge: Arc<dyn Forge>,
+        catalog: Arc<dyn Catalog>,
         configure: impl FnOnce(Api) -> Api,
     ) -> Self {
         let (artifacts, log) = (InMemoryArtifacts::default(), InMemoryOrderLog::default());
@@ -104,6 +109,7 @@ impl World {
         )
         .with_agent("scripted", Arc::new(MockAgentExecutor::new()))
         .with_clock(stopped_clock())
+        .with_catalog(catalog)
         .with_log(Arc::new(log.clone()))
         .with_settings(settings)
         .build();

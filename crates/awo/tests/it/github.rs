@@ -157,6 +157,36 @@ fn repositories_are_verified_with_and_without_a_server() {
     assert_eq!(server.post("/github/verify-repository", &json!({})).status, 422);
 }
 
+#[test]
+fn repositories_are_kept_with_and_without_a_server() {
+    let (setting, _github) = with_token(setting());
+    assert!(setting.run(&["repo", "list"]).expect(0).out.contains("awo repo add"));
+    let added = setting.run(&["repo", "add", URL, "--json"]).expect(0).json();
+    assert_eq!((&added["owner"], &added["is_verified"]), (&"owner".into(), &true.into()));
+    let missing = setting.run(&["repo", "add", "https://github.com/owner/other"]).expect(2);
+    assert!(missing.err.contains("404"), "{missing:?}");
+    setting.run(&["repo", "add", "--no-verify", "https://forge.example/a/b"]).expect(0);
+
+    let mut server = setting.program.serve();
+    let path = "/api/agent-work-orders/repositories";
+    let listed = server.get(path).json();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[1]), (2, &added));
+    let doubled = setting.run(&["repo", "add", "https://GitHub.com/owner/repo.git"]).expect(2);
+    assert!(doubled.err.contains("is configured already"), "{doubled:?}");
+    let told = setting.run(&["repo", "verify", URL]).expect(0).out;
+    assert!(told.contains(added["id"].as_str().unwrap()), "what came of it is kept: {told}");
+    let told = setting.run(&["repo", "verify", "https://forge.example/a/b"]).expect(1).out;
+    assert!(told.contains("on no forge that awo is connected to"), "{told}");
+    setting.run(&["repo", "remove", "https://forge.example/a/b"]).expect(0);
+    setting.run(&["repo", "remove", "https://forge.example/a/b"]).expect(4);
+    server.kill();
+
+    let server = setting.program.serve();
+    let kept = server.get(path).json();
+    assert_eq!(kept.as_array().unwrap().iter().map(|kept| &kept["id"]).collect::<Vec<_>>(), [&added["id"]]);
+    assert!(kept[0]["last_verified_at"].as_str() > added["last_verified_at"].as_str(), "{kept}");
+}
+
 /// What agents are started with.
 #[test]
 fn the_token_does_not_reach_agents() {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use awo_engine::ports::{
     AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest, FileKind, Forge, KeptCommit,
-    PullRequestDraft, Sandbox, SandboxProvider, SandboxRequest, Standing, VerifiedRepository,
+    PullRequestDraft, Sandbox, SandboxProvider, SandboxRequest, Standing, Unverified, VerifiedRepository,
 };
 use awo_models::{
     BranchPush, DiffStat, Failure, FailureCode, Isolation, Issue, Network, OrderId, PullRequestEvidence,
@@ -272,8 +272,8 @@ impl Forge for NoForge {
         None
     }
 
-    async fn verify(&self, repository_url: &str) -> Result<VerifiedRepository, Failure> {
-        Err(Failure::new(FailureCode::ForgeFailed, format!("repository {repository_url:?} was not found")))
+    async fn verify(&self, repository_url: &str) -> Result<VerifiedRepository, Unverified> {
+        Err(Unverified::Missing(format!("repository {repository_url:?} was not found").into()))
     }
 
     async fn issue(&self, _repository_url: &str, number: &str) -> Result<Issue, Failure> {
