@@ -6,6 +6,7 @@ mod agents;
 mod bench;
 mod ci;
 mod codegen;
+mod contract;
 mod crash;
 mod deny;
 mod docs;
@@ -45,6 +46,8 @@ enum Command {
     Ci,
     /// Write the committed files that are generated from code.
     Codegen(codegen::Arguments),
+    /// Hold the real server against its own description, by requests that fit it and that do not.
+    Contract(contract::Arguments),
     /// Kill the real server, fail its calls, cut its power, turn its clock: check that nothing it told is lost.
     Crash(crash::Arguments),
     /// Check the licences, bans and sources of all dependencies.
@@ -79,6 +82,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Bench(arguments) => bench::run(&repository, &arguments),
         Command::Ci => ci::run(&repository),
         Command::Codegen(arguments) => codegen::run(&repository, &arguments),
+        Command::Contract(arguments) => contract::run(&repository, &arguments),
         Command::Crash(arguments) => crash::run(&repository, &arguments),
         Command::Deny => deny::run(&repository),
         Command::Docs => docs::run(&repository),

@@ -1,6 +1,8 @@
 //! The description of all routes. Routes and schemas come from the handlers and views; what is the same everywhere,
 //! problems above all, is added here.
 
+mod parameters;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
@@ -8,7 +10,8 @@ use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{
-    ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder, Schema, ServerBuilder,
+    Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
+    ServerBuilder,
 };
 use utoipa::{PartialSchema as _, ToSchema as _};
 
@@ -30,12 +33,15 @@ pub(crate) fn begin() -> OpenApi {
     OpenApiBuilder::new().info(info).servers(Some([ServerBuilder::new().url("/").build()])).build()
 }
 
+/// Operations whose body may be left out.
+const OPTIONAL_BODIES: &[&str] = &["retry_order"];
+
 /// Adds what is the same everywhere.
 pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
-    let asked = bodies(&mut openapi);
+    let bodies = bodies(&mut openapi);
     let components = openapi.components.get_or_insert_default();
     for (name, schema) in &mut components.schemas {
-        if let (RefOr::T(schema), false) = (schema, asked.contains(name)) {
+        if let (RefOr::T(schema), false) = (schema, bodies.contains(name)) {
             require_all(schema);
         }
     }
@@ -44,27 +50,29 @@ pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
     components.security_schemes.extend(schemes().map(|(name, scheme)| (name, RefOr::T(scheme))));
     for item in openapi.paths.paths.values_mut() {
         for (_, operation) in operations(item) {
+            parameters::describe(operation);
+            let id = operation.operation_id.as_deref().unwrap_or_default();
+            if let (Some(RefOr::T(body)), true) = (&mut operation.request_body, OPTIONAL_BODIES.contains(&id)) {
+                body.required = Some(Required::False);
+            }
             add_problems(operation);
         }
     }
     openapi
 }
 
-/// Names of the schemas of what is sent to the server, which may leave fields out.
+/// Names of the schemas of bodies that clients send: what may be left out of them, the types say.
 fn bodies(openapi: &mut OpenApi) -> BTreeSet<String> {
-    fn here<T>(it: &RefOr<T>) -> Option<&T> {
-        if let RefOr::T(it) = it { Some(it) } else { None }
-    }
-    let mut names = BTreeSet::new();
-    for (_, operation) in openapi.paths.paths.values_mut().flat_map(operations) {
-        let content = operation.request_body.as_ref().and_then(here).into_iter().flat_map(|body| body.content.values());
-        for schema in content.filter_map(here).filter_map(|content| content.schema.as_ref()) {
-            if let RefOr::Ref(named) = schema {
-                names.extend(named.ref_location.rsplit('/').next().map(str::to_owned));
-            }
-        }
-    }
-    names
+    let operations = openapi.paths.paths.values_mut().flat_map(operations);
+    let bodies = operations.filter_map(|(_, operation)| match &operation.request_body {
+        Some(RefOr::T(body)) => Some(&body.content),
+        _ => None,
+    });
+    let names = bodies.flat_map(BTreeMap::values).filter_map(|content| match content {
+        RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) => schema.ref_location.rsplit('/').next(),
+        _ => None,
+    });
+    names.map(str::to_owned).collect()
 }
 
 /// Answers have every field always.

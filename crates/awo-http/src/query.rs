@@ -66,6 +66,11 @@ impl Parameters {
         number
     }
 
+    /// The number of an event, a version or a line of a log: as large as their stores count.
+    pub(crate) fn place(&mut self, name: &'static str) -> Option<u64> {
+        self.number(name, 0..=i64::MAX.unsigned_abs())
+    }
+
     /// Ends the reading: an error if anything was wrong or left over.
     pub(crate) fn finish(mut self, lenient: bool) -> Result<(), Problem> {
         if !lenient {

@@ -48,7 +48,8 @@ fn schema(field: &Field) -> RefOr<Schema> {
     };
     let of = |all| ObjectBuilder::new().schema_type(types(all)).description(Some(field.doc));
     RefOr::T(match &field.kind {
-        Kind::Text => Schema::Object(of(vec![Type::String]).build()),
+        // What is asked for is more than spaces.
+        Kind::Text => Schema::Object(of(vec![Type::String]).pattern(field.required.then_some("\\S")).build()),
         Kind::TextOrNumber => Schema::Object(of(vec![Type::String, Type::Integer]).build()),
         Kind::Word { available, later, default } => {
             let doc = if later.is_empty() {

@@ -61,7 +61,7 @@ pub(crate) async fn list_events(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(&uri);
-    let after = EventSeq(parameters.number("after", 0..=u64::MAX).unwrap_or(0));
+    let after = EventSeq(parameters.place("after").unwrap_or(0));
     match accepted(&headers, Form::Json) {
         Some(Form::Json) => {
             let limit = parameters.number("limit", 1..=LARGEST_PAGE).unwrap_or(PAGE);
@@ -149,7 +149,7 @@ pub(crate) async fn converse_about_order(
         Problem::new(ProblemType::UpgradeRequired, detail)
     })?;
     let mut parameters = Parameters::of(&uri);
-    let after = EventSeq(parameters.number("after", 0..=u64::MAX).unwrap_or(0));
+    let after = EventSeq(parameters.place("after").unwrap_or(0));
     let kinds = kinds(&mut parameters);
     parameters.finish(api.lenient)?;
     let place = api.streams.take(&caller, Some(id), Follow::WebSocket)?;

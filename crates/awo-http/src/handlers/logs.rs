@@ -42,7 +42,7 @@ const LARGEST_PAGE: usize = 1000;
 pub(crate) async fn list_logs(State(api): ApiState, OrderPath(id): OrderPath, uri: Uri) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(&uri);
     let limit = parameters.number("limit", 1..=LARGEST_PAGE).unwrap_or(PAGE);
-    let offset = parameters.number("offset", 0..=usize::MAX).unwrap_or(0);
+    let offset = parameters.number("offset", 0..=isize::MAX.unsigned_abs()).unwrap_or(0);
     let query = LogQuery { limit, offset, ..wanted(&mut parameters) };
     parameters.finish(api.lenient)?;
     let page = api.work_orders.log(id, &query).await?;
@@ -77,7 +77,7 @@ pub(crate) async fn follow_logs(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(&uri);
-    let after = parameters.number("after", 0..=u64::MAX).unwrap_or(0);
+    let after = parameters.place("after").unwrap_or(0);
     let query = wanted(&mut parameters);
     parameters.finish(api.lenient)?;
     // Clients that were made for streams without ids send what they remember of others: that counts for nothing.

@@ -240,6 +240,7 @@ pub(crate) async fn delete_order(State(api): ApiState, OrderPath(id): OrderPath)
 #[serde(deny_unknown_fields)]
 pub(crate) struct RetryRequest {
     /// Step to begin with: one that is done, or the first that is not (the default).
+    #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     from_step: Option<String>,
 }
 

@@ -55,7 +55,7 @@ pub(crate) async fn list_steps(
 ) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(&uri);
     let wait = parameters.number("wait", 0.0..=LONGEST_WAIT).map(Duration::from_secs_f64).unwrap_or_default();
-    let after = parameters.number("after", 0..=u64::MAX).map(EventSeq);
+    let after = parameters.place("after").map(EventSeq);
     parameters.finish(api.lenient)?;
 
     let is_old = |seen: &OrderView| {
