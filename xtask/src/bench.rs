@@ -7,6 +7,7 @@
 
 mod client;
 mod compare;
+mod crowd;
 mod figure;
 mod flatness;
 mod floods;
@@ -43,6 +44,7 @@ const FAMILIES: &[&Family] = &[
     &opening::FAMILY,
     &start::FAMILY,
     &floods::FAMILY,
+    &crowd::FAMILY,
 ];
 
 /// Options of `bench`.

@@ -20,6 +20,7 @@
 //! | what a goal asks, does and proves | `steps/goals.rs` |
 //! | what people see of an agent at work | `activity.rs` |
 //! | what an answer means | `answers.rs` |
+//! | which text closes no mark in a prompt | `fence.rs` |
 //! | which steps there are | `workflows.rs` |
 //! | what may be asked for | `new_order.rs` |
 //! | what is kept of orders that have ended | `retention.rs` |
@@ -41,6 +42,7 @@ mod deleting;
 mod disk_use;
 mod engine;
 mod error;
+mod fence;
 pub mod figures;
 mod follow_ups;
 mod git_facts;
@@ -83,6 +85,7 @@ pub use awo_state::{
 pub use disk_use::DiskUse;
 pub use engine::Settings;
 pub use error::{EngineError, FieldError};
+pub use fence::fenced;
 pub use git_facts::GitProgress;
 pub use hints::{Hint, HintCursor, HintsSince, ParseHintCursorError};
 pub use live::Persistence;

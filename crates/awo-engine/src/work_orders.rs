@@ -141,7 +141,9 @@ impl WorkOrders {
                 // After an outage it may have been stored, or may still be: whoever takes the place finds out.
                 Err(refused) if !refused.is_outage() => place,
                 _ => {
-                    place.into_iter().for_each(|place| place.send(id));
+                    if let Some(place) = place {
+                        place.send(id);
+                    }
                     None
                 }
             };

@@ -12,6 +12,7 @@ use libc::{
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter, sock_filter,
 };
 
 /// Refused as not allowed.
@@ -47,7 +48,28 @@ pub(super) fn apply() -> io::Result<()> {
     let families = [AF_VSOCK, AF_ALG].map(|family| argument(0, SeccompCmpOp::Eq, family.unsigned_abs().into()));
     forbidden.insert(SYS_socket, families.into_iter().collect::<io::Result<_>>()?);
     install(forbidden, EPERM)?;
-    install(ABSENT.iter().map(|call| (*call, Vec::new())).collect(), libc::ENOSYS)
+    install(ABSENT.iter().map(|call| (*call, Vec::new())).collect(), libc::ENOSYS)?;
+    refuse_other_numbers()
+}
+
+/// Where the numbers of a second set of calls begin, which some kernels have for programs with short pointers (x32). The
+/// filters above know the first set only.
+const OTHER_NUMBERS: u32 = 0x4000_0000;
+
+/// Refuses that set as a whole.
+fn refuse_other_numbers() -> io::Result<()> {
+    let statement = |code: u32, k| u16::try_from(code).map(|code| sock_filter { code, jt: 0, jf: 0, k });
+    let refuse = libc::SECCOMP_RET_ERRNO | EPERM.unsigned_abs();
+    let program = [
+        // The call's number is the first word of what a filter sees.
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0),
+        // Over what follows, if it is smaller.
+        statement(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, OTHER_NUMBERS).map(|jump| sock_filter { jf: 1, ..jump }),
+        statement(libc::BPF_RET | libc::BPF_K, refuse),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program: BpfProgram = program.into_iter().collect::<Result<_, _>>().map_err(io::Error::other)?;
+    apply_filter(&program).map_err(io::Error::other)
 }
 
 /// A rule about the lower half of an argument, which is all that these calls look at.
@@ -61,5 +83,5 @@ fn install(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> io::Result<()>
     let machine = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, machine).map_err(io::Error::other)?;
     let program: BpfProgram = filter.try_into().map_err(io::Error::other)?;
-    seccompiler::apply_filter(&program).map_err(io::Error::other)
+    apply_filter(&program).map_err(io::Error::other)
 }

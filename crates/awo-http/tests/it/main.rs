@@ -6,6 +6,7 @@ mod artifacts;
 mod changes;
 mod create;
 mod delete;
+mod docs;
 mod events;
 mod github;
 mod gone;

@@ -225,7 +225,7 @@ async fn holding_and_starting() {
     let late = start().await.problem(409, "not-allowed");
     assert!(late["detail"].as_str().unwrap().ends_with("is cancelled: it has ended; retry it"), "{late}");
     let unknown =
-        format!("/agent-work-orders/{}/start", made["agent_work_order_id"].as_str().unwrap().replace("7", "6"));
+        format!("/agent-work-orders/{}/start", made["agent_work_order_id"].as_str().unwrap().replace('7', "6"));
     world.send(request("POST", &unknown, &[], Body::empty())).await.problem(404, "order-not-found");
 }
 

@@ -40,6 +40,10 @@ pub(super) fn all(outside: &Outside) -> Vec<Try<'_>> {
             let status = fs::read_to_string("/proc/self/status")?;
             if status.contains("NoNewPrivs:\t1") { refused("that is given up for good") } else { Ok(()) }
         }),
+        anybody("calls by the numbers of programs with short pointers", || {
+            // Without walls the kernel looks at it, and has it or not.
+            does("/usr/bin/perl", &["-e", "exit 0 if syscall(0x40000027) >= 0 || $! != 1; die 'it is not permitted'"])
+        }),
         somebody("keys that the kernel keeps for others", || match fs::read_to_string("/proc/keys") {
             Ok(keys) if !keys.trim().is_empty() => Ok(()),
             Ok(_) => refused("none are seen"),
