@@ -130,6 +130,15 @@ pub(crate) fn requirements(access: Access) -> Vec<SecurityRequirement> {
     [KEY, SESSION].map(|way| SecurityRequirement::new(way, scopes.clone())).into()
 }
 
+/// The same in words.
+pub(crate) fn asked_for(access: Access) -> String {
+    match access {
+        Access::Open => "Open to all.".to_owned(),
+        Access::AnyKey => "Where keys are asked for: any that is good.".to_owned(),
+        Access::Key(scope) => format!("Where keys are asked for: one with the scope `{scope}`."),
+    }
+}
+
 /// The ways to show a key, for the description.
 pub(crate) fn schemes() -> [(String, SecurityScheme); 2] {
     let bearer = HttpBuilder::new()

@@ -1,6 +1,7 @@
 //! The handlers: extract, call one method of `WorkOrders`, map to a view. Each one's name is its operation id.
 
 pub(crate) mod artifacts;
+pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod git;
 pub(crate) mod github;

@@ -1,7 +1,9 @@
 //! The description of all routes. Routes and schemas come from the handlers and views; what is the same everywhere,
 //! problems above all, is added here.
 
+mod examples;
 mod parameters;
+mod problems;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +50,7 @@ pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
     components.schemas.insert("Problem".into(), ProblemBody::schema());
     components.schemas.insert(InputError::name().into_owned(), InputError::schema());
     components.security_schemes.extend(schemes().map(|(name, scheme)| (name, RefOr::T(scheme))));
+    let schemas = serde_json::to_value(&components.schemas).unwrap_or_default();
     for item in openapi.paths.paths.values_mut() {
         for (_, operation) in operations(item) {
             parameters::describe(operation);
@@ -55,6 +58,7 @@ pub(crate) fn complete(mut openapi: OpenApi) -> OpenApi {
             if let (Some(RefOr::T(body)), true) = (&mut operation.request_body, OPTIONAL_BODIES.contains(&id)) {
                 body.required = Some(Required::False);
             }
+            examples::give(operation, &schemas);
             add_problems(operation);
         }
     }
@@ -106,7 +110,7 @@ fn add_problems(operation: &mut Operation) {
         [ProblemType::OriginRefused, ProblemType::HostRefused, ProblemType::TooManyRequests, ProblemType::Internal];
     let guarded = operation.security.iter().flatten().next().is_some();
     let of_the_door: &[_] = if guarded { &[ProblemType::Unauthorized, ProblemType::ScopeMissing] } else { &[] };
-    let own = problems_of(operation.operation_id.as_deref().unwrap_or(""));
+    let own = problems::of(operation.operation_id.as_deref().unwrap_or(""));
     for kind in of_the_door.iter().copied().chain(everywhere).chain(own.iter().copied()) {
         by_status.entry(kind.status()).or_default().push(kind);
     }
@@ -135,109 +139,4 @@ fn example(kind: ProblemType) -> Option<Value> {
         "type": kind.urn(), "title": kind.title(), "status": kind.status().as_u16(), "detail": detail,
         "instance": "/agent-work-orders", "request_id": "req-5d0c2f1f6f0a9b3e-7", "retryable": false,
     }))
-}
-
-fn problems_of(operation: &str) -> &'static [ProblemType] {
-    use ProblemType::{
-        ArtifactNotFound, BodyTimeout, BodyTooLarge, CatalogDamaged, CatalogTooNew, DiffNotFound, ForgeFailed,
-        IdempotencyKeyReused, InvalidRequest, LinkRefused, MalformedJson, NotAcceptable, NotAllowed, NotReady,
-        OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound, PathNotFound, QueueFull, QuotaUsed, RepositoryExists,
-        RepositoryNotAccessible, RepositoryNotFound, ShuttingDown, StoreUnavailable, TooManyStreams,
-        UnsupportedMediaType, UpgradeRequired, WorkspaceUnavailable,
-    };
-    match operation {
-        "create_order" => &[
-            MalformedJson,
-            BodyTimeout,
-            IdempotencyKeyReused,
-            BodyTooLarge,
-            UnsupportedMediaType,
-            InvalidRequest,
-            QueueFull,
-            QuotaUsed,
-            StoreUnavailable,
-            ShuttingDown,
-        ],
-        "list_orders" => &[InvalidRequest, StoreUnavailable],
-        "get_order" | "list_artifacts" => &[OrderNotFound, OrderDamaged, OrderTooNew, StoreUnavailable],
-        "retry_order" | "prompt_order" => &[
-            MalformedJson,
-            OrderNotFound,
-            NotAllowed,
-            BodyTimeout,
-            BodyTooLarge,
-            UnsupportedMediaType,
-            InvalidRequest,
-            QueueFull,
-            QuotaUsed,
-            OrderDamaged,
-            OrderTooNew,
-            ShuttingDown,
-            StoreUnavailable,
-        ],
-        "get_artifact" | "get_step_transcript" => {
-            &[OrderNotFound, ArtifactNotFound, OrderDamaged, OrderTooNew, StoreUnavailable]
-        }
-        "start_order" => {
-            &[OrderNotFound, NotAllowed, QueueFull, OrderDamaged, OrderTooNew, ShuttingDown, StoreUnavailable]
-        }
-        "cancel_order" | "delete_order" => &[OrderNotFound, NotAllowed, OrderDamaged, OrderTooNew, StoreUnavailable],
-        "list_steps" | "list_logs" => &[OrderNotFound, InvalidRequest, OrderDamaged, OrderTooNew, StoreUnavailable],
-        "get_step_output" => &[OrderNotFound, OutputNotFound, OrderDamaged, OrderTooNew, StoreUnavailable],
-        "get_git_progress" => &[OrderNotFound, OrderDamaged, OrderTooNew, StoreUnavailable, WorkspaceUnavailable],
-        "get_diff" | "get_step_diff" => {
-            &[OrderNotFound, DiffNotFound, OrderDamaged, OrderTooNew, StoreUnavailable, WorkspaceUnavailable]
-        }
-        "list_events" => {
-            &[OrderNotFound, NotAcceptable, InvalidRequest, TooManyStreams, OrderDamaged, OrderTooNew, StoreUnavailable]
-        }
-        "follow_orders" => &[NotAcceptable, InvalidRequest, TooManyStreams],
-        "converse_about_order" => &[
-            OrderNotFound,
-            InvalidRequest,
-            UpgradeRequired,
-            TooManyStreams,
-            OrderDamaged,
-            OrderTooNew,
-            StoreUnavailable,
-        ],
-        "follow_logs" => &[OrderNotFound, InvalidRequest, TooManyStreams, OrderDamaged, OrderTooNew, StoreUnavailable],
-        "list_repositories" => &[CatalogDamaged, CatalogTooNew, StoreUnavailable],
-        "create_repository" => &[
-            MalformedJson,
-            RepositoryNotAccessible,
-            PathNotFound,
-            RepositoryExists,
-            BodyTimeout,
-            BodyTooLarge,
-            UnsupportedMediaType,
-            InvalidRequest,
-            ForgeFailed,
-            CatalogDamaged,
-            CatalogTooNew,
-            StoreUnavailable,
-        ],
-        "get_repository" | "delete_repository" => {
-            &[RepositoryNotFound, CatalogDamaged, CatalogTooNew, StoreUnavailable]
-        }
-        "update_repository" => &[
-            MalformedJson,
-            RepositoryNotFound,
-            BodyTimeout,
-            BodyTooLarge,
-            UnsupportedMediaType,
-            InvalidRequest,
-            CatalogDamaged,
-            CatalogTooNew,
-            StoreUnavailable,
-        ],
-        "verify_configured_repository" => {
-            &[RepositoryNotFound, ForgeFailed, CatalogDamaged, CatalogTooNew, StoreUnavailable]
-        }
-        "verify_repository" => &[MalformedJson, BodyTimeout, BodyTooLarge, UnsupportedMediaType, InvalidRequest],
-        "get_readiness" => &[NotReady],
-        "create_login_link" => &[NotAllowed],
-        "follow_login_link" => &[InvalidRequest, LinkRefused],
-        _ => &[],
-    }
 }

@@ -11,11 +11,13 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
-use crate::access::{Access, Rules, Scope, operations, requirements};
+use crate::access::{Access, Rules, Scope, asked_for, operations, requirements};
 use crate::api::Api;
 use crate::door::{Door, enter};
 use crate::edge::{Edge, edge};
-use crate::handlers::{artifacts, events, git, github, health, login, logs, orders, prompts, repositories, steps};
+use crate::handlers::{
+    artifacts, docs, events, git, github, health, login, logs, orders, prompts, repositories, steps,
+};
 use crate::openapi::{begin, complete};
 use crate::paths::normalize;
 use crate::problem::{Problem, ProblemType};
@@ -59,6 +61,8 @@ fn table() -> Table {
         .routes(Key(MetricsRead), routes!(health::get_metrics))
         .routes(Open, routes!(health::get_service))
         .routes(Open, routes!(health::get_openapi))
+        .routes(Open, routes!(docs::get_docs))
+        .routes(Open, routes!(docs::get_docs_file))
         .routes(AnyKey, routes!(login::create_login_link))
         .routes(Open, routes!(login::follow_login_link))
         .routes(AnyKey, routes!(login::delete_session))
@@ -77,6 +81,11 @@ impl Table {
             for (method, operation) in operations(item) {
                 self.rules.add(path, method, access, operation.operation_id.as_deref().unwrap_or_default());
                 operation.security = Some(requirements(access));
+                let who = asked_for(access);
+                operation.description = Some(match operation.description.take().filter(|text| !text.is_empty()) {
+                    Some(what) => format!("{what}\n\n{who}"),
+                    None => who,
+                });
             }
         }
         self.router = self.router.routes(route);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_adapters::{ForgeToken, ForgeTokens, GithubForge, GithubSettings, TokenSource};
-use awo_engine::ports::{Forge as _, PullRequestDraft};
+use awo_engine::ports::{Forge as _, PullRequestDraft, Unverified};
 use awo_models::{FailureCode, PullRequestEvidence};
 use awo_testkit::{FakeGithub, FakeIssue, Turn};
 use serde_json::json;
@@ -222,10 +222,16 @@ async fn repositories_are_verified() {
     let github = FakeGithub::new(TOKEN);
     let found = forge(&github).verify(URL).await.unwrap();
     assert_eq!((found.owner.as_str(), found.name.as_str(), found.default_branch.as_str()), ("owner", "repo", "main"));
-    let failure = forge(&github).verify("https://github.com/owner/other").await.unwrap_err();
-    assert!(failure.message.contains("404"), "{failure}");
-    let failure = forge(&github).verify("/srv/repo.git").await.unwrap_err();
-    assert_eq!(&*failure.message, "the address is on no forge that awo is connected to");
+    let missing = forge(&github).verify("https://github.com/owner/other").await.unwrap_err();
+    assert!(matches!(&missing, Unverified::Missing(why) if why.contains("404")), "{missing:?}");
+    let elsewhere = forge(&github).verify("/srv/repo.git").await;
+    assert_eq!(elsewhere, Err(Unverified::Missing("the address is on no forge that awo is connected to".into())));
+    for status in [401, 503] {
+        let settings = GithubSettings { max_wait: Duration::ZERO, ..settings(&github) };
+        github.on("GET ", Turn::Answer(status, Vec::new(), json!({})));
+        let unknown = GithubForge::new(settings).unwrap().verify(URL).await.unwrap_err();
+        assert!(matches!(unknown, Unverified::Unknown(_)), "{status} says nothing of the repository: {unknown:?}");
+    }
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ pub(crate) struct VerifiedRepositoryView {
     post,
     path = "/agent-work-orders/github/verify-repository",
     tag = "github",
-    request_body = VerifyRepository,
+    request_body(content = VerifyRepository, example = json!({"repository_url": "https://github.com/octo/hello"})),
     responses((status = 200, description = "Whether it is there", body = VerifiedRepositoryView))
 )]
 pub(crate) async fn verify_repository(

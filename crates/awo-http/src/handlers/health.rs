@@ -271,7 +271,8 @@ pub(crate) async fn get_service(State(api): ApiState) -> Response {
     get,
     path = "/openapi.json",
     tag = "server",
-    responses((status = 200, description = "The description (OpenAPI 3.1)", body = Value))
+    responses((status = 200, description = "The description (OpenAPI 3.1)", body = Value,
+               example = json!({"openapi": "3.1.0", "info": {"title": "Agent work orders"}, "paths": {}})))
 )]
 pub(crate) async fn get_openapi() -> Response {
     static DESCRIPTION: LazyLock<OpenApi> = LazyLock::new(crate::routes::openapi);

@@ -47,7 +47,9 @@ const DAMAGED_NAMED: usize = 20;
         description = "1 to 255 printable characters. The same key with the same body gives the order that the first \
                        request made; with another body it is refused."
     )),
-    request_body = CreateOrder,
+    request_body(content = CreateOrder, example = json!({
+        "repository_url": "https://github.com/octo/hello", "user_request": "Say hello in more languages",
+    })),
     responses(
         (status = 201, description = "The new order", body = CreatedOrderView<'static>,
          headers(("Location" = String, description = "Path of the order"))),
@@ -253,7 +255,7 @@ pub(crate) struct RetryRequest {
     path = "/agent-work-orders/{id}/retry",
     tag = "orders",
     params(("id" = String, Path, description = "Id of the order")),
-    request_body(content = RetryRequest, description = "May be left out"),
+    request_body(content = RetryRequest, description = "May be left out", example = json!({"from_step": "plan"})),
     responses((status = 202, description = "The order", body = OrderView<'static>))
 )]
 pub(crate) async fn retry_order(

@@ -55,7 +55,7 @@ impl PartialSchema for PromptRequest {
          description = "1 to 255 printable characters. The same key with the same body is one prompt to this order, \
                         however often it is sent; with another body it is refused."),
     ),
-    request_body = PromptRequest,
+    request_body(content = PromptRequest, example = json!({"prompt_text": "Say it in Basque, too"})),
     responses(
         (status = 202, description = "The order, with the prompt", body = OrderView<'static>),
         (status = 200, description = "The order; an earlier request with this key brought the prompt",

@@ -1,6 +1,6 @@
 //! Configured repositories: list, get, create, update, verify, delete.
 
-use awo_engine::{COMMANDS, ConfiguredRepository, LookedUp, RepositoryChange};
+use awo_engine::{COMMANDS, LookedUp, RepositoryChange};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::LOCATION;
@@ -87,7 +87,7 @@ pub(crate) async fn list_repositories(State(api): ApiState) -> Result<Response, 
     post,
     path = "/agent-work-orders/repositories",
     tag = "repositories",
-    request_body = NewRepository,
+    request_body(content = NewRepository, example = json!({"repository_url": "https://github.com/octo/hello"})),
     responses((status = 201, description = "The repository", body = RepositoryView<'static>,
                headers(("Location" = String, description = "Path of the repository"))))
 )]
@@ -119,7 +119,8 @@ pub(crate) async fn get_repository(
     State(api): ApiState,
     RepositoryPath(id): RepositoryPath,
 ) -> Result<Response, Problem> {
-    shown(&api.work_orders.repository(&id).await?)
+    let found = api.work_orders.repository(&id).await?;
+    Ok(answer::json(StatusCode::OK, &RepositoryView::of(&found)))
 }
 
 /// Change a configured repository
@@ -128,7 +129,9 @@ pub(crate) async fn get_repository(
     path = "/agent-work-orders/repositories/{rid}",
     tag = "repositories",
     params(("rid" = String, Path, description = "Id of the repository")),
-    request_body = RepositoryChanges,
+    request_body(content = RepositoryChanges, example = json!({
+        "default_commands": ["create-branch", "planning", "execute", "commit", "create-pr"],
+    })),
     responses((status = 200, description = "The repository", body = RepositoryView<'static>))
 )]
 pub(crate) async fn update_repository(
@@ -142,7 +145,8 @@ pub(crate) async fn update_repository(
         default_sandbox_type: word(&object, "default_sandbox_type"),
         default_commands: words(&object, "default_commands"),
     };
-    shown(&api.work_orders.change_repository(&id, &change).await?)
+    let changed = api.work_orders.change_repository(&id, &change).await?;
+    Ok(answer::json(StatusCode::OK, &RepositoryView::of(&changed)))
 }
 
 /// Verify a configured repository
@@ -180,10 +184,6 @@ pub(crate) async fn delete_repository(
 ) -> Result<Response, Problem> {
     api.work_orders.remove_repository(&id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-fn shown(repository: &ConfiguredRepository) -> Result<Response, Problem> {
-    Ok(answer::json(StatusCode::OK, &RepositoryView::of(repository)))
 }
 
 /// The body, once it fits a table of fields.

@@ -11,6 +11,7 @@ use crate::paths::Base;
 #[schema(as = ArtifactList)]
 pub(crate) struct ArtifactListView<'a> {
     /// The order.
+    #[schema(example = "wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     agent_work_order_id: String,
     /// The files, by their names.
     artifacts: Vec<ArtifactView<'a>>,

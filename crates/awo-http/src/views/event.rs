@@ -9,8 +9,10 @@ use utoipa::ToSchema;
 #[schema(as = Event)]
 pub(crate) struct EventView<'a> {
     /// The order.
+    #[schema(example = "wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     agent_work_order_id: String,
     /// Its number: 1, 2, 3 … without gaps. What `after` counts.
+    #[schema(example = 7)]
     sequence: u64,
     /// What happened, in one word.
     #[schema(example = "step_finished")]
@@ -31,6 +33,7 @@ enum EventData<'a> {
     /// Of `claimed`.
     Claimed {
         /// The worker.
+        #[schema(example = "awo-4711")]
         worker: &'a str,
     },
     /// Of `step_started`, and of `step_resumed`: a suspended attempt goes on.

@@ -15,10 +15,12 @@ pub(crate) struct LimitsView {
     /// Cost of one step in US dollars.
     max_cost_usd: Option<f64>,
     /// Time in seconds that one step may be at work.
+    #[schema(example = 3600.0)]
     step_timeout_seconds: f64,
     /// Longest time in seconds that an agent may give no sign of life; null leaves it to the server.
     silence_timeout_seconds: Option<f64>,
     /// Attempts of the step that has most of them.
+    #[schema(example = 1)]
     max_attempts: u32,
     /// All steps together, in one round: a retry has all of it anew.
     order: OrderLimitsView,

@@ -16,6 +16,7 @@ const OWN: [&str; 7] = ["work_order_id", "number", "level", "event", "timestamp"
 #[schema(as = LogPage)]
 pub(crate) struct LogPageView<'a> {
     /// The order.
+    #[schema(example = "wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     agent_work_order_id: String,
     /// The lines.
     log_entries: Vec<LogEntryView<'a>>,

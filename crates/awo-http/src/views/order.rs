@@ -16,12 +16,16 @@ use crate::paths::Base;
 #[schema(as = AgentWorkOrder)]
 pub(crate) struct OrderView<'a> {
     /// Its id: `wo-` and 32 hex digits.
+    #[schema(example = "wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     agent_work_order_id: String,
     /// Address of the repository.
+    #[schema(example = "https://github.com/octo/hello")]
     repository_url: &'a str,
     /// Name of its sandbox.
+    #[schema(example = "sandbox-wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     sandbox_identifier: String,
     /// Its branch, once it exists.
+    #[schema(example = "feat-wo-4d5e6f70-say-hello")]
     git_branch_name: Option<&'a str>,
     /// Last session of the agent program.
     agent_session_id: Option<&'a str>,
@@ -37,7 +41,7 @@ pub(crate) struct OrderView<'a> {
     #[schema(example = "running")]
     status: &'static str,
     /// `planning` while a step that plans is still to be done, then `implementing`; `completed`; null while pending.
-    #[schema(example = "planning")]
+    #[schema(example = "implementing")]
     current_phase: Option<&'static str>,
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
@@ -64,6 +68,7 @@ pub(crate) struct OrderView<'a> {
     /// Whether trying the same again may help; null if nothing failed.
     retryable: Option<bool>,
     /// What was asked for.
+    #[schema(example = "Say hello in more languages")]
     user_request: &'a str,
     /// Commands that were selected instead of a workflow.
     #[schema(value_type = Option<Vec<String>>)]
@@ -71,8 +76,10 @@ pub(crate) struct OrderView<'a> {
     /// The attempt in progress.
     current_step: Option<CurrentStepView<'a>>,
     /// Steps of its workflow, those that prompts became or will become included.
+    #[schema(example = 7)]
     total_steps: usize,
     /// Steps that stand as done.
+    #[schema(example = 4)]
     steps_completed: usize,
     /// Prompts that wait until it takes them up.
     queued_prompts: usize,
@@ -91,6 +98,7 @@ pub(crate) struct OrderView<'a> {
     /// What it may use.
     limits: LimitsView,
     /// Agent program that does the thinking.
+    #[schema(example = "claude")]
     agent: &'a str,
     /// Model that the program is told to use; null leaves it to the program.
     model: Option<&'a str>,
@@ -110,12 +118,12 @@ pub(crate) struct OrderView<'a> {
     /// Whether somebody asked to cancel it.
     cancel_requested: bool,
     /// What it waits for, told to a person; no step is in progress then. `start` while it is held.
-    #[schema(example = "the rate limit of claude, in step `implement`")]
     waiting_for: Option<&'a str>,
     /// Until when it waits. A little later it goes on by itself; null while it is held.
     #[schema(value_type = Option<String>, format = DateTime)]
     waiting_until: Option<Timestamp>,
     /// Number of its last event; also what `after` and the `ETag` count.
+    #[schema(example = 12)]
     version: u64,
     /// Where more is.
     links: LinksView,
@@ -142,6 +150,7 @@ pub(crate) struct CurrentStepView<'a> {
     #[schema(example = "implementor")]
     agent_name: &'a str,
     /// Number of the attempt, from 1.
+    #[schema(example = 1)]
     attempt: u32,
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
@@ -202,10 +211,13 @@ pub(crate) struct NetworkView<'a> {
 pub(crate) struct LinksView {
     /// The order.
     #[serde(rename = "self")]
+    #[schema(example = "/agent-work-orders/wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     order: String,
     /// Its steps.
+    #[schema(example = "/agent-work-orders/wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70/steps")]
     steps: String,
     /// Its events.
+    #[schema(example = "/agent-work-orders/wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70/events")]
     events: String,
 }
 

@@ -13,6 +13,7 @@ use super::persistence_word;
 #[schema(as = OrderState)]
 pub(crate) struct OrderStateView<'a> {
     /// The order.
+    #[schema(example = "wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     agent_work_order_id: String,
     /// Status of the order.
     #[schema(example = "running")]
@@ -44,6 +45,7 @@ pub(crate) struct OrderStateView<'a> {
 #[schema(as = ActivityNews)]
 pub(crate) struct ActivityNewsView<'a> {
     /// The order.
+    #[schema(example = "wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     agent_work_order_id: String,
     /// The attempt in progress.
     current_step: Option<CurrentStepView<'a>>,
@@ -54,6 +56,7 @@ pub(crate) struct ActivityNewsView<'a> {
 #[schema(as = End)]
 pub(crate) struct EndView {
     /// The order.
+    #[schema(example = "wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     agent_work_order_id: String,
     /// How it ended.
     status: &'static str,
@@ -67,6 +70,7 @@ pub(crate) struct EndView {
 #[schema(as = Reset)]
 pub(crate) struct ResetView {
     /// The order.
+    #[schema(example = "wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     agent_work_order_id: String,
     /// Number of its last event.
     version: u64,
@@ -77,6 +81,7 @@ pub(crate) struct ResetView {
 #[schema(as = OrderChange)]
 pub(crate) struct ChangeView {
     /// The order.
+    #[schema(example = "wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     agent_work_order_id: String,
     /// Number of its last event, or of an earlier one by now.
     version: u64,

@@ -14,6 +14,7 @@ use super::persistence_word;
 #[schema(as = StepHistory)]
 pub(crate) struct StepHistoryView<'a> {
     /// The order.
+    #[schema(example = "wo-019b7c9f5ac07e3d8f1a2b3c4d5e6f70")]
     agent_work_order_id: String,
     /// The results, oldest first; empty before the first step ends. Entries are added and never changed.
     steps: Vec<StepView<'a>>,
@@ -28,6 +29,7 @@ pub(crate) struct StepHistoryView<'a> {
     #[schema(value_type = Option<String>, format = DateTime)]
     waiting_until: Option<Timestamp>,
     /// Steps of the workflow, those that prompts became or will become included.
+    #[schema(example = 7)]
     total_steps: usize,
     /// Prompts that wait until the order takes them up.
     queued_prompts: usize,
@@ -37,6 +39,7 @@ pub(crate) struct StepHistoryView<'a> {
     /// Finished steps that are not stored yet, and so not in `steps`.
     pending_steps: usize,
     /// Number of the order's last event: what `after` and the `ETag` count.
+    #[schema(example = 12)]
     version: u64,
 }
 

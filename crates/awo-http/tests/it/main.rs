@@ -7,6 +7,7 @@ mod changes;
 mod create;
 mod crowds;
 mod delete;
+mod docs;
 mod drain;
 mod events;
 mod floods;

@@ -60,7 +60,7 @@ fn operations_are_named_after_their_handlers_and_name_their_problems() {
             }
         }
     }
-    assert_eq!(names.len(), 37);
+    assert_eq!(names.len(), 39);
 }
 
 /// What is sent has the fields that the description has, no more and no fewer.
@@ -81,4 +81,62 @@ async fn orders_and_steps_have_the_described_fields() {
         assert_eq!(sent, described, "{schema}");
         assert_eq!(schemas[schema]["required"].as_array().unwrap().len(), described.len(), "{schema}");
     }
+}
+
+/// Whoever reads the description finds what a route is for, who may call it, and what goes in and comes out.
+#[test]
+fn every_operation_is_described_with_examples_and_problems() {
+    let openapi = serde_json::to_value(awo_http::openapi()).unwrap();
+    for item in openapi["paths"].as_object().unwrap().values() {
+        for (_, operation) in item.as_object().unwrap().iter().filter(|(method, _)| *method != "parameters") {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{name} has no summary");
+            let described = operation["description"].as_str().unwrap_or_default();
+            let scopes = operation["security"][0]["key"].as_array();
+            let who = match scopes.map(|scopes| scopes.iter().find_map(|scope| scope.as_str())) {
+                None => "Open to all.".to_owned(),
+                Some(None) => "any that is good".to_owned(),
+                Some(Some(scope)) => format!("`{scope}`"),
+            };
+            assert!(described.contains(&who), "{name} does not say who may call it ({who}): {described}");
+            let bodies = operation["requestBody"]["content"].as_object().into_iter().flatten();
+            for (kind, content) in bodies {
+                assert!(!content["example"].is_null(), "{name} has no example of what is sent as {kind}");
+            }
+            let responses = operation["responses"].as_object().unwrap();
+            for (status, response) in responses.iter().filter(|(status, _)| status.starts_with('2')) {
+                for (kind, content) in response["content"].as_object().into_iter().flatten() {
+                    let example = &content["example"];
+                    assert!(!example.is_null() && *example != "", "{name} has no example of {status} as {kind}");
+                }
+            }
+            assert!(responses.keys().any(|status| status.starts_with('4')), "{name} names no problems");
+        }
+    }
+}
+
+/// What an example of an answer looks like is what is answered.
+#[tokio::test]
+async fn examples_have_the_fields_of_answers_and_those_of_requests_are_taken() {
+    let world = World::new();
+    let openapi = serde_json::to_value(awo_http::openapi()).unwrap();
+    let of = |path: &str, method: &str| &openapi["paths"][path][method];
+    let sent = &of("/agent-work-orders", "post")["requestBody"]["content"]["application/json"]["example"];
+    let answer = world.post("/agent-work-orders", sent).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let id = answer.json()["agent_work_order_id"].as_str().unwrap().to_owned();
+    let fields = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let shown = |path: &str, method: &str, status: &str| {
+        of(path, method)["responses"][status]["content"]["application/json"]["example"].clone()
+    };
+    assert_eq!(fields(&shown("/agent-work-orders", "post", "201")), fields(&answer.json()));
+    for (path, asked) in [
+        ("/agent-work-orders/{id}", format!("/agent-work-orders/{id}")),
+        ("/agent-work-orders/{id}/steps", format!("/agent-work-orders/{id}/steps")),
+        ("/health", "/health".to_owned()),
+    ] {
+        assert_eq!(fields(&shown(path, "get", "200")), fields(&world.get(&asked).await.json()), "{path}");
+    }
+    let prompt = &of("/agent-work-orders/{id}/prompt", "post")["requestBody"]["content"]["application/json"]["example"];
+    assert_eq!(world.post(&format!("/agent-work-orders/{id}/prompt"), prompt).await.status, 202);
 }

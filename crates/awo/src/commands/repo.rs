@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli::{RepoAdd, RepoCommand, RepoOne};
-use crate::client::{Answer, Client};
+use crate::client::Client;
 use crate::exit::{FAILED, NOT_FOUND, coded};
 use crate::orders::{ORDERS, print_json, reader};
 use crate::render::visible;
@@ -16,6 +16,7 @@ use crate::settings::Settings;
 
 /// A configured repository.
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 struct Repository {
     id: String,
     repository_url: String,
@@ -82,13 +83,11 @@ async fn remove(client: &Client, one: &RepoOne) -> anyhow::Result<ExitCode> {
 
 async fn verify(client: &Client, one: &RepoOne, as_json: bool) -> anyhow::Result<ExitCode> {
     let known = configured(client, one).await?;
-    let answer: Answer = match &known {
-        Some(known) => client.post(&place(&format!("/{}/verify", known.id)), &json!({}), &[]).await?,
-        None => {
-            let body = json!({"repository_url": one.repository});
-            client.post("/github/verify-repository", &body, &[]).await?
-        }
+    let (path, body) = match &known {
+        Some(known) => (place(&format!("/{}/verify", known.id)), json!({})),
+        None => ("/github/verify-repository".to_owned(), json!({"repository_url": one.repository})),
     };
+    let answer = client.post(&path, &body, &[]).await?;
     let verified: Verified = answer.read()?;
     if as_json {
         print_json(&answer.body);
