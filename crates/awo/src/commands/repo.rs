@@ -2,31 +2,20 @@
 
 use std::process::ExitCode;
 
-use serde::Deserialize;
-use serde_json::json;
+use awo_client::{VerifiedRepositoryView, VerifyRepository};
 
 use crate::cli::{RepoCommand, RepoVerify};
 use crate::orders::{print_json, reader};
 use crate::render::visible;
 use crate::settings::Settings;
 
-/// What the API answers.
-#[derive(Debug, Deserialize)]
-struct Verified {
-    is_accessible: bool,
-    repository_name: Option<String>,
-    repository_owner: Option<String>,
-    default_branch: Option<String>,
-    error_message: Option<String>,
-}
-
 pub(crate) async fn run(settings: &Settings, command: &RepoCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     let RepoCommand::Verify(RepoVerify { url }) = command;
     let client = reader(settings)?;
-    let answer = client.post("/github/verify-repository", &json!({"repository_url": url}), &[]).await?;
-    let verified: Verified = answer.read()?;
+    let answer = client.verify_repository(&VerifyRepository { repository_url: url.clone() }).answer().await?;
+    let verified: VerifiedRepositoryView = answer.read()?;
     if as_json {
-        print_json(&answer.body);
+        print_json(&answer.json()?);
     } else if verified.is_accessible {
         let text = |part: Option<String>| visible(&part.unwrap_or_default());
         let (owner, name) = (text(verified.repository_owner), text(verified.repository_name));
