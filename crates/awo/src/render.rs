@@ -231,9 +231,13 @@ mod tests {
             });
             activity_line(&serde_json::from_value(text).unwrap())
         };
-        let said = serde_json::json!({"kind": "text", "text": "\n  I look at it.\u{1b}[2J\nAnd more"});
-        let used = serde_json::json!({"kind": "tool_started", "tool": "Edit", "detail": "src/a\nb.rs"});
-        let ended = serde_json::json!({"kind": "tool_ended", "tool": null, "success": true});
+        let did = |kind: &str, tool: Option<&str>, detail: Option<&str>, text: Option<&str>| {
+            let at = "2026-01-01T00:00:01Z";
+            serde_json::json!({"at": at, "kind": kind, "tool": tool, "detail": detail, "text": text, "success": null})
+        };
+        let said = did("text", None, None, Some("\n  I look at it.\u{1b}[2J\nAnd more"));
+        let used = did("tool_started", Some("Edit"), Some("src/a\nb.rs"), None);
+        let ended = did("tool_ended", None, None, None);
         assert_eq!(at_work(serde_json::json!([used, ended, said])).unwrap(), "Edit src/a b.rs · 41k tokens");
         assert_eq!(at_work(serde_json::json!([said])).unwrap(), "I look at it.\\u{1b}[2J · 41k tokens");
         assert_eq!(at_work(serde_json::json!([])).unwrap(), "41k tokens");
