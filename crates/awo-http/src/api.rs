@@ -189,7 +189,8 @@ impl Api {
     }
 
     /// What `/metrics` answers: figures in the text format of Prometheus. The engine's are told in
-    /// [`awo_engine::figures`]; whoever installs the recorder renders them.
+    /// [`awo_engine::figures`], those of requests in [`figures`](crate::figures); whoever installs the recorder describes and
+    /// renders them.
     pub fn with_metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.metrics = Metrics { render: Arc::new(render) };
         self

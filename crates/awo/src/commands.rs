@@ -39,7 +39,7 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
     telemetry::start(settings.log_level.as_deref().unwrap_or(usual))?;
     match arguments.command {
         Command::Serve(serve) => serve::run(settings, serve).await,
-        Command::Run(run) => run::run(settings, run, common.json).await,
+        Command::Run(run) => Box::pin(run::run(settings, run, common.json)).await,
         Command::Demo(demo) => demo::run(settings, demo, common.json).await,
         Command::Create(create) => create::run(&settings, create, common.json).await,
         Command::List(list) => list::run(&settings, list, common.json).await,

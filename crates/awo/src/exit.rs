@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::client::code_of;
+
 /// The order failed, or something else did that no other code names.
 pub(crate) const FAILED: u8 = 1;
 /// The input cannot be used. (The argument parser uses 2 as well.)
@@ -36,6 +38,9 @@ pub(crate) fn coded(code: u8, message: impl Into<String>) -> anyhow::Error {
 /// Tells an error, with its causes, and answers its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     anstream::eprintln!("awo: {}", crate::render::visible(&format!("{error:#}")));
-    let code = error.chain().find_map(|cause| cause.downcast_ref::<Coded>()).map_or(FAILED, |coded| coded.code);
-    ExitCode::from(code)
+    let code = |cause: &(dyn std::error::Error + 'static)| {
+        let coded = cause.downcast_ref::<Coded>().map(|coded| coded.code);
+        coded.or_else(|| cause.downcast_ref::<awo_client::Error>().map(code_of))
+    };
+    ExitCode::from(error.chain().find_map(code).unwrap_or(FAILED))
 }

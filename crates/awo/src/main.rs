@@ -12,7 +12,6 @@ mod render;
 mod settings;
 mod telemetry;
 mod timing;
-mod wire;
 mod wiring;
 
 use std::process::ExitCode;

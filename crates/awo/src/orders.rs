@@ -2,23 +2,20 @@
 
 use std::fmt::Write as _;
 
+use awo_client::{Client, ListOrders};
 use serde_json::Value;
 
-use crate::client::Client;
+use crate::client::in_process;
 use crate::exit::{BAD_INPUT, NOT_FOUND, UNAVAILABLE, coded};
 use crate::render;
 use crate::settings::{Backend, Settings};
-use crate::wire::Order;
 use crate::wiring;
-
-/// The routes of the API.
-pub(crate) const ORDERS: &str = "/agent-work-orders";
 
 /// The server that has the data directory, if one has.
 pub(crate) fn server(settings: &Settings) -> anyhow::Result<Option<Client>> {
     let Some(holder) = wiring::holder(settings)? else { return Ok(None) };
     let Some(address) = holder.address.as_deref() else { return Ok(None) };
-    Client::server(address, own_key(settings)?.as_deref()).map(Some)
+    Ok(Some(Client::new(address, own_key(settings)?.as_deref())?))
 }
 
 /// The key of this user: of the variable, else of the file. It is in no setting, as settings are told in errors.
@@ -44,7 +41,7 @@ pub(crate) fn reader(settings: &Settings) -> anyhow::Result<Client> {
         return Err(coded(UNAVAILABLE, message));
     }
     let orchestrator = wiring::orchestrator(settings, wiring::read_only(settings)?)?;
-    Ok(Client::in_process(wiring::router(settings, &orchestrator)))
+    Ok(in_process(wiring::router(settings, &orchestrator)))
 }
 
 /// The API for changing: only a server has that.
@@ -56,21 +53,6 @@ pub(crate) fn writer(settings: &Settings) -> anyhow::Result<Client> {
             format!("no server has the data directory {dir}; start one with `awo serve`, or use `awo run`"),
         )
     })
-}
-
-/// A query string; names and values may hold anything.
-pub(crate) fn form(pairs: &[(&str, &str)]) -> String {
-    let encode = |text: &str| {
-        text.bytes().fold(String::new(), |mut all, byte| {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-                all.push(char::from(byte));
-            } else {
-                let _ = write!(all, "%{byte:02X}");
-            }
-            all
-        })
-    };
-    pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
 }
 
 /// Says that nothing runs, if some order has not ended and nobody has the data directory: its status tells what was.
@@ -95,9 +77,9 @@ pub(crate) async fn resolve(client: &Client, text: &str) -> anyhow::Result<Strin
         return Err(coded(BAD_INPUT, message));
     }
     let digits = digits.to_ascii_lowercase();
-    let found = client.get(&format!("{ORDERS}?q={digits}&limit=1000")).await?;
-    let orders: Vec<Order> = found.read()?;
-    let mut ids = orders.into_iter().map(|order| order.agent_work_order_id).filter(|id| id.ends_with(&digits));
+    let which = ListOrders { text: Some(digits.clone()), limit: Some(1000), ..ListOrders::default() };
+    let found = client.list_orders(&which).await?;
+    let mut ids = found.orders.into_iter().map(|order| order.agent_work_order_id).filter(|id| id.ends_with(&digits));
     match (ids.next(), ids.next()) {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => {

@@ -1,12 +1,13 @@
 //! How things look on a terminal: one settled line per finished thing, colour never the only sign.
 
+use awo_client::{
+    Activity, AgentWorkOrder as Order, CurrentStep, Evidence, LogEntry, StepExecutionResult as Step, Tokens,
+};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anstream::stream::IsTerminal as _;
 use awo_models::{FailureCode, Timestamp};
-
-use crate::wire::{Activity, CurrentStep, Evidence, LogEntry, Order, Step, Tokens};
 
 /// Text from elsewhere with its control characters made visible, so that it can do nothing to the terminal.
 pub(crate) fn visible(text: &str) -> String {
@@ -52,13 +53,12 @@ pub(crate) fn duration(seconds: f64) -> String {
 
 /// A line of an order's own log.
 pub(crate) fn log_line(entry: &LogEntry) -> String {
-    let LogEntry { timestamp, level, event, step, message, fields } = entry;
+    let LogEntry { timestamp, level, event, step, message, fields, .. } = entry;
     let mut line = format!("{timestamp:.3}  {level:<7}  {event}");
     if let Some(step) = step {
         let _ = write!(line, "  step={step}");
     }
-    let own = |name: &str| matches!(name, "work_order_id" | "number");
-    for (name, value) in fields.iter().filter(|(name, value)| !own(name) && !value.is_null()) {
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let _ = write!(line, "  {name}={value}");
     }
@@ -118,7 +118,7 @@ pub(crate) fn activity_line(current: &CurrentStep) -> Option<String> {
     let last = current.activity.iter().rev().find_map(told);
     let last = last.or_else(|| current.activity.iter().rev().find_map(said));
     let tokens = current.usage.as_ref().and_then(|usage| usage.tokens.clone()).map(|tokens| {
-        let Tokens { input, output, cache_read, cache_write } = tokens;
+        let Tokens { input, output, cache_read, cache_write, .. } = tokens;
         let all = [input, output, cache_read, cache_write].into_iter().flatten().sum::<u64>();
         if all < 1_000 { format!("{all} tokens") } else { format!("{}k tokens", all / 1_000) }
     });
@@ -231,13 +231,20 @@ mod tests {
         let at_work = |activity: serde_json::Value| {
             let text = serde_json::json!({
                 "step": "implement", "attempt": 1, "started_at": "2026-01-01T00:00:00Z", "activity": activity,
-                "usage": {"tokens": {"input": 40_000, "output": 1_234, "cache_read": null, "cache_write": null}},
+                "agent_name": "implementor", "session_id": null, "step_number": 5, "usage": {
+                    "agent_version": null, "cost_usd": null, "model": null, "turns": null,
+                    "tokens": {"input": 40_000, "output": 1_234, "cache_read": null, "cache_write": null},
+                },
             });
             activity_line(&serde_json::from_value(text).unwrap())
         };
-        let said = serde_json::json!({"kind": "text", "text": "\n  I look at it.\u{1b}[2J\nAnd more"});
-        let used = serde_json::json!({"kind": "tool_started", "tool": "Edit", "detail": "src/a\nb.rs"});
-        let ended = serde_json::json!({"kind": "tool_ended", "tool": null, "success": true});
+        let did = |kind: &str, tool: Option<&str>, detail: Option<&str>, text: Option<&str>| {
+            let at = "2026-01-01T00:00:01Z";
+            serde_json::json!({"at": at, "kind": kind, "tool": tool, "detail": detail, "text": text, "success": null})
+        };
+        let said = did("text", None, None, Some("\n  I look at it.\u{1b}[2J\nAnd more"));
+        let used = did("tool_started", Some("Edit"), Some("src/a\nb.rs"), None);
+        let ended = did("tool_ended", None, None, None);
         assert_eq!(at_work(serde_json::json!([used, ended, said])).unwrap(), "Edit src/a b.rs · 41k tokens");
         assert_eq!(at_work(serde_json::json!([said])).unwrap(), "I look at it.\\u{1b}[2J · 41k tokens");
         assert_eq!(at_work(serde_json::json!([])).unwrap(), "41k tokens");

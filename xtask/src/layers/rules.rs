@@ -28,13 +28,14 @@ struct Row {
 /// Inner crates know no outer ones; they stand first. A crate that names itself does so to give its own tests a feature.
 const TABLE: &[Row] = &[
     Row { from: "awo-models", normal: &[], tests: &[] },
+    Row { from: "awo-client", normal: &[], tests: &[] },
     Row { from: "awo-state", normal: &["awo-models"], tests: &["awo-state"] },
     Row { from: "awo-engine", normal: &["awo-models", "awo-state"], tests: &["awo-engine", "awo-testkit"] },
     Row { from: "awo-adapters", normal: &["awo-engine", "awo-models"], tests: &["awo-testkit"] },
     Row { from: "awo-http", normal: &["awo-engine", "awo-models"], tests: &["awo-state", "awo-testkit"] },
     Row {
         from: "awo",
-        normal: &["awo-adapters", "awo-engine", "awo-http", "awo-models", "awo-state"],
+        normal: &["awo-adapters", "awo-client", "awo-engine", "awo-http", "awo-models", "awo-state"],
         tests: &["awo-testkit"],
     },
     Row {
@@ -48,6 +49,7 @@ const TABLE: &[Row] = &[
 /// Crates that must not be reached from a crate, directly or through others.
 const BANS: &[(&str, &[&str])] = &[
     ("awo-models", &["anyhow", "async-trait", "reqwest", "tokio"]),
+    ("awo-client", &["anyhow", "awo-models", "axum"]),
     ("awo-state", &["anyhow", "awo-engine", "axum", "reqwest"]),
     ("awo-engine", &["anyhow", "awo-adapters", "awo-http", "axum", "hyper", "reqwest"]),
 ];

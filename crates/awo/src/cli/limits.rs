@@ -1,7 +1,7 @@
 //! The flags that say what an order may use.
 
+use awo_client::{NewLimits, NewOrderLimits};
 use clap::Args;
-use serde_json::{Map, Value, json};
 
 /// What an order may use: each of its steps, and all of them together.
 #[derive(Debug, Clone, Default, Args)]
@@ -38,22 +38,22 @@ pub(crate) struct LimitArguments {
 
 impl LimitArguments {
     /// The limits as a request has them; `None` if there are none.
-    pub(crate) fn body(&self) -> Option<Value> {
-        let mut of_order = Map::new();
-        let mut set = |name: &str, value: Option<Value>| _ = value.map(|value| of_order.insert(name.to_owned(), value));
-        set("max_turns", self.order_max_turns.map(Value::from));
-        set("max_tokens", self.order_max_tokens.map(Value::from));
-        set("max_cost_usd", self.order_max_cost_usd.map(Value::from));
-        set("timeout_seconds", self.order_timeout.map(Value::from));
-        let mut limits = Map::new();
-        let mut set = |name: &str, value: Option<Value>| _ = value.map(|value| limits.insert(name.to_owned(), value));
-        set("max_turns", self.max_turns.map(Value::from));
-        set("max_cost_usd", self.max_cost_usd.map(Value::from));
-        set("step_timeout_seconds", self.step_timeout.map(Value::from));
-        set("silence_timeout_seconds", self.silence_timeout.map(Value::from));
-        set("max_attempts", self.max_attempts.map(Value::from));
-        set("order", (!of_order.is_empty()).then_some(Value::Object(of_order)));
-        (!limits.is_empty()).then(|| json!(limits))
+    pub(crate) fn body(&self) -> Option<NewLimits> {
+        let of_order = NewOrderLimits {
+            max_turns: self.order_max_turns.map(Into::into),
+            max_tokens: self.order_max_tokens.map(Into::into),
+            max_cost_usd: self.order_max_cost_usd,
+            timeout_seconds: self.order_timeout,
+        };
+        let limits = NewLimits {
+            max_turns: self.max_turns.map(Into::into),
+            max_cost_usd: self.max_cost_usd,
+            step_timeout_seconds: self.step_timeout,
+            silence_timeout_seconds: self.silence_timeout,
+            max_attempts: self.max_attempts.map(Into::into),
+            order: (of_order != NewOrderLimits::default()).then_some(of_order),
+        };
+        (limits != NewLimits::default()).then_some(limits)
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
     fn body(flags: &[&str]) -> Option<serde_json::Value> {
         let arguments = [["awo", "create", "do it"].as_slice(), flags].concat();
         match Arguments::parse_from(arguments).command {
-            Command::Create(create) => create.order.limits.body(),
+            Command::Create(create) => create.order.limits.body().map(|limits| json!(limits)),
             other => panic!("{other:?}"),
         }
     }

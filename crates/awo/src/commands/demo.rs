@@ -7,17 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use awo_client::{AgentWorkOrder as Order, Client, CreateOrder, StepHistory as Steps, StepsQuery};
 use serde_json::json;
 
 use crate::cli::Demo;
-use crate::client::Client;
 use crate::commands::follow::{conclude, exit_code, follow, introduce};
 use crate::commands::serve::{Server, Signals};
-use crate::orders::{ORDERS, print_json};
+use crate::orders::print_json;
 use crate::render::counted;
 use crate::settings::{Backend, Settings};
 use crate::timing::{SaveCosts, TimedRepository};
-use crate::wire::{Order, Steps};
 use crate::wiring;
 
 const REQUEST: &str = "Add a greeting that can be translated";
@@ -44,13 +43,18 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
     let timed = Arc::clone(&costs);
     let server =
         Server::start(&settings, "awo demo", |repository| Arc::new(TimedRepository::new(repository, timed))).await?;
-    let client = Client::server(&server.address, None)?;
+    let client = Client::new(&server.address, None)?;
     if !as_json {
         announce(&remote, &server.address, demo.keep);
     }
-    let body = json!({"repository_url": remote, "user_request": REQUEST, "agent": "scripted"});
+    let body = CreateOrder {
+        repository_url: remote.clone(),
+        user_request: REQUEST.to_owned(),
+        agent: Some("scripted".to_owned()),
+        ..CreateOrder::default()
+    };
     let followed = async {
-        let order: Order = client.post(ORDERS, &body, &[]).await?.read()?;
+        let order = client.create_order(&body, None).await?.order;
         if !as_json {
             introduce(&order);
         }
@@ -66,8 +70,8 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
     let code = exit_code(&order);
     if as_json {
         print_json(&json!({
-            "order": client.get(&format!("{ORDERS}/{}", order.agent_work_order_id)).await?.body,
-            "steps": client.get(&format!("{ORDERS}/{}/steps", order.agent_work_order_id)).await?.body,
+            "order": client.get_order(&order.agent_work_order_id).answer().await?.json()?,
+            "steps": client.list_steps(&order.agent_work_order_id, StepsQuery::default()).answer().await?.json()?,
             "saves": costs.saves(),
             "saves_seconds": costs.total().as_secs_f64(),
         }));
@@ -111,7 +115,7 @@ fn tell_costs(order: &Order, steps: &Steps, costs: &SaveCosts) {
     anstream::println!(
         "  saved    {} of {}, each the moment it ended: {}, {:.1} ms in all{share}",
         steps.steps.len(),
-        counted(steps.total_steps as u64, "step"),
+        counted(steps.total_steps, "step"),
         counted(costs.saves(), "save"),
         total * 1000.0
     );

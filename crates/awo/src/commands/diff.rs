@@ -6,18 +6,18 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::cli::Diff;
-use crate::orders::{ORDERS, print_json, reader, resolve};
+use crate::orders::{print_json, reader, resolve};
 use crate::render::visible;
 use crate::settings::Settings;
 
 pub(super) async fn run(settings: &Settings, diff: &Diff, as_json: bool) -> anyhow::Result<ExitCode> {
     let client = reader(settings)?;
     let id = resolve(&client, &diff.id).await?;
-    let path = match diff.step {
-        Some(number) => format!("{ORDERS}/{id}/steps/{number}/diff"),
-        None => format!("{ORDERS}/{id}/diff"),
+    let call = match diff.step {
+        Some(number) => client.get_step_diff(&id, number.get()),
+        None => client.get_diff(&id),
     };
-    let bytes = client.get_raw(&path).await?;
+    let bytes = call.await?;
     if as_json {
         print_json(&json!({"agent_work_order_id": id, "step": diff.step, "diff": String::from_utf8_lossy(&bytes)}));
     } else if std::io::stdout().is_terminal() {

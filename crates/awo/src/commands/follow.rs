@@ -4,15 +4,15 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use awo_client::{
+    ActivityNews, AgentWorkOrder as Order, Client, CurrentStep, Error, News, StepHistory as Steps, StepsQuery,
+};
 use awo_engine::ports::{Clock as _, SystemClock};
 use awo_models::EventKind;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::client::{Client, Following, News, is_unavailable};
 use crate::exit::{CANCELLED, FAILED};
-use crate::orders::ORDERS;
 use crate::render::{activity_line, duration, ending, first_line, moves, step_line, visible, waiting};
-use crate::wire::{ActivityNews, CurrentStep, Order, Steps};
 
 /// Times that a store which does not answer is asked how an order ended.
 const LAST_QUESTIONS: u32 = 60;
@@ -23,14 +23,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) async fn follow(client: &Client, id: &str, silent: bool) -> anyhow::Result<(Order, Steps)> {
     let line = RunningLine::new(silent);
     let mut shown = Shown::default();
-    let mut following = Following::new(client, format!("{ORDERS}/{id}/events{}", line.kinds()));
+    let mut following = client.follow_order(id, None, &line.kinds());
     loop {
-        let message = match following.next().await? {
-            News::Message(message) => message,
-            News::Lost => {
-                line.settle("  · the server does not answer; still trying");
-                continue;
-            }
+        let Some(news) = following.next().await else {
+            // It had ended and goes on, as somebody has retried it meanwhile.
+            following = client.follow_order(id, Some(shown.version), &line.kinds());
+            continue;
+        };
+        let News::Message(message) = news? else {
+            line.settle("  · the server does not answer; still trying");
+            continue;
         };
         match message.event.as_str() {
             "activity" => {
@@ -42,7 +44,7 @@ pub(crate) async fn follow(client: &Client, id: &str, silent: bool) -> anyhow::R
                 shown.take(&steps, &line);
                 if has_ended(&steps) {
                     line.clear();
-                    let order = client.get(&format!("{ORDERS}/{id}")).await?.read()?;
+                    let order = client.get_order(id).await?;
                     return Ok((order, steps));
                 }
             }
@@ -51,23 +53,23 @@ pub(crate) async fn follow(client: &Client, id: &str, silent: bool) -> anyhow::R
             _ => match steps(client, id).await {
                 Ok(steps) => shown.take(&steps, &line),
                 // The next message asks again, and a stream that is lost begins with one.
-                Err(error) if is_unavailable(&error) => {}
-                Err(error) => return Err(error),
+                Err(error) if error.is_unavailable() => {}
+                Err(error) => return Err(error.into()),
             },
         }
     }
 }
 
-async fn steps(client: &Client, id: &str) -> anyhow::Result<Steps> {
-    client.get(&format!("{ORDERS}/{id}/steps")).await?.read()
+async fn steps(client: &Client, id: &str) -> Result<Steps, Error> {
+    client.list_steps(id, StepsQuery::default()).await
 }
 
 /// The steps of an order that has ended: no message follows, so this asks until there is an answer.
-async fn last_steps(client: &Client, id: &str) -> anyhow::Result<Steps> {
+async fn last_steps(client: &Client, id: &str) -> Result<Steps, Error> {
     let mut questions = 1;
     loop {
         match steps(client, id).await {
-            Err(error) if is_unavailable(&error) && questions < LAST_QUESTIONS => {
+            Err(error) if error.is_unavailable() && questions < LAST_QUESTIONS => {
                 questions += 1;
                 tokio::time::sleep(PAUSE).await;
             }
@@ -157,10 +159,10 @@ impl RunningLine {
     }
 
     /// The kinds of messages that are of use: without a line that moves, what agents do is of none.
-    fn kinds(&self) -> String {
+    fn kinds(&self) -> Vec<&'static str> {
         match self.bar {
-            Some(_) => String::new(),
-            None => format!("?kinds=state,{}", EventKind::WORDS.join(",")),
+            Some(_) => Vec::new(),
+            None => std::iter::once("state").chain(EventKind::WORDS).collect(),
         }
     }
 

@@ -10,7 +10,7 @@ use awo_state::{ApiKey, Catalog as _, FileCatalog, Versioned};
 use serde_json::{Value, json};
 
 use crate::cli::{Audit, KeyCreate, KeyRevoke, KeysCommand};
-use crate::exit::{BAD_INPUT, NOT_FOUND, coded};
+use crate::exit::{NOT_FOUND, coded};
 use crate::keyring;
 use crate::orders::{print_json, print_json_line, writer};
 use crate::render::visible;
@@ -130,12 +130,11 @@ pub(crate) async fn audit(settings: &Settings, audit: &Audit, as_json: bool) -> 
 }
 
 pub(crate) async fn login_link(settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    let answer = writer(settings)?.post("/login-links", &json!({}), &[]).await?;
+    let call = writer(settings)?.create_login_link();
     if as_json {
-        print_json(&answer.body);
+        print_json(&call.answer().await?.json()?);
     } else {
-        let url = answer.body["url"].as_str().ok_or_else(|| coded(BAD_INPUT, "the server answered without a link"))?;
-        anstream::println!("{}", visible(url));
+        anstream::println!("{}", visible(&call.await?.url));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,30 +2,28 @@
 
 use std::process::ExitCode;
 
+use awo_client::{ListOrders, OrderPage};
+
 use crate::cli::List;
 use crate::commands::follow::span;
-use crate::orders::{ORDERS, form, note_if_idle, print_json, reader};
+use crate::orders::{note_if_idle, print_json, reader};
 use crate::render::{HELD, first_line};
 use crate::settings::Settings;
-use crate::wire::Order;
 
 pub(crate) async fn run(settings: &Settings, list: List, as_json: bool) -> anyhow::Result<ExitCode> {
-    let mut query = form(&[("limit", &list.limit.to_string())]);
-    for status in &list.status {
-        query.push('&');
-        query.push_str(&form(&[("status", status)]));
-    }
-    if let Some(text) = &list.search {
-        query.push('&');
-        query.push_str(&form(&[("q", text)]));
-    }
-    let answer = reader(settings)?.get(&format!("{ORDERS}?{query}")).await?;
+    let which = ListOrders {
+        status: list.status.clone(),
+        text: list.search.clone(),
+        limit: Some(list.limit.into()),
+        ..ListOrders::default()
+    };
+    let call = reader(settings)?.list_orders(&which);
     if as_json {
-        print_json(&answer.body);
+        print_json(&call.answer().await?.json()?);
         return Ok(ExitCode::SUCCESS);
     }
-    let orders: Vec<Order> = answer.read()?;
-    if orders.is_empty() && answer.damaged.is_empty() {
+    let OrderPage { orders, damaged, .. } = call.await?;
+    if orders.is_empty() && damaged.is_empty() {
         anstream::println!("no orders yet: `awo demo` shows one, `awo run --repo . \"…\"` makes one");
     }
     for order in &orders {
@@ -46,8 +44,8 @@ pub(crate) async fn run(settings: &Settings, list: List, as_json: bool) -> anyho
         );
     }
     note_if_idle(settings, orders.iter().map(|order| order.status.as_str()))?;
-    if !answer.damaged.is_empty() {
-        anstream::eprintln!("awo: left out, as they cannot be read: {}", answer.damaged.join(", "));
+    if !damaged.is_empty() {
+        anstream::eprintln!("awo: left out, as they cannot be read: {}", damaged.join(", "));
         anstream::eprintln!("     `awo state verify` says what is wrong with them");
     }
     Ok(ExitCode::SUCCESS)

@@ -6,19 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_adapters::Effective;
+use awo_client::{AgentWorkOrder as Order, Client, StepHistory as Steps};
 use awo_models::{Isolation, Network};
-use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::cli::{OnInterrupt, Run};
-use crate::client::Client;
+use crate::client::in_process;
 use crate::commands::create::order_body;
 use crate::commands::follow::{conclude, exit_code, follow, introduce};
 use crate::commands::serve::Signals;
 use crate::exit::{FAILED, coded};
-use crate::orders::{ORDERS, print_json, server};
+use crate::orders::{print_json, server};
 use crate::settings::Settings;
-use crate::wire::{Order, Steps};
 use crate::wiring;
 
 /// How long the last news of an order that has stopped here may take to be shown.
@@ -36,15 +35,15 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
                  --skip-permissions and --commands are left out"
             );
         }
-        let order: Order = client.post(ORDERS, &body, &[]).await?.read()?;
+        let order: Order = client.create_order(&body, None).await?.order;
         let place = "it goes on without you";
         return Watch { settings: &settings, client: &client, order: &order, as_json, place }
             .until_it_ends(&run, signals, None)
             .await;
     }
     let agent = asked_agent.as_deref().unwrap_or(&settings.agent);
-    let asked = word(&body, "isolation");
-    let network = word(&body, "network").unwrap_or(Network::Auto);
+    let asked = word(body.isolation.as_deref());
+    let network = word(body.network.as_deref()).unwrap_or(Network::Auto);
     let walls = wiring::walls(&settings).effective(asked.unwrap_or(Isolation::Auto), network).await;
     if let Ok(Effective { isolation: Isolation::None, why, .. }) = walls {
         if settings.walls.isolation.0 != Isolation::None && asked != Some(Isolation::None) {
@@ -59,8 +58,8 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
     }
     let store = wiring::open_store(&settings, "awo run").await?;
     let orchestrator = wiring::orchestrator(&settings, Arc::clone(&store.repository))?;
-    let client = Client::in_process(wiring::router(&settings, &orchestrator));
-    let order: Order = client.post(ORDERS, &body, &[]).await?.read()?;
+    let client = in_process(wiring::router(&settings, &orchestrator));
+    let order: Order = client.create_order(&body, None).await?.order;
     let running = orchestrator.spawn_order(order.agent_work_order_id.parse()?);
     let place = "it is left as it is; the next `awo serve` on this data directory goes on with it";
     let code = Watch { settings: &settings, client: &client, order: &order, as_json, place }
@@ -71,8 +70,8 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
 }
 
 /// A word of a request, if it is one that there is.
-fn word<T: serde::de::DeserializeOwned>(body: &serde_json::Value, name: &str) -> Option<T> {
-    serde_json::from_value(body.get(name)?.clone()).ok()
+fn word<T: serde::de::DeserializeOwned>(text: Option<&str>) -> Option<T> {
+    serde_json::from_value(text?.into()).ok()
 }
 
 /// An order that is followed.
@@ -106,7 +105,7 @@ impl Watch<'_> {
             () = signals.next() => {}
         }
         if cancels(run.on_interrupt, &mut signals).await {
-            self.client.post(&format!("{ORDERS}/{id}/cancel"), &json!({}), &[]).await?;
+            self.client.cancel_order(id).await?;
             return self.tell(follow(self.client, id, true).await?).await;
         }
         anstream::eprintln!("awo: {id}: {}; `awo steps {id} --watch` follows it", self.place);
@@ -118,7 +117,7 @@ impl Watch<'_> {
         if !self.as_json {
             return Ok(conclude(&order, &steps, Some(&self.settings.artifacts_dir())));
         }
-        print_json(&self.client.get(&format!("{ORDERS}/{}", order.agent_work_order_id)).await?.body);
+        print_json(&self.client.get_order(&order.agent_work_order_id).answer().await?.json()?);
         Ok(exit_code(&order))
     }
 }

@@ -2,30 +2,27 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use awo_client::{PromptRequest, RetryRequest, StepsQuery};
 
 use crate::cli::{One, Prompt, Retry, Steps as Arguments};
 use crate::commands::follow::{conclude, exit_code, follow, introduce, span};
-use crate::orders::{ORDERS, note_if_idle, print_json, reader, resolve, writer};
+use crate::orders::{note_if_idle, print_json, reader, resolve, writer};
 use crate::render::{activity_line, counted, ending, step_line, visible, waiting};
 use crate::settings::Settings;
-use crate::wire::{Order, Steps};
 
 pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyhow::Result<ExitCode> {
     let client = reader(settings)?;
     let id = resolve(&client, &one.id).await?;
-    let answer = client.get(&format!("{ORDERS}/{id}")).await?;
+    let call = client.get_order(&id);
     if as_json {
-        print_json(&answer.body);
+        print_json(&call.answer().await?.json()?);
         return Ok(ExitCode::SUCCESS);
     }
-    let order: Order = answer.read()?;
-    let steps: Steps = client.get(&format!("{ORDERS}/{id}/steps")).await?.read()?;
+    let order = call.await?;
+    let steps = client.list_steps(&id, StepsQuery::default()).await?;
     introduce(&order);
     anstream::println!("  created  {}", order.created_at);
-    if let Some(agent) = &order.agent {
-        anstream::println!("  agent    {}", visible(agent));
-    }
+    anstream::println!("  agent    {}", visible(&order.agent));
     if let Some(walls) = &order.isolation.effective {
         let why = order.isolation.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         anstream::println!("  walls    {}", visible(&format!("{walls}{why}")));
@@ -41,7 +38,7 @@ pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyh
         }
     }
     if order.queued_prompts > 0 {
-        anstream::println!("  waiting  {}", counted(order.queued_prompts as u64, "prompt"));
+        anstream::println!("  waiting  {}", counted(order.queued_prompts, "prompt"));
     }
     if let Some(waiting) = waiting(order.waiting_for.as_deref(), order.waiting_until) {
         anstream::println!("  waits    {waiting}");
@@ -55,7 +52,7 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
     let client = reader(settings)?;
     let id = resolve(&client, &arguments.id).await?;
     if arguments.watch && !as_json {
-        let order: Order = client.get(&format!("{ORDERS}/{id}")).await?.read()?;
+        let order = client.get_order(&id).await?;
         introduce(&order);
         note_if_idle(settings, std::iter::once(order.status.as_str()))?;
         let (order, steps) = follow(&client, &id, false).await?;
@@ -63,16 +60,15 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
     }
     if arguments.watch {
         let (order, _) = follow(&client, &id, true).await?;
-        let answer = client.get(&format!("{ORDERS}/{id}/steps")).await?;
-        print_json(&answer.body);
+        print_json(&client.list_steps(&id, StepsQuery::default()).answer().await?.json()?);
         return Ok(exit_code(&order));
     }
-    let answer = client.get(&format!("{ORDERS}/{id}/steps")).await?;
+    let call = client.list_steps(&id, StepsQuery::default());
     if as_json {
-        print_json(&answer.body);
+        print_json(&call.answer().await?.json()?);
         return Ok(ExitCode::SUCCESS);
     }
-    let steps: Steps = answer.read()?;
+    let steps = call.await?;
     for step in &steps.steps {
         anstream::println!("{}", step_line(step));
         if arguments.full {
@@ -95,7 +91,7 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
         anstream::println!("  · waits {waiting}");
     }
     let done = steps.steps.iter().filter(|step| step.success && !step.superseded).count();
-    anstream::println!("  {}: {done} of {}", steps.status, counted(steps.total_steps as u64, "step"));
+    anstream::println!("  {}: {done} of {}", steps.status, counted(steps.total_steps, "step"));
     note_if_idle(settings, std::iter::once(steps.status.as_str()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -103,10 +99,11 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
 pub(crate) async fn start(settings: &Settings, one: &One, as_json: bool) -> anyhow::Result<ExitCode> {
     let client = writer(settings)?;
     let id = resolve(&client, &one.id).await?;
-    let answer = client.post(&format!("{ORDERS}/{id}/start"), &json!({}), &[]).await?;
+    let call = client.start_order(&id);
     if as_json {
-        print_json(&answer.body);
+        print_json(&call.answer().await?.json()?);
     } else {
+        call.await?;
         anstream::println!("  {id} is started; `awo steps {id} --watch` follows it");
     }
     Ok(ExitCode::SUCCESS)
@@ -115,11 +112,11 @@ pub(crate) async fn start(settings: &Settings, one: &One, as_json: bool) -> anyh
 pub(crate) async fn cancel(settings: &Settings, one: &One, as_json: bool) -> anyhow::Result<ExitCode> {
     let client = writer(settings)?;
     let id = resolve(&client, &one.id).await?;
-    let answer = client.post(&format!("{ORDERS}/{id}/cancel"), &json!({}), &[]).await?;
+    let call = client.cancel_order(&id);
     if as_json {
-        print_json(&answer.body);
+        print_json(&call.answer().await?.json()?);
     } else {
-        let order: Order = answer.read()?;
+        let order = call.await?;
         let took = order.started_at.zip(order.completed_at).map(|(began, ended)| span(began, ended));
         match took {
             Some(took) => anstream::println!("  {} is {} after {took}", order.agent_work_order_id, order.status),
@@ -133,10 +130,9 @@ pub(crate) async fn cancel(settings: &Settings, one: &One, as_json: bool) -> any
 pub(crate) async fn retry(settings: &Settings, retry: &Retry, as_json: bool) -> anyhow::Result<ExitCode> {
     let client = writer(settings)?;
     let id = resolve(&client, &retry.id).await?;
-    let body = json!({ "from_step": retry.from_step });
-    let answer = client.post(&format!("{ORDERS}/{id}/retry"), &body, &[]).await?;
+    let answer = client.retry_order(&id, &RetryRequest { from_step: retry.from_step.clone() }).answer().await?;
     if as_json {
-        print_json(&answer.body);
+        print_json(&answer.json()?);
     } else {
         anstream::println!("  {id} is queued again; `awo steps {id} --watch` follows it");
     }
@@ -146,14 +142,13 @@ pub(crate) async fn retry(settings: &Settings, retry: &Retry, as_json: bool) -> 
 pub(crate) async fn prompt(settings: &Settings, prompt: &Prompt, as_json: bool) -> anyhow::Result<ExitCode> {
     let client = writer(settings)?;
     let id = resolve(&client, &prompt.id).await?;
-    let body = json!({ "prompt_text": prompt.text });
-    let headers: Vec<_> = prompt.idempotency_key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
-    let answer = client.post(&format!("{ORDERS}/{id}/prompt"), &body, &headers).await?;
+    let body = PromptRequest { prompt_text: prompt.text.clone(), ..PromptRequest::default() };
+    let call = client.prompt_order(&id, &body, prompt.idempotency_key.as_deref());
     if as_json {
-        print_json(&answer.body);
+        print_json(&call.answer().await?.json()?);
         return Ok(ExitCode::SUCCESS);
     }
-    let order: Order = answer.read()?;
+    let order = call.await?;
     let when = match order.status.as_str() {
         "running" => "after the step that is at work",
         _ => "as soon as there is a place",
