@@ -68,7 +68,13 @@ async fn tries_from_an_address_are_limited_and_a_good_key_from_there_is_let_in()
 
 /// What is written to the log on this thread.
 #[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -99,7 +105,7 @@ async fn the_log_tells_of_so_many_refusals_and_of_none_what_was_shown() {
     for _ in 0..50 {
         guarded.send("GET", "/health", &[("authorization", &unknown)], &json!({})).await.problem(401, "unauthorized");
     }
-    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = log.text();
     assert_eq!(told.matches("call_refused").count(), 20, "{told}");
     assert!(told.contains("reason=\"key_revoked\" status=401"), "{told}");
     assert!(!told.contains(unknown.rsplit('_').next().unwrap()), "{told}");
