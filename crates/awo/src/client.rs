@@ -3,6 +3,7 @@
 //! So every command sees the same JSON, with and without a server.
 
 mod following;
+mod reached;
 
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use crate::exit::{BAD_INPUT, FAILED, NOT_FOUND, UNAVAILABLE, coded};
 use crate::wire::Problem;
 use following::{EventStream, Source};
 
+use reached::Reached;
+
 pub(crate) use following::{Following, News, is_unavailable};
 
 /// How long a server may take to accept, and to answer; the longest question that waits for news is shorter.
@@ -32,7 +35,7 @@ const DAMAGED: HeaderName = HeaderName::from_static("x-damaged-orders");
 #[derive(Debug, Clone)]
 pub(crate) enum Client {
     /// On a server.
-    Server { base: String, http: reqwest::Client, streams: reqwest::Client },
+    Server { address: String, base: String, http: reqwest::Client, streams: reqwest::Client },
     /// In this process.
     InProcess(Box<axum::Router>),
 }
@@ -61,16 +64,11 @@ impl Client {
             value.set_sensitive(true);
             shown.insert(header::AUTHORIZATION, value);
         }
-        let builder = || {
-            reqwest::Client::builder()
-                .no_proxy() // it has no business between a program and its own machine
-                .tls_certs_only([]) // neither have certificates, which take a while to read
-                .connect_timeout(CONNECT)
-                .default_headers(shown.clone())
-        };
+        let reached = Reached::new(address)?;
+        let builder = || reached.begin().connect_timeout(CONNECT).default_headers(shown.clone());
         let http = builder().timeout(ANSWER).build().context("cannot make an HTTP client")?;
         let streams = builder().read_timeout(SILENCE).build().context("cannot make an HTTP client")?;
-        Ok(Self::Server { base: address.trim_end_matches('/').to_owned(), http, streams })
+        Ok(Self::Server { address: address.to_owned(), base: reached.base().to_owned(), http, streams })
     }
 
     pub(crate) fn in_process(router: axum::Router) -> Self {
@@ -116,7 +114,7 @@ impl Client {
         headers: &[(&str, &str)],
     ) -> anyhow::Result<(StatusCode, HeaderMap, Bytes)> {
         Ok(match self {
-            Self::Server { base, http, .. } => {
+            Self::Server { address, base, http, .. } => {
                 let mut request = http.request(method, format!("{base}{path}"));
                 for (name, value) in headers {
                     request = request.header(*name, *value);
@@ -124,9 +122,9 @@ impl Client {
                 if let Some(body) = body {
                     request = request.header(header::CONTENT_TYPE, "application/json").body(body);
                 }
-                let answer = request.send().await.map_err(|error| unreachable(base, &error))?;
+                let answer = request.send().await.map_err(|error| unreachable(address, &error))?;
                 let (status, headers) = (answer.status(), answer.headers().clone());
-                (status, headers, answer.bytes().await.map_err(|error| unreachable(base, &error))?)
+                (status, headers, answer.bytes().await.map_err(|error| unreachable(address, &error))?)
             }
             Self::InProcess(router) => {
                 let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost:1");
@@ -149,13 +147,13 @@ impl Client {
         let mut headers = vec![(header::ACCEPT, "text/event-stream")];
         headers.extend(last_id.map(|id| (HeaderName::from_static("last-event-id"), id)));
         match self {
-            Self::Server { base, streams, .. } => {
+            Self::Server { address, base, streams, .. } => {
                 let request = streams.get(format!("{base}{path}"));
                 let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-                let answer = request.send().await.map_err(|error| unreachable(base, &error))?;
+                let answer = request.send().await.map_err(|error| unreachable(address, &error))?;
                 let status = answer.status();
                 if !status.is_success() {
-                    return Err(problem(status, &answer.bytes().await.map_err(|error| unreachable(base, &error))?));
+                    return Err(problem(status, &answer.bytes().await.map_err(|error| unreachable(address, &error))?));
                 }
                 Ok(EventStream::new(Source::Server(answer)))
             }
@@ -174,8 +172,8 @@ impl Client {
     }
 }
 
-fn unreachable(base: &str, error: &reqwest::Error) -> anyhow::Error {
-    coded(UNAVAILABLE, format!("cannot reach the server at {base}: {}", root_cause(error)))
+fn unreachable(address: &str, error: &reqwest::Error) -> anyhow::Error {
+    coded(UNAVAILABLE, format!("cannot reach the server at {address}: {}", root_cause(error)))
 }
 
 /// A problem as an error of the terminal.

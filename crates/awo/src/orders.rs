@@ -14,8 +14,11 @@ use crate::wiring;
 /// The routes of the API.
 pub(crate) const ORDERS: &str = "/agent-work-orders";
 
-/// The server that has the data directory, if one has.
+/// The server that the settings name, else the one that has the data directory, if one has.
 pub(crate) fn server(settings: &Settings) -> anyhow::Result<Option<Client>> {
+    if let Some(address) = &settings.server {
+        return Client::server(address, own_key(settings)?.as_deref()).map(Some);
+    }
     let Some(holder) = wiring::holder(settings)? else { return Ok(None) };
     let Some(address) = holder.address.as_deref() else { return Ok(None) };
     Client::server(address, own_key(settings)?.as_deref()).map(Some)

@@ -15,7 +15,7 @@ use crate::commands::follow::{conclude, exit_code, follow, introduce};
 use crate::commands::serve::{Server, Signals};
 use crate::orders::{ORDERS, print_json};
 use crate::render::counted;
-use crate::settings::{Backend, Settings};
+use crate::settings::{Backend, Bind, Settings, Tls};
 use crate::timing::{SaveCosts, TimedRepository};
 use crate::wire::{Order, Steps};
 use crate::wiring;
@@ -33,7 +33,9 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
         agents_dir: None,
         spill_dir: None,
         commands_dir: None,
-        bind: ([127, 0, 0, 1], 0).into(),
+        bind: Bind::Address(([127, 0, 0, 1], 0).into()),
+        socket: None,
+        tls: Tls::default(),
         auth: None,
         public_url: None,
         state: Backend::File,
@@ -44,9 +46,9 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
     let timed = Arc::clone(&costs);
     let server =
         Server::start(&settings, "awo demo", |repository| Arc::new(TimedRepository::new(repository, timed))).await?;
-    let client = Client::server(&server.address, None)?;
+    let client = Client::server(server.address(), None)?;
     if !as_json {
-        announce(&remote, &server.address, demo.keep);
+        announce(&remote, server.address(), demo.keep);
     }
     let body = json!({"repository_url": remote, "user_request": REQUEST, "agent": "scripted"});
     let followed = async {
@@ -83,7 +85,11 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
             if let Some(branch) = &order.git_branch_name {
                 anstream::println!("\n  look      git --git-dir {remote} log --stat {branch}");
             }
-            anstream::println!("  kept in   {}; the server answers at {} until Ctrl-C", kept.display(), server.address);
+            anstream::println!(
+                "  kept in   {}; the server answers at {} until Ctrl-C",
+                kept.display(),
+                server.address()
+            );
         }
         signals.next().await;
     }

@@ -13,6 +13,7 @@ mod follow_up;
 mod github;
 mod injection;
 mod keys;
+mod listening;
 mod load;
 mod real_agents;
 mod recover;
