@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::Context as _;
 use awo_http::Server;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
 use crate::settings::{Bind, Settings};
@@ -20,7 +20,7 @@ use socket_file::SocketFile;
 #[derive(Debug)]
 pub(crate) struct Listening {
     port: Option<(TcpListener, SocketAddr)>,
-    socket: Option<SocketFile>,
+    socket: Option<(UnixListener, SocketFile)>,
     certificate: Option<CertificateFiles>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Listening {
 #[derive(Debug)]
 pub(crate) struct Held {
     _socket: Option<SocketFile>,
-    _renewing: tokio_util::sync::DropGuard,
+    _renewing: DropGuard,
 }
 
 impl Listening {
@@ -56,7 +56,7 @@ impl Listening {
     pub(crate) fn addresses(&self) -> Vec<String> {
         let scheme = if self.certificate.is_some() { "https" } else { "http" };
         let port = self.port.as_ref().map(|(_, local)| format!("{scheme}://{}", reached_at(*local)));
-        let socket = self.socket.as_ref().map(|socket| format!("unix:{}", socket.path().display()));
+        let socket = self.socket.as_ref().map(|(_, file)| format!("unix:{}", file.path().display()));
         let mut all: Vec<String> = port.into_iter().chain(socket).collect();
         if self.certificate.is_some() {
             all.reverse();
@@ -65,19 +65,21 @@ impl Listening {
     }
 
     /// Has a server listen. What it holds ends with what is given back.
-    pub(crate) fn hand_to(self, mut server: Server) -> anyhow::Result<(Server, Held)> {
+    pub(crate) fn hand_to(self, mut server: Server) -> (Server, Held) {
         let ended = CancellationToken::new();
         if let Some((listener, _)) = self.port {
             server = server.with_listener(listener);
         }
-        if let Some(socket) = &self.socket {
-            server = server.with_listener(socket.listener().context("cannot listen on the socket")?);
+        let mut socket = None;
+        if let Some((listener, file)) = self.socket {
+            server = server.with_listener(listener);
+            socket = Some(file);
         }
         if let Some(files) = self.certificate {
             server = server.with_tls(files.certificate());
             tokio::spawn(files.keep(ended.clone()));
         }
-        Ok((server, Held { _socket: self.socket, _renewing: ended.drop_guard() }))
+        (server, Held { _socket: socket, _renewing: ended.drop_guard() })
     }
 }
 

@@ -130,7 +130,7 @@ impl Server {
         }
         let proxies = settings.http.proxies().map_err(|reason| coded(BAD_INPUT, reason))?;
         let served = awo_http::Server::new(api).with_trusted_proxies(proxies).with_drain(CONNECTIONS);
-        let (served, held) = listening.hand_to(served)?;
+        let (served, held) = listening.hand_to(served);
         let serving = tokio::spawn(served.run(closing.clone()));
         orchestrator.start();
         Ok(Self { addresses, orchestrator, closing, serving, keeper, _held: held, _store: store })

@@ -18,17 +18,16 @@ const WAITING: i32 = 128;
 /// How long a server may take to show that it lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
-/// A socket that is listened at, as long as this lives.
+/// The file of a socket, as long as this lives.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    listener: StdListener,
     made: (u64, u64),
 }
 
 impl SocketFile {
     /// Listens there. A socket that nobody listens at any more is replaced.
-    pub(crate) async fn bind(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(path: &Path) -> anyhow::Result<(UnixListener, Self)> {
         let at = path.display();
         make_room(path).await?;
         listen(path).map_err(|error| {
@@ -43,11 +42,6 @@ impl SocketFile {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// What accepts its connections.
-    pub(crate) fn listener(&self) -> io::Result<UnixListener> {
-        UnixListener::from_std(self.listener.try_clone()?)
     }
 }
 
@@ -88,16 +82,16 @@ async fn make_room(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Between its birth and its mode nobody can connect, as nobody listens yet.
-fn listen(path: &Path) -> io::Result<SocketFile> {
+fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    let made = identity(&std::fs::symlink_metadata(path)?);
+    let file = SocketFile { path: path.to_owned(), made: identity(&std::fs::symlink_metadata(path)?) };
     rustix::net::listen(&socket, WAITING)?;
     let listener = StdListener::from(socket);
     listener.set_nonblocking(true)?;
-    Ok(SocketFile { path: path.to_owned(), listener, made })
+    Ok((UnixListener::from_std(listener)?, file))
 }
 
 fn identity(found: &Metadata) -> (u64, u64) {
