@@ -25,8 +25,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at an address such as `http://127.0.0.1:8888`, which shows a key if there is one. Nothing is
-    /// sent yet.
+    /// A client of the server at an address: `http://127.0.0.1:8888`, `https://awo.example` (with the feature `tls`), or
+    /// `unix:PATH` of a socket of this machine. It shows a key if there is one. Nothing is sent yet.
     pub fn new(address: &str, key: Option<&str>) -> Result<Self, Error> {
         Ok(Self::over(Arc::new(Remote::new(address, key)?)))
     }

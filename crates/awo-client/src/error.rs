@@ -13,6 +13,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The text is not the address of a server.
+    #[error("{0:?} is not the address of a server: expected http://…, https://… (with the feature `tls`) or unix:PATH")]
+    Address(String),
     /// The key is not one.
     #[error("the API key is not one: make one with `awo keys create`")]
     Key,

@@ -31,6 +31,7 @@ mod client;
 mod error;
 mod following;
 mod operation;
+mod reached;
 mod remote;
 mod transport;
 mod types;

@@ -8,6 +8,7 @@ use futures::TryStreamExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 
 use crate::error::{BoxError, Error};
+use crate::reached::Reached;
 use crate::transport::{Body, Patience, Transport};
 
 /// How long a server may take to accept.
@@ -20,6 +21,8 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// A server at an address.
 #[derive(Debug)]
 pub(crate) struct Remote {
+    /// Its address, as it was given.
+    place: String,
     base: String,
     http: reqwest::Client,
     streams: reqwest::Client,
@@ -33,32 +36,24 @@ impl Remote {
             value.set_sensitive(true);
             shown.insert(header::AUTHORIZATION, value);
         }
-        let base = address.trim_end_matches('/').to_owned();
+        let reached = Reached::new(address)?;
         let builder = || {
-            let builder = reqwest::Client::builder()
+            reached
+                .begin()
                 .connect_timeout(CONNECT)
                 .redirect(reqwest::redirect::Policy::none()) // the key is for this server only
-                .default_headers(shown.clone());
-            if base.starts_with("http://") { plain(builder) } else { builder }
+                .default_headers(shown.clone())
         };
         let http = builder().timeout(ANSWER).build().map_err(|error| Error::Request(error.into()))?;
         let streams = builder().read_timeout(SILENCE).build().map_err(|error| Error::Request(error.into()))?;
-        Ok(Self { base, http, streams })
+        Ok(Self { place: address.to_owned(), base: reached.base().to_owned(), http, streams })
     }
-}
-
-/// Between a program and its own machine a proxy has no business, nor have certificates, which take a while to read.
-fn plain(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    let builder = builder.no_proxy();
-    #[cfg(feature = "tls")]
-    let builder = builder.tls_certs_only([]);
-    builder
 }
 
 #[async_trait]
 impl Transport for Remote {
     fn place(&self) -> &str {
-        &self.base
+        &self.place
     }
 
     async fn send(&self, request: Request<Bytes>, patience: Patience) -> Result<Response<Body>, BoxError> {

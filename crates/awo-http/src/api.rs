@@ -2,6 +2,7 @@
 //! from the environment.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::{AuditTrail, Refusals};
+use crate::door::Ends;
 use crate::hosts::{AllowedHosts, InvalidHost, InvalidPublicUrl, PublicUrl};
 use crate::keys::{KeyRing, Sessions};
 use crate::quotas::Quotas;
@@ -44,6 +46,8 @@ pub struct Api {
     pub(crate) audit: Option<Arc<dyn AuditTrail>>,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) public_url: Option<PublicUrl>,
+    /// Where browsers of this machine find the server, if they do.
+    pub(crate) pages_at: Option<Arc<str>>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Calls that change something, until they are recorded; their clients may have gone.
     pub(crate) calls: TaskTracker,
@@ -117,6 +121,7 @@ impl Api {
             audit: None,
             refusals: Arc::default(),
             public_url: None,
+            pages_at: None,
             clock: Arc::new(SystemClock::default()),
             calls: TaskTracker::new(),
             metrics: Metrics { render: Arc::new(String::new) },
@@ -176,9 +181,30 @@ impl Api {
         self
     }
 
-    /// Whether pages come to browsers over TLS only.
-    pub(crate) fn has_secure_pages(&self) -> bool {
-        self.public_url.as_ref().is_some_and(PublicUrl::is_secure)
+    /// Where browsers of this machine find the server.
+    pub(crate) fn with_pages_at(mut self, secure: bool, address: SocketAddr) -> Self {
+        let scheme = if secure { "https" } else { "http" };
+        self.pages_at = Some(match address.ip() {
+            ip if ip.is_unspecified() => format!("{scheme}://localhost:{}", address.port()).into(),
+            _ => format!("{scheme}://{address}").into(),
+        });
+        self
+    }
+
+    /// The address that a browser of whoever asks finds the server at, by the name that was asked for; none if a socket was
+    /// asked, and there is no port.
+    pub(crate) fn pages_for(&self, ends: Option<Ends>, host: &str) -> Option<String> {
+        match (&self.public_url, ends) {
+            (Some(url), _) => Some(url.as_str().to_owned()),
+            (None, Some(Ends { server: None, .. })) => self.pages_at.as_deref().map(str::to_owned),
+            (None, Some(Ends { secure: true, .. })) => Some(format!("https://{host}")),
+            (None, _) => Some(format!("http://{host}")),
+        }
+    }
+
+    /// Whether pages come to the browser of whoever asks over TLS only.
+    pub(crate) fn has_secure_pages(&self, ends: Option<Ends>) -> bool {
+        ends.is_some_and(|ends| ends.secure) || self.public_url.as_ref().is_some_and(PublicUrl::is_secure)
     }
 
     /// Sets what one client may take.

@@ -52,4 +52,4 @@ pub use audit::{AuditTrail, AuditedCall};
 pub use hosts::{InvalidHost, InvalidPublicUrl};
 pub use keys::{Key, KeyRing, KeyToken};
 pub use routes::{openapi, router};
-pub use serve::{InvalidProxy, Listener, Server, TrustedProxies};
+pub use serve::{Certificate, InvalidCertificate, InvalidProxy, Listener, Server, TrustedProxies};

@@ -9,6 +9,7 @@ mod listening;
 mod patience;
 mod places;
 mod protocol;
+mod tls;
 mod wire;
 
 use std::convert::Infallible;
@@ -38,10 +39,12 @@ use forwarded::settle;
 use listening::{Link, is_the_clients};
 use patience::Patient;
 use places::{Place, Places, Who};
+use tls::Tls;
 use wire::Wire;
 
 pub use forwarded::{InvalidProxy, TrustedProxies};
 pub use listening::Listener;
+pub use tls::{Certificate, InvalidCertificate};
 
 /// Pause after an accept that failed for lack of something, such as open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -63,6 +66,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub struct Server {
     api: Api,
     listeners: Vec<Listener>,
+    certificate: Option<Certificate>,
     proxies: TrustedProxies,
     drain: Duration,
 }
@@ -70,12 +74,18 @@ pub struct Server {
 impl Server {
     /// One that listens nowhere yet.
     pub fn new(api: Api) -> Self {
-        Self { api, listeners: Vec::new(), proxies: TrustedProxies::default(), drain: DRAIN }
+        Self { api, listeners: Vec::new(), certificate: None, proxies: TrustedProxies::default(), drain: DRAIN }
     }
 
     /// Listens there, too. Pages and programs of this machine are told the port of the first one that has a port.
     pub fn with_listener(mut self, listener: impl Into<Listener>) -> Self {
         self.listeners.push(listener.into());
+        self
+    }
+
+    /// Speaks TLS at its ports, and nothing else there. Sockets of this machine need none.
+    pub fn with_tls(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(certificate);
         self
     }
 
@@ -94,13 +104,14 @@ impl Server {
     /// Serves until `shutdown` fires: then no connection is accepted, held answers are given at once, requests in flight may
     /// end within the drain, streams end with what is stored by then, and what is left is cut.
     pub async fn run(self, shutdown: CancellationToken) -> io::Result<()> {
-        let Self { mut api, listeners, proxies, drain } = self;
+        let Self { mut api, listeners, certificate, proxies, drain } = self;
+        let tls = certificate.as_ref().map(Tls::new).transpose()?;
         for listener in listeners.iter().rev() {
             if let Some(address) = listener.address()? {
-                api = api.with_port(address.port());
+                api = api.with_port(address.port()).with_pages_at(tls.is_some(), address);
             }
         }
-        let host = Host::new(api, proxies, shutdown.child_token());
+        let host = Host::new(api, tls, proxies, shutdown.child_token());
         join_all(listeners.into_iter().map(|listener| host.accept_from(listener, &shutdown))).await;
         host.end(drain).await;
         Ok(())
@@ -111,6 +122,7 @@ impl Server {
 struct Host {
     api: Api,
     router: Router,
+    tls: Option<Tls>,
     places: Places,
     proxies: Arc<TrustedProxies>,
     /// What is said to a connection that finds no place.
@@ -121,7 +133,7 @@ struct Host {
 }
 
 impl Host {
-    fn new(api: Api, proxies: TrustedProxies, closing: CancellationToken) -> Self {
+    fn new(api: Api, tls: Option<Tls>, proxies: TrustedProxies, closing: CancellationToken) -> Self {
         let api = api.with_closing(closing.clone());
         let full = "as many connections are open as may be, in all or from this address; close some, or try again";
         Self {
@@ -129,6 +141,7 @@ impl Host {
             full: Problem::new(ProblemType::TooManyConnections, full).retry_after(1).farewell(),
             router: router(api.clone()),
             api,
+            tls,
             proxies: Arc::new(proxies),
             closing,
             cut: CancellationToken::new(),
@@ -165,11 +178,18 @@ impl Host {
         let (reason, status) = ("too_many_connections", ProblemType::TooManyConnections.status().as_u16());
         let refused = Refused { reason, status, client: ends.client, key: None, route: None, request_id: "" };
         self.api.refusals.tell(self.api.clock.monotonic(), &refused);
-        link.dismiss(&self.full);
+        // Within TLS it would take long to say anything.
+        let text = if self.is_within_tls(&link) { &[] } else { &*self.full };
+        link.dismiss(text);
+    }
+
+    fn is_within_tls(&self, link: &Link) -> bool {
+        self.tls.is_some() && matches!(link, Link::Tcp(_))
     }
 
     /// Answers the requests of one connection, on a task of its own.
-    fn attend(&self, link: Link, ends: Ends, place: Place) {
+    fn attend(&self, link: Link, mut ends: Ends, place: Place) {
+        ends.secure = self.is_within_tls(&link);
         let (place, conduct) = (Arc::new(place), Conduct::new());
         let (limits, closing, cut) = (self.api.limits.clone(), self.closing.clone(), self.cut.clone());
         let lost = place.lost();
@@ -185,13 +205,25 @@ impl Host {
                 async move { Ok::<_, Infallible>(answering.await?.map(|body| Answer::new(body, ticket))) }
             })
         };
+        let tls = self.tls.clone();
+        let conversation = async move {
+            let bytes = tokio::select! {
+                begun = tokio::time::timeout(limits.header_timeout, link.into_bytes(tls)) => begun,
+                () = closing.cancelled() => return,
+            };
+            let Ok(Ok(bytes)) = bytes else {
+                debug!(timed_out = bytes.is_err(), "connection_ended: TLS did not begin");
+                return;
+            };
+            let patient = Patient::new(bytes, limits.write_timeout, closing.clone());
+            let wire = Wire::new(patient, conduct.clone(), place);
+            protocol::converse(wire, service, conduct, &limits, closing).await;
+        };
         let counted = Present::connection();
         self.connections.spawn(async move {
             let _counted = counted;
-            let patient = Patient::new(link.into_bytes(), limits.write_timeout, closing.clone());
-            let wire = Wire::new(patient, conduct.clone(), place);
             tokio::select! {
-                () = protocol::converse(wire, service, conduct, &limits, closing) => {}
+                () = conversation => {}
                 () = lost.cancelled() => debug!("connection_cut: it asked nothing, and its place was wanted"),
                 () = cut.cancelled() => {}
             }

@@ -18,6 +18,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use crate::TestCertificate;
 use wire::Request;
 
 /// The path under which the repository is served.
@@ -101,7 +102,7 @@ impl GitServer {
 
     /// The certificate that whoever trusts it needs.
     pub fn certificate() -> PathBuf {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("certificates/certificate.pem")
+        TestCertificate::usual().certificate
     }
 
     /// Where it listens.
@@ -151,9 +152,9 @@ impl GitServer {
 }
 
 fn tls() -> Arc<ServerConfig> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("certificates");
-    let certificate = CertificateDer::from_pem_file(GitServer::certificate()).expect("a certificate");
-    let key = PrivateKeyDer::from_pem_file(directory.join("key.pem")).expect("a key");
+    let TestCertificate { certificate, key } = TestCertificate::usual();
+    let certificate = CertificateDer::from_pem_file(certificate).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(key).expect("a key");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

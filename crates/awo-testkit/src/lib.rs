@@ -7,6 +7,7 @@
 #![expect(clippy::missing_panics_doc, reason = "fakes panic when a test misuses them")]
 
 mod agent;
+mod certificates;
 mod clock;
 mod directed;
 mod faults;
@@ -34,6 +35,7 @@ mod waiting;
 mod world;
 
 pub use agent::{FakeAgent, Play, right};
+pub use certificates::TestCertificate;
 pub use clock::ManualClock;
 pub use directed::{Call, DirectedAgent, ROLES};
 pub use faults::{Fault, ObservedRepository};

@@ -91,7 +91,8 @@ impl Program {
         self.serve_on::<&str>(address.trim_start_matches("http://"), [])
     }
 
-    fn serve_on<A: AsRef<OsStr>>(&self, address: &str, arguments: impl IntoIterator<Item = A>) -> Server {
+    /// The same at an address, or with `none` where the arguments say.
+    pub fn serve_on<A: AsRef<OsStr>>(&self, address: &str, arguments: impl IntoIterator<Item = A>) -> Server {
         let mut command = self.command(["serve", "--bind", address]);
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         Server::start(command)
@@ -132,7 +133,7 @@ impl Server {
         server
     }
 
-    /// Where it answers: `http://127.0.0.1:port`.
+    /// Where it answers: `http://127.0.0.1:port`, or what it has for commands.
     pub fn address(&self) -> &str {
         &self.address
     }

@@ -2,7 +2,6 @@
 
 mod limits;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use awo_http::Scope;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use limits::LimitArguments;
+
+use crate::settings::Bind;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed, 2 input that cannot be used, 3 cancelled, 4 no such order, 5 server or store out of reach.
@@ -44,6 +45,13 @@ pub(crate) struct Common {
         help = "What is logged: error, warn, info, debug, trace, or a filter such as awo_engine=debug [env: AWO_LOG_LEVEL]"
     )]
     pub(crate) log_level: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS",
+        help = "Server to ask, instead of the one that has the data directory: http://…, https://… or unix:PATH [env: AWO_SERVER]"
+    )]
+    pub(crate) server: Option<String>,
     /// Print JSON instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -123,9 +131,11 @@ pub(crate) struct Serve {
     #[arg(
         long,
         value_name = "ADDRESS",
-        help = "Address to listen on; others than of loopback ask for keys [env: AWO_BIND] [default: 127.0.0.1:8888]"
+        help = "Address to listen on, or none; others than of loopback ask for keys [env: AWO_BIND] [default: 127.0.0.1:8888]"
     )]
-    pub(crate) bind: Option<SocketAddr>,
+    pub(crate) bind: Option<Bind>,
+    #[arg(long, value_name = "PATH", help = "Socket to listen on, too, for this account only [env: AWO_SOCKET]")]
+    pub(crate) socket: Option<PathBuf>,
     #[arg(long, value_name = "BACKEND", help = "Where state lives [env: AWO_STATE] [default: file]")]
     pub(crate) state: Option<String>,
     #[command(flatten)]

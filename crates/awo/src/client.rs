@@ -39,7 +39,7 @@ pub(crate) fn code_of(error: &Error) -> u8 {
         _ if error.is_unavailable() => UNAVAILABLE,
         Some(404) => NOT_FOUND,
         Some(400..=499) => BAD_INPUT,
-        None if matches!(error, Error::Key) => BAD_INPUT,
+        None if matches!(error, Error::Key | Error::Address(_)) => BAD_INPUT,
         _ => FAILED,
     }
 }

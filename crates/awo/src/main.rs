@@ -7,6 +7,7 @@ mod exit;
 mod figures;
 mod forge;
 mod keyring;
+mod listening;
 mod orders;
 mod render;
 mod settings;

@@ -11,8 +11,11 @@ use crate::render;
 use crate::settings::{Backend, Settings};
 use crate::wiring;
 
-/// The server that has the data directory, if one has.
+/// The server that the settings name, else the one that has the data directory, if one has.
 pub(crate) fn server(settings: &Settings) -> anyhow::Result<Option<Client>> {
+    if let Some(address) = &settings.server {
+        return Ok(Some(Client::new(address, own_key(settings)?.as_deref())?));
+    }
     let Some(holder) = wiring::holder(settings)? else { return Ok(None) };
     let Some(address) = holder.address.as_deref() else { return Ok(None) };
     Ok(Some(Client::new(address, own_key(settings)?.as_deref())?))

@@ -12,7 +12,6 @@ mod walls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,7 +27,8 @@ use store::{FileSettings, Retention};
 use variables::VARIABLES;
 use walls::Walls;
 
-pub(crate) use access::Auth;
+use access::Auth;
+pub(crate) use access::{Bind, Tls};
 pub(crate) use agents::{Agent, Kind, SCRIPTED, kind_of};
 
 use crate::cli::{Agents, Common};
@@ -42,7 +42,13 @@ pub(crate) struct Settings {
     #[serde(default = "default_data_dir")]
     pub(crate) data_dir: PathBuf,
     #[serde(default = "default_bind")]
-    pub(crate) bind: SocketAddr,
+    pub(crate) bind: Bind,
+    /// File of the socket that programs of this account reach the server at.
+    pub(crate) socket: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) tls: Tls,
+    /// The server that commands ask, if it is not the one that has the data directory.
+    pub(crate) server: Option<String>,
     /// Whether callers are asked for keys; `None` leaves it to the address.
     pub(crate) auth: Option<Auth>,
     /// The address that clients reach the server by.
@@ -141,9 +147,24 @@ impl Settings {
         self.silence_timeout_seconds.map(Duration::from_secs)
     }
 
-    /// Whether a server asks its callers for keys.
+    /// Whether a server asks its callers for keys: unless it is told, if others than this machine reach it. A socket is this
+    /// account's, and as good as loopback.
     pub(crate) fn asks_for_keys(&self) -> bool {
-        self.auth.map_or_else(|| !self.bind.ip().is_loopback(), |auth| auth == Auth::Key)
+        self.auth.map_or_else(
+            || matches!(self.bind, Bind::Address(address) if !address.ip().is_loopback()),
+            |auth| auth == Auth::Key,
+        )
+    }
+
+    /// Whether it is told to ask for none.
+    pub(crate) fn is_open(&self) -> bool {
+        self.auth == Some(Auth::Loopback)
+    }
+
+    /// The socket of a server. With TLS it always has one: commands have no certificates.
+    pub(crate) fn socket(&self) -> Option<PathBuf> {
+        let of_tls = || self.tls.files().map(|_| self.data_dir.join("awo.sock"));
+        self.socket.clone().or_else(of_tls)
     }
 
     /// Where artifacts are kept.
@@ -235,7 +256,8 @@ pub(crate) fn load(flags: &Common, variable: impl Fn(&str) -> Option<OsString>) 
     let path = |path: &Path| path.to_string_lossy().into_owned();
     config = config
         .set_override_option("data_dir", flags.data_dir.as_deref().map(path))?
-        .set_override_option("log_level", flags.log_level.clone())?;
+        .set_override_option("log_level", flags.log_level.clone())?
+        .set_override_option("server", flags.server.clone())?;
     let settings: Settings = config.build().and_then(Config::try_deserialize).map_err(|error| {
         let origin = origin_of(&error, file.as_deref(), &variable);
         coded(BAD_INPUT, format!("cannot use the settings{origin}: {}", error.to_string().trim_end()))
@@ -270,6 +292,8 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.http.limits().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.http.proxies().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.tls.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.walls.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     agents::check(&settings.agents, &settings.step_agents).map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;
@@ -277,10 +301,9 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     // Children run elsewhere: what they are given must not depend on where awo was started.
     settings.data_dir = std::path::absolute(&settings.data_dir)
         .map_err(|error| coded(BAD_INPUT, format!("cannot use data_dir: {error}")))?;
-    let Settings { commands_dir, workspaces_dir, spill_dir, agents_dir, .. } = &mut settings;
-    for dir in [commands_dir, workspaces_dir, spill_dir, agents_dir].into_iter().flatten() {
-        *dir =
-            std::path::absolute(&*dir).map_err(|error| coded(BAD_INPUT, format!("cannot use a directory: {error}")))?;
+    let Settings { commands_dir, workspaces_dir, spill_dir, agents_dir, socket, .. } = &mut settings;
+    for dir in [commands_dir, workspaces_dir, spill_dir, agents_dir, socket].into_iter().flatten() {
+        *dir = std::path::absolute(&*dir).map_err(|error| coded(BAD_INPUT, format!("cannot use a path: {error}")))?;
     }
     Ok(settings)
 }
@@ -290,8 +313,8 @@ fn default_data_dir() -> PathBuf {
     etcetera::choose_base_strategy().map_or_else(|_| PathBuf::from("awo-data"), |dirs| dirs.data_dir().join("awo"))
 }
 
-fn default_bind() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 8888))
+fn default_bind() -> Bind {
+    Bind::Address(([127, 0, 0, 1], 8888).into())
 }
 
 fn default_min_free_bytes() -> u64 {
@@ -456,6 +479,10 @@ mod tests {
             ("", &[("AGENT_WORK_ORDER_TIMEOUT", "soon")], "step_timeout_seconds"),
             ("max_queued = 1", &[("AWO_MAX_RUNNING", "many")], "(variable AWO_MAX_RUNNING)"),
             ("max_running = 'many'", &[("AWO_MAX_QUEUED", "1")], "awo.toml)"),
+            ("bind = '8888'", &[], "127.0.0.1:8888, nor none"),
+            ("[http]\ntrusted_proxies = ['proxy.lan']", &[], "http.trusted_proxies"),
+            ("[http]\nmax_connections_per_address = 0", &[], "at least 1"),
+            ("[tls]\ncertificate = 'x'", &[], "set both"),
             ("step_timeout_seconds = 0", &[], "a step needs time"),
             ("max_running = 0", &[], "at least 1"),
             ("[network]\ndefault = 'vpn'", &[], "there are auto, proxy, off, host"),

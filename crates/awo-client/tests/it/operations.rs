@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use awo_client::{
-    Client, CreateOrder, ListOrders, LogQuery, NewRepository, Operation, PromptRequest, RepositoryChanges, RetryRequest, StepsQuery, VerifyRepository,
+    Client, CreateOrder, ListOrders, LogQuery, NewRepository, Operation, PromptRequest, RepositoryChanges,
+    RetryRequest, StepsQuery, VerifyRepository,
 };
 use http::{Request, header};
 

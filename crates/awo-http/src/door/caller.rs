@@ -79,12 +79,3 @@ pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
     }
 }
-
-impl<S: Sync> FromRequestParts<S> for Ends {
-    type Rejection = Infallible;
-
-    /// A request that came over no connection is one of this machine.
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().copied().unwrap_or_else(Self::local))
-    }
-}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use awo_models::Timestamp;
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, HOST, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -13,7 +14,7 @@ use utoipa::ToSchema;
 use super::ApiState;
 use crate::access::SESSION_COOKIE;
 use crate::answer;
-use crate::door::{Actor, Caller, session};
+use crate::door::{Actor, Caller, Ends, session};
 use crate::keys::{LINK_LASTS, SESSION_LASTS, random_secret};
 use crate::problem::{Problem, ProblemType};
 use crate::query::Parameters;
@@ -42,17 +43,21 @@ pub(crate) struct LoginLink {
 pub(crate) async fn create_login_link(
     State(api): ApiState,
     caller: Caller,
+    ends: Option<Extension<Ends>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Some(key) = caller.key() else {
         let detail = "this server asks for no keys, so there is nothing to log in to: open its address";
         return Err(Problem::new(ProblemType::NotAllowed, detail));
     };
-    let link = random_secret(&*api.clock);
-    api.sessions.offer(&link, Arc::clone(key), api.clock.monotonic());
     // The edge has seen that the host is one of ours.
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let base = api.public_url.as_ref().map_or_else(|| format!("http://{host}"), |url| url.as_str().to_owned());
+    let base = api.pages_for(ends.map(|ends| ends.0), host).ok_or_else(|| {
+        let detail = "this server has no address that a browser can open: have it listen on a port, or set public_url";
+        Problem::new(ProblemType::NotAllowed, detail)
+    })?;
+    let link = random_secret(&*api.clock);
+    api.sessions.offer(&link, Arc::clone(key), api.clock.monotonic());
     let expires_at = api.clock.now() + LINK_LASTS;
     Ok(answer::json(StatusCode::CREATED, &LoginLink { url: format!("{base}/login?link={link}"), expires_at }))
 }
@@ -70,7 +75,11 @@ pub(crate) async fn create_login_link(
         ("Set-Cookie" = String, description = "The session: for this server's pages only, and out of reach of their scripts"),
     )))
 )]
-pub(crate) async fn follow_login_link(State(api): ApiState, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn follow_login_link(
+    State(api): ApiState,
+    ends: Option<Extension<Ends>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(request.uri());
     let link: Option<String> = parameters.one("link");
     parameters.finish(api.lenient)?;
@@ -84,7 +93,7 @@ pub(crate) async fn follow_login_link(State(api): ApiState, request: Request) ->
     })?;
     let secret = random_secret(&*api.clock);
     api.sessions.begin(&secret, Arc::clone(&key), now);
-    let cookie = set_cookie(&secret, SESSION_LASTS.as_secs(), api.has_secure_pages());
+    let cookie = set_cookie(&secret, SESSION_LASTS.as_secs(), api.has_secure_pages(ends.map(|ends| ends.0)));
     let mut answer = (StatusCode::SEE_OTHER, [(LOCATION, HeaderValue::from_static("/")), cookie]).into_response();
     answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -101,11 +110,15 @@ pub(crate) async fn follow_login_link(State(api): ApiState, request: Request) ->
     tag = "access",
     responses((status = 204, description = "There is no session any more"))
 )]
-pub(crate) async fn delete_session(State(api): ApiState, headers: HeaderMap) -> Response {
+pub(crate) async fn delete_session(
+    State(api): ApiState,
+    ends: Option<Extension<Ends>>,
+    headers: HeaderMap,
+) -> Response {
     if let Some(session) = session(&headers) {
         api.sessions.end(session);
     }
-    (StatusCode::NO_CONTENT, [set_cookie("", 0, api.has_secure_pages())]).into_response()
+    (StatusCode::NO_CONTENT, [set_cookie("", 0, api.has_secure_pages(ends.map(|ends| ends.0)))]).into_response()
 }
 
 fn set_cookie(value: &str, seconds: u64, secure: bool) -> (axum::http::HeaderName, HeaderValue) {

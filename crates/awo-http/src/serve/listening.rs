@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use super::tls::Tls;
 use super::wire::Bytes;
 use crate::door::Ends;
 
@@ -73,11 +74,14 @@ impl Link {
         };
     }
 
-    pub(super) fn into_bytes(self) -> Box<dyn Bytes> {
-        match self {
-            Self::Tcp(stream) => Box::new(stream),
-            Self::Unix(stream) => Box::new(stream),
-        }
+    /// The bytes that are spoken on it: those within TLS where there is TLS, which takes a while then. A socket of this
+    /// machine has none.
+    pub(super) async fn into_bytes(self, tls: Option<Tls>) -> io::Result<Box<dyn Bytes>> {
+        Ok(match (self, tls) {
+            (Self::Tcp(stream), None) => Box::new(stream),
+            (Self::Tcp(stream), Some(tls)) => Box::new(tls.begin(stream).await?),
+            (Self::Unix(stream), _) => Box::new(stream),
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::serve::{Server, server};
 use crate::support::World;
 
 /// More than any of them gets through.
-const MOST: usize = 64 << 20;
+const MOST: usize = 16 << 20;
 /// What a flood may take of memory: client and server are one process here.
 const MEMORY: usize = 64 << 20;
 

@@ -13,7 +13,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::serve::{Server, server_of};
+use crate::serve::{Server, server_with};
 use crate::support::{Answer, HOST, World, body, request, stopped_clock};
 
 /// A world that asks for keys, with one for each scope.
@@ -117,8 +117,17 @@ impl Guarded {
 
     /// Serves its orders on a port, with its keys.
     pub(crate) async fn serve(&self, limits: Limits) -> Server {
+        self.serve_with(limits, |server| server).await
+    }
+
+    /// The same, with a server of another kind.
+    pub(crate) async fn serve_with(
+        &self,
+        limits: Limits,
+        shape: impl FnOnce(awo_http::Server) -> awo_http::Server,
+    ) -> Server {
         let ring = self.ring.clone();
         let configure = |api: Api| api.with_keys(ring).with_limits(limits).with_clock(stopped_clock());
-        server_of(&self.world, Duration::from_secs(5), configure).await
+        server_with(&self.world, Duration::from_secs(5), configure, shape).await
     }
 }

@@ -26,12 +26,22 @@ pub(crate) async fn server(world: &World, limits: Limits, drain: Duration) -> Se
 
 /// The same, with an API of another kind.
 pub(crate) async fn server_of(world: &World, drain: Duration, configure: impl FnOnce(Api) -> Api) -> Server {
+    server_with(world, drain, configure, |server| server).await
+}
+
+/// The same, with a server of another kind, too.
+pub(crate) async fn server_with(
+    world: &World,
+    drain: Duration,
+    configure: impl FnOnce(Api) -> Api,
+    shape: impl FnOnce(awo_http::Server) -> awo_http::Server,
+) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let api = configure(Api::new(world.orchestrator.work_orders(), "1.2.3"));
-    let ended =
-        tokio::spawn(awo_http::Server::new(api).with_listener(listener).with_drain(drain).run(shutdown.clone()));
+    let server = awo_http::Server::new(api).with_listener(listener).with_drain(drain);
+    let ended = tokio::spawn(shape(server).run(shutdown.clone()));
     Server { address, shutdown, ended }
 }
 

@@ -15,7 +15,7 @@ use crate::commands::follow::{conclude, exit_code, follow, introduce};
 use crate::commands::serve::{Server, Signals};
 use crate::orders::print_json;
 use crate::render::counted;
-use crate::settings::{Backend, Settings};
+use crate::settings::{Backend, Bind, Settings, Tls};
 use crate::timing::{SaveCosts, TimedRepository};
 use crate::wiring;
 
@@ -32,7 +32,9 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
         agents_dir: None,
         spill_dir: None,
         commands_dir: None,
-        bind: ([127, 0, 0, 1], 0).into(),
+        bind: Bind::Address(([127, 0, 0, 1], 0).into()),
+        socket: None,
+        tls: Tls::default(),
         auth: None,
         public_url: None,
         state: Backend::File,
@@ -43,9 +45,9 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
     let timed = Arc::clone(&costs);
     let server =
         Server::start(&settings, "awo demo", |repository| Arc::new(TimedRepository::new(repository, timed))).await?;
-    let client = Client::new(&server.address, None)?;
+    let client = Client::new(server.address(), None)?;
     if !as_json {
-        announce(&remote, &server.address, demo.keep);
+        announce(&remote, server.address(), demo.keep);
     }
     let body = CreateOrder {
         repository_url: remote.clone(),
@@ -87,7 +89,11 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
             if let Some(branch) = &order.git_branch_name {
                 anstream::println!("\n  look      git --git-dir {remote} log --stat {branch}");
             }
-            anstream::println!("  kept in   {}; the server answers at {} until Ctrl-C", kept.display(), server.address);
+            anstream::println!(
+                "  kept in   {}; the server answers at {} until Ctrl-C",
+                kept.display(),
+                server.address()
+            );
         }
         signals.next().await;
     }

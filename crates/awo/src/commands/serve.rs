@@ -1,6 +1,5 @@
 //! `awo serve`: the API, and the worker behind it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +10,17 @@ use awo_engine::{Orchestrator, StateRepository};
 use awo_http::Api;
 use awo_models::{Isolation, Network};
 use awo_state::FileCatalog;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::cli::Serve;
-use crate::exit::{BAD_INPUT, FAILED, UNAVAILABLE, coded};
+use crate::exit::{BAD_INPUT, FAILED, coded};
 use crate::figures;
 use crate::keyring::{self, CatalogTrail};
-use crate::settings::{Auth, Backend, SCRIPTED, Settings};
+use crate::listening::{self, Held, Listening};
+use crate::settings::{Backend, SCRIPTED, Settings};
 use crate::wiring;
 
 /// Time for steps to end by themselves after SIGTERM; then time for agents to stop. Together with the drain of
@@ -36,6 +35,10 @@ pub(crate) async fn run(mut settings: Settings, serve: Serve) -> anyhow::Result<
     if let Some(bind) = serve.bind {
         settings.bind = bind;
     }
+    if let Some(socket) = serve.socket {
+        let socket = std::path::absolute(&socket);
+        settings.socket = Some(socket.map_err(|error| coded(BAD_INPUT, format!("cannot use --socket: {error}")))?);
+    }
     if let Some(state) = serve.state {
         settings.state = Backend::try_from(state).map_err(|reason| coded(BAD_INPUT, reason))?;
     }
@@ -46,7 +49,9 @@ pub(crate) async fn run(mut settings: Settings, serve: Serve) -> anyhow::Result<
             warn!("agent_missing: the program of {agent} was not found; `awo doctor` says what to do");
         }
     }
-    anstream::println!("listening on {}", server.address);
+    for address in &server.addresses {
+        anstream::println!("listening on {address}");
+    }
     tokio::select! {
         () = signals.next() => {}
         ended = &mut server.serving => {
@@ -72,13 +77,14 @@ pub(crate) async fn run(mut settings: Settings, serve: Serve) -> anyhow::Result<
 /// A server and its worker, both at work.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// Where it answers.
-    pub(crate) address: String,
+    /// Where it answers; the first is for commands.
+    pub(crate) addresses: Vec<String>,
     orchestrator: Orchestrator,
     closing: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
     /// Where keys are asked for: who keeps them as they are stored, and what ends that.
     keeper: Option<(JoinHandle<()>, CancellationToken)>,
+    _held: Held,
     // Held until the end: the lock of the data directory.
     _store: wiring::Store,
 }
@@ -90,23 +96,14 @@ impl Server {
         holder: &str,
         wrap: impl FnOnce(Arc<dyn StateRepository>) -> Arc<dyn StateRepository>,
     ) -> anyhow::Result<Self> {
-        if settings.auth == Some(Auth::Loopback) && !settings.bind.ip().is_loopback() {
-            let message = format!(
-                "cannot listen on {}: auth = \"loopback\" asks for no keys, so only addresses of this machine are served; \
-                 use 127.0.0.1, or auth = \"key\"",
-                settings.bind
-            );
-            return Err(coded(BAD_INPUT, message));
-        }
+        listening::check(settings)?;
         let keys = if settings.asks_for_keys() { Some(keyring::begin(settings).await?) } else { None };
         let store = wiring::open_store(settings, holder).await?;
         let orchestrator = wiring::orchestrator(settings, wrap(Arc::clone(&store.repository)))?;
-        let listener = TcpListener::bind(settings.bind)
-            .await
-            .map_err(|error| coded(UNAVAILABLE, format!("cannot listen on {}: {error}", settings.bind)))?;
-        let local: SocketAddr = listener.local_addr().context("cannot tell the address")?;
-        let address = format!("http://{}", reached_at(local));
-        store.lock.announce(&address).context("cannot write the lock file")?;
+        let listening = Listening::begin(settings).await?;
+        let addresses = listening.addresses();
+        let commands = addresses.first().context("the server listens nowhere")?;
+        store.lock.announce(commands).context("cannot write the lock file")?;
         let closing = CancellationToken::new();
         let mut api = served(settings, wiring::api(settings, &orchestrator))?;
         let mut keeper = None;
@@ -131,10 +128,17 @@ impl Server {
         if let Some(render) = figures::begin() {
             api = api.with_metrics(render);
         }
-        let served = awo_http::Server::new(api).with_listener(listener).with_drain(CONNECTIONS);
+        let proxies = settings.http.proxies().map_err(|reason| coded(BAD_INPUT, reason))?;
+        let served = awo_http::Server::new(api).with_trusted_proxies(proxies).with_drain(CONNECTIONS);
+        let (served, held) = listening.hand_to(served);
         let serving = tokio::spawn(served.run(closing.clone()));
         orchestrator.start();
-        Ok(Self { address, orchestrator, closing, serving, keeper, _store: store })
+        Ok(Self { addresses, orchestrator, closing, serving, keeper, _held: held, _store: store })
+    }
+
+    /// Where commands reach it.
+    pub(crate) fn address(&self) -> &str {
+        self.addresses.first().map_or("", String::as_str)
     }
 
     /// Ends both: the worker first, so that its last words can be read; then the connections. True if nothing was left
@@ -159,16 +163,6 @@ fn served(settings: &Settings, api: Api) -> anyhow::Result<Api> {
         Some(url) => api.with_public_url(url).map_err(|error| coded(BAD_INPUT, format!("public_url: {error}"))),
         None => Ok(api),
     }
-}
-
-/// Where programs of this machine reach a server that listens there.
-fn reached_at(local: SocketAddr) -> SocketAddr {
-    let ip = match local.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        other => other,
-    };
-    SocketAddr::new(ip, local.port())
 }
 
 /// SIGTERM and Ctrl-C, caught from the moment this is made.

@@ -1,6 +1,11 @@
 //! Settings of who may call, and how much of it.
 
-use awo_http::Limits;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use awo_http::{Limits, TrustedProxies};
 use serde::Deserialize;
 
 /// Whether callers are asked for keys.
@@ -24,6 +29,70 @@ impl TryFrom<String> for Auth {
     }
 }
 
+/// Where a server listens for callers from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) enum Bind {
+    Address(SocketAddr),
+    /// At its socket only.
+    Nowhere,
+}
+
+impl FromStr for Bind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::Nowhere);
+        }
+        let wrong = |_| format!("{text:?} is not an address with a port, such as 127.0.0.1:8888, nor none");
+        text.parse().map(Self::Address).map_err(wrong)
+    }
+}
+
+impl TryFrom<String> for Bind {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Bind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Nowhere => f.write_str("its socket"),
+        }
+    }
+}
+
+/// The table `[tls]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tls {
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+impl Tls {
+    /// The files of certificate and key, if TLS is spoken.
+    pub(crate) fn files(&self) -> Option<[PathBuf; 2]> {
+        Some([self.certificate.clone()?, self.key.clone()?])
+    }
+
+    /// Makes the paths absolute; or what is missing.
+    pub(super) fn check(&mut self) -> Result<(), String> {
+        if self.certificate.is_some() != self.key.is_some() {
+            return Err("tls has a certificate and a key, or neither; set both tls.certificate and tls.key".into());
+        }
+        for path in [&mut self.certificate, &mut self.key].into_iter().flatten() {
+            *path = std::path::absolute(&*path).map_err(|error| format!("cannot use a file of tls: {error}"))?;
+        }
+        Ok(())
+    }
+}
+
 /// The table `[http]`: what is not set is as the API has it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -32,12 +101,18 @@ pub(crate) struct Http {
     failures_per_minute: Option<u32>,
     max_connections: Option<usize>,
     max_connections_per_address: Option<usize>,
+    trusted_proxies: Vec<String>,
     max_orders_per_key: Option<usize>,
     max_streams_per_key: Option<u32>,
     max_streams_per_order: Option<u32>,
 }
 
 impl Http {
+    /// Those who are believed when they say for whom they ask; or who cannot be.
+    pub(crate) fn proxies(&self) -> Result<TrustedProxies, String> {
+        TrustedProxies::new(&self.trusted_proxies).map_err(|error| format!("http.trusted_proxies: {error}"))
+    }
+
     /// As the API is given them; or what cannot be used.
     pub(crate) fn limits(&self) -> Result<Limits, String> {
         let usual = Limits::default();

@@ -1,9 +1,13 @@
 //! Which variables of the environment set which setting.
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-pub(super) const VARIABLES: [(&str, &str); 55] = [
+pub(super) const VARIABLES: [(&str, &str); 59] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
+    ("AWO_SOCKET", "socket"),
+    ("AWO_TLS_CERTIFICATE", "tls.certificate"),
+    ("AWO_TLS_KEY", "tls.key"),
+    ("AWO_SERVER", "server"),
     ("AWO_AUTH", "auth"),
     ("AWO_PUBLIC_URL", "public_url"),
     ("AWO_API_KEY_FILE", "api_key_file"),

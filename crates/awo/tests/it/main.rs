@@ -15,6 +15,7 @@ mod github;
 mod held;
 mod injection;
 mod keys;
+mod listening;
 mod load;
 mod real_agents;
 mod recover;
