@@ -30,6 +30,8 @@ impl TryFrom<String> for Auth {
 pub(crate) struct Http {
     requests_per_minute: Option<u32>,
     failures_per_minute: Option<u32>,
+    max_connections: Option<usize>,
+    max_streams: Option<u32>,
     max_orders_per_key: Option<usize>,
     max_streams_per_key: Option<u32>,
     max_streams_per_order: Option<u32>,
@@ -42,13 +44,23 @@ impl Http {
         let limits = Limits {
             requests_per_minute: self.requests_per_minute.unwrap_or(usual.requests_per_minute),
             failures_per_minute: self.failures_per_minute.unwrap_or(usual.failures_per_minute),
+            max_connections: self.max_connections.unwrap_or(usual.max_connections),
+            max_streams: self.max_streams.unwrap_or(usual.max_streams),
             max_orders_per_key: self.max_orders_per_key.unwrap_or(usual.max_orders_per_key),
             max_streams_per_key: self.max_streams_per_key.unwrap_or(usual.max_streams_per_key),
             max_streams_per_order: self.max_streams_per_order.unwrap_or(usual.max_streams_per_order),
             ..usual
         };
-        if limits.requests_per_minute == 0 || limits.failures_per_minute == 0 || limits.max_orders_per_key == 0 {
+        let rates = limits.requests_per_minute.min(limits.failures_per_minute);
+        if rates == 0 || limits.max_orders_per_key == 0 || limits.max_connections == 0 {
             return Err("the limits of [http] are at least 1; leave one out for the usual".into());
+        }
+        if limits.max_connections <= limits.max_streams as usize {
+            let Limits { max_connections, max_streams, .. } = limits;
+            return Err(format!(
+                "http.max_streams is {max_streams}, and http.max_connections is {max_connections}: there must be more \
+                 connections than streams, or nobody could ask anything beside them"
+            ));
         }
         Ok(limits)
     }
