@@ -15,6 +15,7 @@ mod github;
 mod injection;
 mod keys;
 mod load;
+mod original;
 mod real_agents;
 mod recover;
 mod remotes;
