@@ -354,6 +354,14 @@ mod tests {
     }
 
     #[test]
+    fn streams_leave_connections_for_questions() {
+        load_with("[http]\nmax_streams = 2000\nmax_connections = 2001", &[], &[]).unwrap();
+        let error = load_with("[http]\nmax_streams = 600", &[], &[]).unwrap_err();
+        assert!(error.contains("http.max_streams is 600, and http.max_connections is 512"), "{error}");
+        assert!(load_with("[http]\nmax_connections = 0", &[], &[]).unwrap_err().contains("at least 1"));
+    }
+
+    #[test]
     fn flags_beat_variables_beat_the_file_beats_defaults() {
         let file = "data_dir = '/file'\nagent = 'scripted'\nmax_running = 3";
         let variables = [("AWO_DATA_DIR", "/variable"), ("FILE_STATE_DIRECTORY", "/original")];

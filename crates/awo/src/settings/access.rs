@@ -102,6 +102,7 @@ pub(crate) struct Http {
     max_connections: Option<usize>,
     max_connections_per_address: Option<usize>,
     trusted_proxies: Vec<String>,
+    max_streams: Option<u32>,
     max_orders_per_key: Option<usize>,
     max_streams_per_key: Option<u32>,
     max_streams_per_order: Option<u32>,
@@ -121,6 +122,7 @@ impl Http {
             failures_per_minute: self.failures_per_minute.unwrap_or(usual.failures_per_minute),
             max_connections: self.max_connections.unwrap_or(usual.max_connections),
             max_connections_per_address: self.max_connections_per_address.unwrap_or(usual.max_connections_per_address),
+            max_streams: self.max_streams.unwrap_or(usual.max_streams),
             max_orders_per_key: self.max_orders_per_key.unwrap_or(usual.max_orders_per_key),
             max_streams_per_key: self.max_streams_per_key.unwrap_or(usual.max_streams_per_key),
             max_streams_per_order: self.max_streams_per_order.unwrap_or(usual.max_streams_per_order),
@@ -130,6 +132,13 @@ impl Http {
         let counts = [limits.max_connections, limits.max_connections_per_address, limits.max_orders_per_key];
         if rates == 0 || counts.contains(&0) {
             return Err("the limits of [http] are at least 1; leave one out for the usual".into());
+        }
+        if limits.max_connections <= limits.max_streams as usize {
+            let Limits { max_connections, max_streams, .. } = limits;
+            return Err(format!(
+                "http.max_streams is {max_streams}, and http.max_connections is {max_connections}: there must be more \
+                 connections than streams, or nobody could ask anything beside them"
+            ));
         }
         Ok(limits)
     }
