@@ -6,7 +6,7 @@ use awo_http::{Limits, Scope, TrustedProxies};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::guarded::Guarded;
-use crate::limits::Log;
+use crate::listening::Log;
 use crate::serve::{Server, rest, server_with};
 use crate::support::World;
 
@@ -28,9 +28,7 @@ fn status(answer: &str) -> &str {
 
 #[tokio::test]
 async fn tries_count_for_the_client_and_not_for_its_proxy() {
-    let log = Log::default();
-    let _logging =
-        tracing::subscriber::set_default(tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish());
+    let log = Log::listen(tracing::Level::INFO);
     let guarded = Guarded::new();
     let limits = Limits { failures_per_minute: 2, ..Limits::default() };
     let server = guarded.serve_with(limits, behind_a_proxy).await;
