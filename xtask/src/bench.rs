@@ -11,6 +11,7 @@ mod crowd;
 mod figure;
 mod flatness;
 mod floods;
+mod http;
 mod machine;
 mod memory;
 mod opening;
@@ -45,6 +46,7 @@ const FAMILIES: &[&Family] = &[
     &start::FAMILY,
     &floods::FAMILY,
     &crowd::FAMILY,
+    &http::FAMILY,
 ];
 
 /// Options of `bench`.
@@ -69,6 +71,8 @@ struct Bench {
     program: PathBuf,
     /// The program `measure` of the test kit.
     measure: PathBuf,
+    /// The program `clients` of it.
+    clients: PathBuf,
     /// A directory on the disk that the repository is built on.
     disk: tempfile::TempDir,
     /// A directory in memory, where a sync costs nothing.
@@ -123,13 +127,14 @@ impl Bench {
     fn new(repository: &Repository, quick: bool) -> Result<Self> {
         let program = repository.program("awo", "awo", None, true)?;
         let measure = repository.program("awo-testkit", "measure", Some("measure"), true)?;
+        let clients = repository.program("awo-testkit", "clients", Some("measure"), true)?;
         let place = |dir: &std::path::Path| {
             let place = tempfile::Builder::new().prefix("awo-bench-").tempdir_in(dir);
             place.with_context(|| format!("cannot make a directory in {}", dir.display()))
         };
         let disk = place(program.parent().context("a program is in a directory")?)?;
         let memory = place(std::path::Path::new("/dev/shm"))?;
-        Ok(Self { program, measure, disk, memory, quick, filled: std::cell::OnceCell::new() })
+        Ok(Self { program, measure, clients, disk, memory, quick, filled: std::cell::OnceCell::new() })
     }
 
     /// How often or how much: the whole, or for a first impression.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::repository::Repository;
-use crate::{codegen, contract, crash, deny, docs, fuzz, layers, process, test, tidy};
+use crate::{codegen, contract, crash, deny, docs, fuzz, layers, process, streams, test, tidy};
 
 type Stage = (&'static str, fn(&Repository) -> Result<()>);
 
@@ -20,6 +20,7 @@ const STAGES: &[Stage] = &[
     ("deny", deny::run),
     ("test", |repository| test::run(repository, &test::Arguments::default())),
     ("contract", contract::stage),
+    ("streams", streams::stage),
     ("crash", crash::stage),
 ];
 
@@ -65,6 +66,7 @@ fn command_of(stage: &str) -> String {
         "clippy" => "cargo clippy --workspace --all-targets --all-features -- -D warnings".to_owned(),
         "codegen" => "cargo xtask codegen --check".to_owned(),
         "crash" => "cargo xtask crash --short".to_owned(),
+        "streams" => "cargo xtask streams --disconnects 300".to_owned(),
         other => format!("cargo xtask {other}"),
     }
 }

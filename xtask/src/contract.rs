@@ -82,7 +82,8 @@ struct Service {
 impl Service {
     fn start(program: PathBuf, place: &Path) -> Result<Self> {
         let remote = Remote::new(place)?;
-        let redirect = format!("[[git.redirect]]\nfrom = {ADDRESS:?}\nto = {:?}\n", remote.path());
+        let redirect =
+            format!("[[git.redirect]]\nfrom = {ADDRESS:?}\nto = {:?}\n", remote.path().display().to_string());
         std::fs::write(place.join("awo.toml"), format!("{SETTINGS}{redirect}"))?;
         let key = process::output(command(&program, place).args(["keys", "create", "--scope", "admin"]))?;
         let mut serve = command(&program, place);

@@ -23,10 +23,9 @@ mod processes;
 mod strays;
 mod trial;
 
-use std::hash::BuildHasher as _;
-
 use anyhow::{Result, bail};
 
+use crate::random;
 use crate::repository::Repository;
 use figures::Figures;
 use plan::Plan;
@@ -83,7 +82,7 @@ struct Rig {
 /// Runs the rig that was asked for.
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
     only_linux()?;
-    let seed = arguments.seed.unwrap_or_else(chance);
+    let seed = arguments.seed.unwrap_or_else(random::seed);
     let Rig { calls, power, full, clock, strays, short } = arguments.rig;
     if short {
         return run_short(repository, seed);
@@ -110,7 +109,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
 /// What a continuous integration has time for.
 pub(crate) fn stage(repository: &Repository) -> Result<()> {
     only_linux()?;
-    run_short(repository, chance())
+    run_short(repository, random::seed())
 }
 
 /// A little of each rig.
@@ -123,11 +122,6 @@ fn run_short(repository: &Repository, seed: u64) -> Result<()> {
     power::run(&life, 10, seed, Syncs::All)?;
     power::run(&life, 2, seed, Syncs::Fake)?;
     clock::run(&life)
-}
-
-/// A seed that is small, so that it can be typed again.
-fn chance() -> u64 {
-    std::hash::RandomState::new().hash_one(std::process::id()) % 1_000_000
 }
 
 fn only_linux() -> Result<()> {

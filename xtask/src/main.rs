@@ -15,9 +15,11 @@ mod layers;
 mod process;
 mod provision;
 mod python;
+mod random;
 mod remote;
 mod repository;
 mod server;
+mod streams;
 mod test;
 mod tidy;
 
@@ -58,6 +60,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Check which crate may use which, and that each builds alone.
     Layers,
+    /// Cut the streams of the real server at random, and the server itself: check that clients have each event once.
+    Streams(streams::Arguments),
     /// Run the tests, the documentation tests and the examples.
     Test(test::Arguments),
     /// Check files, links, wording and snapshots.
@@ -88,6 +92,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Docs => docs::run(&repository),
         Command::Fuzz(arguments) => fuzz::run(&repository, &arguments),
         Command::Layers => layers::run(&repository),
+        Command::Streams(arguments) => streams::run(&repository, &arguments),
         Command::Test(arguments) => test::run(&repository, &arguments),
         Command::Tidy => tidy::run(&repository),
     }

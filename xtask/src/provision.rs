@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
 
 use crate::process;
 
@@ -53,6 +54,20 @@ pub(crate) fn cache_directory() -> Result<PathBuf> {
     }
     let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     Ok(base.context("neither AWO_CI_CACHE nor HOME is set, so there is no place for programs")?.join("awo-ci"))
+}
+
+/// What files hold, as the beginning of a digest: the name of what is made from them.
+pub(crate) fn digest(files: &[PathBuf]) -> Result<String> {
+    use std::fmt::Write as _;
+    let mut digest = Sha256::new();
+    for file in files {
+        digest.update(std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?);
+    }
+    let mut name = String::new();
+    for byte in &digest.finalize()[..8] {
+        write!(name, "{byte:02x}")?;
+    }
+    Ok(name)
 }
 
 pub(crate) fn is_root() -> bool {

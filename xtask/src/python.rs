@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
-use sha2::{Digest, Sha256};
 
 use crate::repository::Repository;
 use crate::{process, provision};
@@ -31,7 +30,7 @@ pub(crate) fn provide(repository: &Repository, list: &str) -> Result<Result<Path
 fn provide_list(repository: &Repository, list: &str) -> Result<PathBuf> {
     let packages = repository.root().join(LISTS).join(format!("{list}.txt"));
     let places = provision::cache_directory()?.join("python");
-    let place = places.join(format!("{list}-{}", digest(&packages)?));
+    let place = places.join(format!("{list}-{}", provision::digest(std::slice::from_ref(&packages))?));
     if let Some(python) = python_in(&place) {
         return Ok(python);
     }
@@ -72,13 +71,6 @@ fn python_in(environment: &Path) -> Option<PathBuf> {
     process::version_of(&python, &["--version"]).map(|_| python)
 }
 
-/// What a list names, as the beginning of a digest.
-fn digest(packages: &Path) -> Result<String> {
-    let bytes = std::fs::read(packages).with_context(|| format!("cannot read {}", packages.display()))?;
-    let digest = Sha256::digest(bytes);
-    Ok(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,7 +87,6 @@ mod tests {
                     |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
                 assert!(plain(name, "-_") && plain(version, "."), "{list}: {line}");
             }
-            assert_eq!(digest(&path).unwrap().len(), 16);
         }
     }
 }

@@ -123,6 +123,23 @@ fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
     child.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Bytes of memory that a server takes now.
+pub(crate) fn resident(server: &Server) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
+    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().with_context(|| format!("VmRSS is {line:?}"))?;
+    Ok(kilobytes * 1024.0)
+}
+
+/// Seconds of processors that a process has used.
+pub(crate) fn processor_time(process: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after = stat.rfind(')').map(|end| &stat[end + 1..]).context("no name in /proc")?;
+    let ticks = after.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+    // In hundredths, whatever the system counts in itself.
+    Ok(f64::from(u32::try_from(ticks)?) / 100.0)
+}
+
 /// Sends one request on a connection of its own; the status and the body as JSON, or an error if nobody answers in full.
 pub(crate) fn call(address: &str, request: &str, headers: &str, body: &str) -> io::Result<(u16, Value)> {
     let bytes = exchange(address, request, headers, body)?;

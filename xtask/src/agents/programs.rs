@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
-use sha2::{Digest, Sha256};
 
 use crate::repository::Repository;
 use crate::{process, provision};
@@ -136,19 +135,9 @@ fn platform() -> String {
     format!("{system}-{processor}")
 }
 
-/// What a set holds, as the beginning of a digest.
+/// What a set holds.
 fn digest(lock: &Path) -> Result<String> {
-    use std::fmt::Write as _;
-    let mut digest = Sha256::new();
-    for file in FILES {
-        let path = lock.join(file);
-        digest.update(std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?);
-    }
-    let mut name = String::new();
-    for byte in &digest.finalize()[..8] {
-        write!(name, "{byte:02x}")?;
-    }
-    Ok(name)
+    provision::digest(&FILES.map(|file| lock.join(file)))
 }
 
 #[cfg(test)]

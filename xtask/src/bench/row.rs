@@ -34,6 +34,7 @@ pub(super) struct Row {
 pub(super) enum Unit {
     Seconds,
     SavesPerSecond,
+    PerSecond,
     Bytes,
 }
 
@@ -71,7 +72,8 @@ impl Unit {
             Self::Seconds if number >= 1.0 => scaled(number, "s"),
             Self::Seconds if number >= 1e-3 => scaled(number * 1e3, "ms"),
             Self::Seconds => scaled(number * 1e6, "µs"),
-            Self::SavesPerSecond => format!("{number:.0}/s"),
+            Self::SavesPerSecond | Self::PerSecond => format!("{number:.0}/s"),
+            Self::Bytes if number < 1e5 => scaled(number / 1e3, "kB"),
             Self::Bytes => scaled(number / 1e6, "MB"),
         }
     }

@@ -12,7 +12,7 @@ use super::Bench;
 use super::client::Client;
 use super::row::{Family, Goal, Row, Sample, Unit};
 use super::store::ORDERS;
-use crate::server::Server;
+use crate::server::{Server, resident};
 
 pub(super) const FAMILY: Family = Family {
     name: "start",
@@ -120,14 +120,6 @@ fn end(server: &Server) -> Result<()> {
     let status = server.terminate()?;
     ensure!(status.success(), "the server ended with {status}");
     Ok(())
-}
-
-/// Bytes of memory that a process has now.
-fn resident(server: &Server) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.process()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().with_context(|| format!("VmRSS is {line:?}"))?;
-    Ok(kilobytes * 1024.0)
 }
 
 /// Reads all files in the directories of a directory; the seconds that takes, and the bytes.

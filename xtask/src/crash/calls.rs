@@ -17,8 +17,8 @@ use anyhow::{Context as _, Result, bail};
 use super::data_dir;
 use super::history::{Kind, Violation};
 use super::life::{self, Facts, Ledger, Life};
-use super::plan::Random;
 use crate::provision;
+use crate::random::Random;
 use trace::{Call, Trouble};
 
 /// A trial may find another call at its number, for example if a save took too long and was sent again.

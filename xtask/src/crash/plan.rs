@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::damage::Damage;
 
+use crate::random::Random;
+
 /// When a server is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
@@ -59,9 +61,9 @@ impl Plan {
 fn moment(random: &mut Random, orders: usize) -> Moment {
     match random.below(4) {
         // While it starts, reads what is there and claims.
-        0 => Moment::After { hundredths: random.hundredths(15) },
+        0 => Moment::After { hundredths: hundredths(random, 15) },
         1 => Moment::AfterResult { count: 1 + random.below(7 * orders), milliseconds: random.below(30) as u64 },
-        _ => Moment::After { hundredths: random.hundredths(120) },
+        _ => Moment::After { hundredths: hundredths(random, 120) },
     }
 }
 
@@ -88,25 +90,8 @@ impl fmt::Display for Plan {
     }
 }
 
-/// The generator `SplitMix64`: the same numbers for a seed on every machine.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(super) fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).unwrap_or_default()
-    }
-
-    fn hundredths(&mut self, limit: usize) -> u32 {
-        u32::try_from(self.below(limit)).unwrap_or_default()
-    }
+fn hundredths(random: &mut Random, limit: usize) -> u32 {
+    u32::try_from(random.below(limit)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ use super::data_dir;
 use super::device::{self, Mounted};
 use super::history::{Kind, Violation};
 use super::life::{self, Facts, Ledger, Life};
-use super::plan::Random;
 use crate::provision;
+use crate::random::Random;
 
 /// Cuts in one life: they need no start of their own.
 const CUTS: usize = 4;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::plan::Random;
 use super::processes;
 use super::trial::{Setting, Trial};
+use crate::random::Random;
 use crate::server::Server;
 
 /// After this time nothing runs any more that a killed server had started.
