@@ -14,6 +14,7 @@ mod home;
 mod probe;
 #[cfg(test)]
 pub(crate) mod recordings;
+mod room;
 mod secrets;
 mod sessions;
 mod verdict;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use awo_engine::ports::{AgentCapabilities, AgentExecutor, AgentHealth, AgentReport, AgentRequest, AgentSession};
-use awo_models::{Failure, FailureCode, Isolation, Network, OrderId};
+use awo_models::{Failure, FailureCode, OrderId};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use caps::usd;
@@ -44,7 +45,7 @@ pub(crate) use words::{
 };
 
 use crate::process::{Invocation, ProcessTracker, RunError, RunLimits, find_program, search_path};
-use crate::walls::{Account, Launch, Reach, Room, held_back, named_by};
+use crate::walls::{Account, Kind, Launch};
 use crate::{Secrets, Walls};
 use caps::Caps;
 use files::Files;
@@ -90,7 +91,8 @@ impl ProgramAgent {
         request.max_turns = request.max_turns.into_iter().chain(self.config.max_turns).min();
         let facts = self.driver.facts();
         let program = self.program()?;
-        let walled = request.isolation != Isolation::None;
+        let kind = Kind::that_are(request.isolation);
+        let walled = kind.is_some();
         let network = self.network(&request).await?;
         let account = Account::of(request.order).filter(|_| walled);
         let login = self.config.credentials_from.as_deref();
@@ -136,11 +138,14 @@ impl ProgramAgent {
             .map_err(|error| unusable("the agent's way to the network", home.root(), &error))?;
         let mut env = self.environment(&home, parts.env);
         env.extend(way_out.variables());
-        let launch = if walled {
-            let room = self.room(&request, &home, account, &env, way_out.reach()).await?;
-            self.walls.launch(&room, &program, parts.args, &request.working_dir)
-        } else {
-            Launch { program, args: parts.args }
+        env.extend(kind.into_iter().filter_map(room::variables));
+        let set_aside = self.set_aside(&request, kind).await?;
+        let launch = match kind {
+            Some(kind) => {
+                let room = self.room(&request, kind, &home, account, &env, way_out.reach()).await?;
+                self.walls.launch(&room, &program, parts.args, &request.working_dir)
+            }
+            None => Launch { program, args: parts.args },
         };
         let invocation = Invocation {
             program: launch.program,
@@ -150,7 +155,7 @@ impl ProgramAgent {
             stdin: parts.stdin,
             secrets: home.secrets().clone(),
             custody: self.tracker.custody(request.order),
-            walled,
+            walled: kind.is_some_and(Kind::waits),
         };
         let order = request.order;
         let spawned = |pid| self.tracker.track(order, pid);
@@ -158,6 +163,7 @@ impl ProgramAgent {
             .run(invocation, &limits, &transcript, cancel, &spawned)
             .await
             .map_err(|error| self.not_run(&error))?;
+        room::put_back(set_aside).await?;
         if end.dropped_bytes > 0 {
             tracing::warn!(%order, missing = end.dropped_bytes, "the transcript of an agent is cut, as it is too long");
         }
@@ -177,56 +183,6 @@ impl ProgramAgent {
         }
         home.remove().await;
         Ok((outcome, refused))
-    }
-
-    /// What of the network an execution gets.
-    async fn network(&self, request: &AgentRequest) -> Result<Network, Failure> {
-        if request.isolation != Isolation::None {
-            // The engine asked for walls because there were some; they may be gone since.
-            return Ok(self.walls.effective(request.isolation, request.network).await?.network);
-        }
-        match request.network {
-            Network::Off | Network::Proxy => {
-                let message = format!("the network `{}` needs walls", request.network.as_str());
-                Err(Failure::new(FailureCode::IsolationUnavailable, message))
-            }
-            _ => Ok(Network::Host),
-        }
-    }
-
-    /// What the agent may reach within walls. Its home is handed over to whoever it is there.
-    async fn room(
-        &self,
-        request: &AgentRequest,
-        home: &Home,
-        account: Option<Account>,
-        env: &BTreeMap<OsString, OsString>,
-        reach: Reach,
-    ) -> Result<Room, Failure> {
-        let covered = if self.walls.trusts(&request.repository_url) {
-            Vec::new()
-        } else {
-            let (checkout, empty) = (request.working_dir.clone(), home.empty());
-            let covered = tokio::task::spawn_blocking(move || held_back(&checkout, &empty)).await;
-            covered.map_err(std::io::Error::from).flatten().map_err(|error| {
-                let message = format!("cannot hold back what the repository sets for agents: {error}");
-                Failure::new(FailureCode::WorkspaceFailed, message)
-            })?
-        };
-        let unusable = |error: std::io::Error| unusable("a home for the agent", home.path(), &error);
-        let mut seen_as = home.hand_over(account).await.map_err(unusable)?;
-        if let Reach::Proxy(_) = reach {
-            seen_as.push(home.own_hosts().await.map_err(unusable)?);
-        }
-        Ok(Room {
-            account,
-            writable: vec![request.working_dir.clone(), home.path().to_owned(), home.tmp().to_owned()],
-            readable: named_by(env),
-            borrowed: request.borrowed.clone(),
-            seen_as,
-            covered,
-            reach,
-        })
     }
 
     /// Brings the sessions of the order back if one of them goes on; what it had consumed.

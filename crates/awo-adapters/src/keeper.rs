@@ -68,6 +68,9 @@ impl Keeper {
                 if first == crate::walls::MODE {
                     std::process::exit(crate::walls::enter(arguments));
                 }
+                if first == crate::walls::LANDLOCK_MODE {
+                    std::process::exit(crate::walls::enter_landlock(arguments));
+                }
                 if first == crate::walls::FORWARD {
                     std::process::exit(crate::walls::forward());
                 }

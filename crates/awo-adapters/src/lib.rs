@@ -63,5 +63,5 @@ pub use proxy::{AllowedHosts, AllowedHostsError};
 pub use redact::Secrets;
 pub use scripted::{Action, Script, ScriptError, ScriptedAgent};
 pub use spill_files::SpillFiles;
-pub use walls::{Effective, Probe, ProcessLimits, WallSettings, Walls};
+pub use walls::{Effective, Probe, ProcessLimits, WallKind, WallSettings, Walls};
 pub use workspace::{Author, GitSandboxes, WorkspaceSettings};

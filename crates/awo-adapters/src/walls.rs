@@ -8,6 +8,7 @@ mod account;
 mod bubblewrap;
 #[cfg(target_os = "linux")]
 mod check;
+mod choosing;
 #[cfg(target_os = "linux")]
 mod filter;
 #[cfg(target_os = "linux")]
@@ -15,27 +16,35 @@ mod forwarder;
 mod held_back;
 #[cfg(target_os = "linux")]
 mod inside;
+mod kind;
+mod landlock;
 mod limits;
 mod places;
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use awo_models::{Failure, FailureCode, Isolation, Network};
+use awo_models::{Isolation, Network};
 use tokio::sync::OnceCell;
 
 pub(crate) use account::Account;
 #[cfg(target_os = "linux")]
 pub(crate) use forwarder::forward;
-pub(crate) use held_back::{HELD_BACK, held_back};
+pub(crate) use held_back::{HELD_BACK, SetAside, held_back, put_back};
 #[cfg(target_os = "linux")]
 pub(crate) use inside::enter;
+pub use kind::WallKind;
+pub(crate) use kind::WallKind as Kind;
+pub(crate) use landlock::MODE as LANDLOCK_MODE;
+#[cfg(target_os = "linux")]
+pub(crate) use landlock::enter as enter_landlock;
 pub use limits::ProcessLimits;
 
 use crate::Keeper;
 
-/// First argument of the first program within. The number changes with what the others mean.
+/// First argument of the first program within bubblewrap. The number changes with what the others mean.
 pub(crate) const MODE: &str = "awo-inside/2";
 
 /// First argument of what forwards connections to awo's proxy, within.
@@ -66,6 +75,8 @@ pub struct WallSettings {
     pub readable: Vec<PathBuf>,
     /// Directories that stay out of sight, wherever they are.
     pub hidden: Vec<PathBuf>,
+    /// Directories of awo's own. Within Landlock, accounts of orders may pass them on the way to what is theirs.
+    pub own: Vec<PathBuf>,
     /// Addresses of repositories whose own settings of agents are used; one that ends with `*` stands for all that begin
     /// so.
     pub trusted: Vec<String>,
@@ -86,6 +97,7 @@ impl WallSettings {
             no_way_out: None,
             readable: Vec::new(),
             hidden: Vec::new(),
+            own: Vec::new(),
             trusted: Vec::new(),
             limits: ProcessLimits::default(),
         }
@@ -96,7 +108,8 @@ impl WallSettings {
 #[derive(Debug)]
 pub struct Walls {
     settings: WallSettings,
-    probed: OnceCell<Probe>,
+    bubblewrap: OnceCell<Probe>,
+    landlock: OnceCell<Probe>,
 }
 
 /// Whether walls of one kind work here.
@@ -135,6 +148,8 @@ pub(crate) enum Reach {
 /// What the programs of an order may reach.
 #[derive(Debug, Clone)]
 pub(crate) struct Room {
+    /// What walls it has.
+    pub(crate) kind: Kind,
     /// Who they are, where that is not whoever runs awo.
     pub(crate) account: Option<Account>,
     /// Directories that they may write.
@@ -143,9 +158,9 @@ pub(crate) struct Room {
     pub(crate) readable: Vec<PathBuf>,
     /// Directories that they may read although they lie where nothing else is seen.
     pub(crate) borrowed: Vec<PathBuf>,
-    /// What is seen at other places than its own: what, and where.
+    /// What is seen at other places than its own: what, and where. There is no such thing within Landlock.
     pub(crate) seen_as: Vec<(PathBuf, PathBuf)>,
-    /// What of the writable directories is out of reach: what is seen instead, and where.
+    /// What of the writable directories is out of reach: what is seen instead, and where. Nothing within Landlock.
     pub(crate) covered: Vec<(PathBuf, PathBuf)>,
     /// What of the network they reach.
     pub(crate) reach: Reach,
@@ -163,7 +178,7 @@ impl Walls {
     pub fn new(settings: WallSettings) -> Self {
         let bubblewrap = crate::find_program(&settings.bubblewrap, Some(&settings.search_path));
         let settings = WallSettings { bubblewrap: bubblewrap.unwrap_or(settings.bubblewrap), ..settings };
-        Self { settings, probed: OnceCell::new() }
+        Self { settings, bubblewrap: OnceCell::new(), landlock: OnceCell::new() }
     }
 
     /// No walls, for tests and for programs that want none.
@@ -171,53 +186,24 @@ impl Walls {
         Self::new(WallSettings { preferred: Isolation::None, ..WallSettings::new(None) })
     }
 
-    /// Whether bubblewrap works here: a program is run within its walls and tries them. Done once.
-    pub async fn probe(&self) -> &Probe {
-        self.probed.get_or_init(|| self.try_out()).await
+    /// Whether walls of a kind work here: a program is run within them and tries them. Done once.
+    pub async fn probe(&self, kind: WallKind) -> &Probe {
+        let probed = match kind {
+            WallKind::Bubblewrap => &self.bubblewrap,
+            WallKind::Landlock => &self.landlock,
+        };
+        probed.get_or_init(|| self.try_out(kind)).await
     }
 
-    /// The walls that an order gets, or why it may not run.
-    pub async fn effective(&self, asked: Isolation, network: Network) -> Result<Effective, Failure> {
-        let wanted = if asked == Isolation::Auto { self.settings.preferred } else { asked };
-        let found = if wanted == Isolation::None {
-            let who = if asked == wanted { "it was asked for" } else { "the setting walls.isolation says so" };
-            Err(who.to_owned())
-        } else {
-            let probe = self.probe().await;
-            probe.found.clone().map_err(|reason| format!("bubblewrap cannot be used: {reason}; {}", probe.cure))
-        };
-        let wanted_network = if network == Network::Auto { self.settings.preferred_network } else { network };
-        let Err(none) = found else {
-            let (network, network_why) = match (wanted_network, &self.settings.no_way_out) {
-                (Network::Auto, Some(why)) => (Network::Host, Some(Arc::clone(why))),
-                (Network::Auto, None) => (Network::Proxy, None),
-                (Network::Host, _) if network == Network::Host => (Network::Host, Some("it was asked for".into())),
-                (Network::Host, _) => (Network::Host, Some("the setting network.default says so".into())),
-                (other, _) => (other, None),
-            };
-            return Ok(Effective { isolation: Isolation::Bubblewrap, why: None, network, network_why });
-        };
-        let refused = |message: String| Err(Failure::new(FailureCode::IsolationUnavailable, message));
-        if wanted == Isolation::Bubblewrap {
-            return refused(none);
+    /// Lets those who work in a room get to what they may use of awo's own directories.
+    pub(crate) fn open_way(&self, room: &Room) -> io::Result<()> {
+        match (room.kind, room.account) {
+            (Kind::Landlock, Some(_)) => {
+                let mut places = room.writable.iter().chain(&room.borrowed);
+                places.try_for_each(|place| account::let_pass(place, &self.settings.own))
+            }
+            _ => Ok(()),
         }
-        if self.settings.required {
-            return refused(format!("an order without walls is refused here (walls.required): {none}"));
-        }
-        if let Network::Off | Network::Proxy = wanted_network {
-            let word = wanted_network.as_str();
-            return refused(format!("the network `{word}` needs walls, and there are none: {none}"));
-        }
-        let network_why = match network {
-            Network::Host => "it was asked for",
-            _ => "without walls nothing keeps a program from the machine's network",
-        };
-        Ok(Effective {
-            isolation: Isolation::None,
-            why: Some(none.into()),
-            network: Network::Host,
-            network_why: Some(network_why.into()),
-        })
     }
 
     /// Whether the settings of agents that a repository brings along may be used.
@@ -230,18 +216,21 @@ impl Walls {
 
     /// How a program is started in a room. Its environment stays as it is, and is all that can be read of it in there.
     pub(crate) fn launch(&self, room: &Room, program: &Path, args: Vec<OsString>, working_dir: &Path) -> Launch {
-        let mut launch = bubblewrap::launch(&self.settings, room, program, working_dir);
+        let mut launch = match room.kind {
+            Kind::Bubblewrap => bubblewrap::launch(&self.settings, room, program, working_dir),
+            Kind::Landlock => landlock::launch(&self.settings, room, program),
+        };
         launch.args.extend(args);
         launch
     }
 
     #[cfg(target_os = "linux")]
-    async fn try_out(&self) -> Probe {
-        check::probe(self).await
+    async fn try_out(&self, kind: WallKind) -> Probe {
+        check::probe(self, kind).await
     }
 
     #[cfg(not(target_os = "linux"))]
-    async fn try_out(&self) -> Probe {
+    async fn try_out(&self, _: WallKind) -> Probe {
         let found = Err("it is for Linux only".to_owned());
         std::future::ready(Probe { found, cure: "run awo in a container or virtual machine" }).await
     }
@@ -257,53 +246,6 @@ pub(crate) fn named_by(env: impl IntoIterator<Item = (impl AsRef<OsStr>, impl As
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn walls(preferred: Isolation, required: bool) -> Walls {
-        // Without a keeper nothing works.
-        Walls::new(WallSettings { preferred, required, ..WallSettings::new(None) })
-    }
-
-    async fn told(
-        walls: &Walls,
-        asked: Isolation,
-        network: Network,
-    ) -> Result<(Isolation, String), (FailureCode, String)> {
-        match walls.effective(asked, network).await {
-            Ok(Effective { isolation, why, .. }) => Ok((isolation, why.as_deref().unwrap_or("").to_owned())),
-            Err(failure) => Err((failure.code, failure.message.to_string())),
-        }
-    }
-
-    #[tokio::test]
-    async fn without_walls_an_order_runs_only_if_nobody_insists() {
-        let free = walls(Isolation::Auto, false);
-        let (isolation, why) = told(&free, Isolation::Auto, Network::Host).await.unwrap();
-        assert_eq!(isolation, Isolation::None);
-        assert!(why.contains("bubblewrap cannot be used"), "{why}");
-        assert_eq!(
-            told(&free, Isolation::None, Network::Host).await,
-            Ok((Isolation::None, "it was asked for".to_owned()))
-        );
-        let left = free.effective(Isolation::Auto, Network::Auto).await.unwrap();
-        assert_eq!(left.network, Network::Host);
-        assert!(left.network_why.unwrap().contains("without walls"));
-        let settings = WallSettings { preferred_network: Network::Proxy, ..WallSettings::new(None) };
-        let insisting = Walls::new(settings);
-        for (walls, asked, network) in [
-            (&free, Isolation::Bubblewrap, Network::Host),
-            (&free, Isolation::Auto, Network::Off),
-            (&free, Isolation::None, Network::Off),
-            (&free, Isolation::Auto, Network::Proxy),
-            (&free, Isolation::None, Network::Proxy),
-            (&insisting, Isolation::Auto, Network::Auto),
-            (&walls(Isolation::Auto, true), Isolation::Auto, Network::Host),
-            (&walls(Isolation::Auto, true), Isolation::None, Network::Host),
-            (&walls(Isolation::Bubblewrap, false), Isolation::Auto, Network::Host),
-        ] {
-            let (code, _) = told(walls, asked, network).await.unwrap_err();
-            assert_eq!(code, FailureCode::IsolationUnavailable, "{asked:?} {network:?}");
-        }
-    }
 
     #[test]
     fn a_repository_is_trusted_by_its_whole_address_or_its_beginning() {

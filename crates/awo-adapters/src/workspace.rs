@@ -33,9 +33,10 @@ use awo_engine::ports::{KeptCommit, Progress, Sandbox, SandboxProvider, SandboxR
 use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, SandboxType, WorkspaceSnapshot};
 
 use crate::git::{Dialling, Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
-use crate::walls::{Account, Effective, Reach, Room, Walls};
+use crate::walls::{Account, Effective, Kind, Reach, Room, Walls, put_back};
 use crate::{AddressPolicy, ForgeTokens, NameLookup, Processes, Redirects, RepositoryAddress, SystemNames};
 use layout::Layout;
+pub(crate) use layout::remove;
 use sandbox::GitSandbox;
 use shared::SharedMirror;
 
@@ -282,8 +283,12 @@ impl Tools {
             _ => Vec::new(),
         };
         let walls = settings.walls.effective(request.isolation, request.network).await?;
-        let room = (walls.isolation != Isolation::None).then(|| {
+        let checkout = layout.repo.clone();
+        let put_back = aside(move || put_back(&checkout)).await;
+        put_back.map_err(|error| failed("put back what was held back from an agent", &error))?;
+        let room = Kind::that_are(walls.isolation).map(|kind| {
             Arc::new(Room {
+                kind,
                 account: Account::of(order),
                 writable: vec![layout.repo.clone(), layout.home.clone()],
                 readable: Vec::new(),
@@ -294,7 +299,17 @@ impl Tools {
             })
         });
         let holds_back = room.is_some() && !settings.walls.trusts(&request.repository_url);
-        Ok(Self { walls, room, borrowed, holds_back, ..Self::without_checkout(settings, layout, order) })
+        let tools = Self { walls, room, borrowed, holds_back, ..Self::without_checkout(settings, layout, order) };
+        tools.open_way().await?;
+        Ok(tools)
+    }
+
+    /// Lets those who work in the checkout get to what is there of it.
+    async fn open_way(&self) -> Result<(), Failure> {
+        let Some(room) = self.room.clone() else { return Ok(()) };
+        let walls = Arc::clone(&self.settings.walls);
+        let opened = aside(move || walls.open_way(&room)).await;
+        opened.map_err(|error| failed("let the account of the order get to its checkout", &error))
     }
 
     /// For what is done in bare repositories only.

@@ -175,6 +175,9 @@ pub enum Isolation {
     Auto,
     /// Namespaces of bubblewrap: the agent sees the system, its checkout and a home, and nothing else of the machine.
     Bubblewrap,
+    /// Rules of the kernel's Landlock: the agent reads the system, its checkout and a home, and writes the latter two. It can
+    /// still tell which other files and processes there are.
+    Landlock,
     /// None: the agent can do what the operator's account can do.
     None,
 }
@@ -185,6 +188,7 @@ impl Isolation {
         match self {
             Self::Auto => "auto",
             Self::Bubblewrap => "bubblewrap",
+            Self::Landlock => "landlock",
             Self::None => "none",
         }
     }
@@ -195,13 +199,13 @@ impl Isolation {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Network {
-    /// The narrowest that lets agents work on the machine: awo's proxy where there are walls, else the machine's own.
+    /// The narrowest that lets agents work on the machine: awo's proxy within bubblewrap, else the machine's own.
     Auto,
     /// The machine's own.
     Host,
     /// None. Needs walls.
     Off,
-    /// Nothing but awo's proxy, which leads to the hosts that are allowed. Needs walls.
+    /// Nothing but awo's proxy, which leads to the hosts that are allowed. Needs bubblewrap.
     Proxy,
 }
 

@@ -6,7 +6,11 @@ set -eu
 repo=$PWD
 only=${2-}
 evil=$repo/.git/evil.sh
-cat > "$evil" <<END
+script() { # path; what is read becomes a program, also for those whose chmod does nothing
+    cp /bin/true "$1"
+    cat > "$1"
+}
+script "$evil" <<END
 #!/bin/sh
 { env; if ls /sys/class/net >/dev/null 2>&1 || grep -qv -e lo: -e '|' /proc/net/dev; then echo network some; else echo network none; fi; } > '$repo/.git/ran-'"\$1" 2>&1
 echo ran > '$1/'"\$1"
@@ -15,7 +19,6 @@ echo ran > "$repo/../ran-\$1"
 case "\$1" in clean|smudge) cat ;; process) printf 0000 ;; esac
 exit 0
 END
-chmod 755 "$evil"
 
 wanted() { # name of a trap
     [ -z "$only" ] || [ "$only" = "$1" ]
@@ -26,8 +29,7 @@ trap_hooks() { # git directory
     for hook in pre-commit prepare-commit-msg commit-msg post-commit post-checkout pre-push post-index-change \
         reference-transaction post-update pre-receive update post-rewrite pre-auto-gc push-to-checkout; do
         wanted "hook-$hook" || continue
-        printf '#!/bin/sh\nexec %s hook-%s\n' "$evil" "$hook" > "$1/hooks/$hook"
-        chmod 755 "$1/hooks/$hook"
+        printf '#!/bin/sh\nexec %s hook-%s\n' "$evil" "$hook" | script "$1/hooks/$hook"
     done
     printf '* filter=evil diff=evil merge=evil\n*.long filter=long\n' > "$1/info/attributes"
 }
@@ -46,8 +48,7 @@ trap_settings() { # git directory
     # These are started by their names alone.
     for pair in core.askPass=askpass core.gitProxy=gitproxy gpg.program=gpg gpg.ssh.program=gpgssh; do
         wanted "${pair#*=}" || continue
-        printf '#!/bin/sh\nexec %s %s\n' "$evil" "${pair#*=}" > "$repo/.git/${pair#*=}.sh"
-        chmod 755 "$repo/.git/${pair#*=}.sh"
+        printf '#!/bin/sh\nexec %s %s\n' "$evil" "${pair#*=}" | script "$repo/.git/${pair#*=}.sh"
         git config -f "$1" "${pair%%=*}" "$repo/.git/${pair#*=}.sh"
     done
     [ -n "$only" ] || git config -f "$1" core.hooksPath "$repo/.git/hooks"

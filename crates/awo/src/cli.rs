@@ -165,10 +165,10 @@ pub(crate) struct OrderArguments {
     /// Model for the agent.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
-    /// Walls around the agent: auto (the strongest that work here), bubblewrap, or none.
+    /// Walls around the agent: auto (the strongest that work here), bubblewrap, landlock, or none.
     #[arg(long, value_name = "WALLS")]
     pub(crate) isolation: Option<String>,
-    /// What the agent has of the network: auto (the proxy within walls, else host), proxy, off, or host.
+    /// What the agent has of the network: auto (the proxy within bubblewrap, else host), proxy, off, or host.
     #[arg(long, value_name = "NETWORK")]
     pub(crate) network: Option<String>,
     #[command(flatten)]

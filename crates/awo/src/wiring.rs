@@ -94,10 +94,8 @@ pub(crate) fn walls(settings: &Settings) -> Arc<Walls> {
     walls.trusted.clone_from(&settings.walls.trusted_repositories);
     walls.limits = settings.walls.limits();
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-    walls.hidden = [settings.data_dir.clone(), settings.spill_dir(), settings.agents_dir(), settings.workspaces_dir()]
-        .into_iter()
-        .chain(home)
-        .collect();
+    walls.own = vec![settings.data_dir.clone(), settings.agents_dir(), settings.workspaces_dir()];
+    walls.hidden = walls.own.iter().cloned().chain([settings.spill_dir()]).chain(home).collect();
     Arc::new(Walls::new(walls))
 }
 

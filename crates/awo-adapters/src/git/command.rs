@@ -170,7 +170,7 @@ impl GitCommand<'_> {
             working_dir: self.git.directory.clone(),
             stdin: self.input.map_or(Input::Nothing, Input::File),
             stdout: self.output.map_or_else(Stdio::piped, Stdio::from),
-            walled: walls.is_some(),
+            walled: walls.is_some_and(|(_, room)| room.kind.waits()),
         };
         let mut output = run::run(start, self.name, self.git, self.limit, &self.progress).await?;
         if let Some(GitCredential { secrets, .. }) = credential {

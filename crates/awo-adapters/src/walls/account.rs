@@ -3,15 +3,19 @@
 //! Limits of processes do not hold for the superuser, nor do the modes of files. Each order has a number of its own, which
 //! nobody else on the machine has, so that the limits of one are not used up by another.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::lchown;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
+use std::path::{Path, PathBuf};
 
 use awo_models::OrderId;
 
 /// Numbers begin here: above those of people, services and the usual ranges of containers, and below the sign bit.
 const FIRST: u32 = 0x7000_0000;
+
+/// Number of the group of all who work for orders within walls of Landlock, and of nobody else: those who may pass directories
+/// of awo's own, and not list them.
+pub(crate) const PASSING: u32 = FIRST - 1;
 
 /// The number of a user and of a group that have no name elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +57,52 @@ impl Account {
     }
 }
 
+/// Lets accounts get to a path: they may pass those directories above that are there and awo's own. Others keep who may pass
+/// them.
+pub(super) fn let_pass(path: &Path, own: &[PathBuf]) -> io::Result<()> {
+    let is_own = |directory: &&Path| own.iter().any(|own| directory.starts_with(own));
+    for directory in path.ancestors().skip(1).filter(is_own) {
+        let mode = match fs::symlink_metadata(directory) {
+            Ok(metadata) => metadata.mode(),
+            // It is not there yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        if mode & 0o001 == 0 {
+            lchown(directory, None, Some(PASSING))?;
+            fs::set_permissions(directory, Permissions::from_mode(mode & 0o7777 | 0o010))?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn accounts_pass_what_is_awos_own_and_nothing_above_it() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let own = place.path().join("own");
+        let (closed, open) = (own.join("closed"), own.join("open"));
+        fs::set_permissions(place.path(), Permissions::from_mode(0o700)).unwrap();
+        for (directory, mode) in [(&own, 0o700), (&closed, 0o700), (&open, 0o755)] {
+            fs::create_dir(directory).unwrap();
+            fs::set_permissions(directory, Permissions::from_mode(mode)).unwrap();
+        }
+        for below in [&closed, &open] {
+            let_pass(&below.join("repo"), std::slice::from_ref(&own)).unwrap();
+        }
+        let told = |path: &Path| {
+            let metadata = fs::metadata(path).unwrap();
+            (metadata.mode() & 0o777, metadata.gid() == PASSING)
+        };
+        assert_eq!([&own, &closed, &open].map(|path| told(path)), [(0o710, true), (0o710, true), (0o755, false)]);
+        assert_eq!(told(place.path()), (0o700, false), "not awo's own");
+    }
 
     #[test]
     fn orders_have_numbers_of_their_own_when_awo_is_the_superuser() {

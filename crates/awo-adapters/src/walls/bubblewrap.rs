@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::places::{ETC, ETC_NETWORK, MERGED, SYSTEM, is_of_system, of_program, of_search_path};
+use super::places::{ETC, ETC_NETWORK, MERGED, SYSTEM, shown};
 use super::{Launch, MODE, Reach, Room, WallSettings};
 
 /// Where the first program within is seen.
@@ -35,17 +35,8 @@ pub(super) fn launch(settings: &WallSettings, room: &Room, program: &Path, worki
         view.options(&["--unshare-user"]);
     }
     system(&mut view, room);
-    let homes: Vec<PathBuf> = settings.hidden.clone();
-    let search = of_search_path(&settings.search_path, &homes);
-    let read: Vec<PathBuf> = of_program(program)
-        .into_iter()
-        .chain(search)
-        .chain(settings.readable.clone())
-        .chain(room.readable.clone())
-        .collect();
-    let is_shown = |path: &Path| !is_of_system(path) && !settings.hidden.iter().any(|hidden| hidden.starts_with(path));
-    for path in read.iter().filter(|path| is_shown(path)) {
-        view.bind("--ro-bind-try", path, path);
+    for path in shown(settings, room, program) {
+        view.bind("--ro-bind-try", &path, &path);
     }
     // What lies in a place that is seen all the same.
     for hidden in &settings.hidden {
@@ -149,11 +140,12 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Account;
+    use super::super::{Account, Kind};
     use super::*;
 
     fn room() -> Room {
         Room {
+            kind: Kind::Bubblewrap,
             account: None,
             writable: vec!["/data/w/repo".into()],
             readable: Vec::new(),

@@ -9,7 +9,8 @@ use std::time::Duration;
 use awo_models::OrderId;
 use tokio_util::sync::CancellationToken;
 
-use super::{Account, Probe, Reach, Room, Walls};
+use super::account::let_pass;
+use super::{Account, Kind, Probe, Reach, Room, Walls, landlock};
 use crate::process::{self, Custody, EndCause, Exit, Invocation, Line, RunLimits};
 use crate::{NoTracking, ProcessTracker as _, Secrets};
 
@@ -18,23 +19,36 @@ pub(super) const PROGRAM: &str = "awo-check";
 
 /// Time for the check. It takes milliseconds; this is for a machine that is out of breath.
 const CHECK_TIME: Duration = Duration::from_secs(20);
-const CURE: &str =
-    "install bubblewrap 0.7 or newer, and let awo's account make user namespaces (`awo doctor` tries it)";
 
 /// Runs the check within walls.
-pub(super) async fn probe(walls: &Walls) -> Probe {
-    let found = try_out(walls).await;
-    Probe { found, cure: CURE }
+pub(super) async fn probe(walls: &Walls, kind: Kind) -> Probe {
+    let found = try_out(walls, kind).await;
+    Probe { found, cure: cure(kind) }
 }
 
-async fn try_out(walls: &Walls) -> Result<String, String> {
+fn cure(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bubblewrap => {
+            "install bubblewrap 0.7 or newer, and let awo's account make user namespaces (`awo doctor` tries it)"
+        }
+        Kind::Landlock => {
+            "it needs Linux 6.12 or newer with Landlock switched on, and a data directory (AWO_DATA_DIR) that others than the \
+             superuser could get to, such as /var/lib/awo, if awo is the superuser"
+        }
+    }
+}
+
+async fn try_out(walls: &Walls, kind: Kind) -> Result<String, String> {
     let told = |error: io::Error| error.to_string();
     let Some(keeper) = walls.settings.keeper.clone() else {
         return Err("there is no keeper to see to its end".to_owned());
     };
     let bubblewrap = &walls.settings.bubblewrap;
-    if !bubblewrap.is_absolute() {
+    if kind == Kind::Bubblewrap && !bubblewrap.is_absolute() {
         return Err(format!("there is no program `{}` in PATH", bubblewrap.display()));
+    }
+    if let (Kind::Landlock, Some(hidden)) = (kind, landlock::laid_open(&walls.settings)) {
+        return Err(format!("{} lies among the system's files, which all programs read", hidden.display()));
     }
     let place = tempfile::Builder::new().prefix("awo-walls-").tempdir().map_err(told)?;
     let [own, outside] = ["own", "outside"].map(|name| place.path().join(name));
@@ -42,8 +56,11 @@ async fn try_out(walls: &Walls) -> Result<String, String> {
     for directory in [&own, &outside] {
         fs::create_dir(directory).map_err(told)?;
     }
-    account.map_or(Ok(()), |account| account.take(&own)).map_err(told)?;
+    if let Some(account) = account {
+        account.take(&own).and_then(|()| let_pass(&own, &[place.path().to_owned()])).map_err(told)?;
+    }
     let room = Room {
+        kind,
         account,
         writable: vec![own.clone()],
         readable: Vec::new(),
@@ -52,7 +69,8 @@ async fn try_out(walls: &Walls) -> Result<String, String> {
         covered: Vec::new(),
         reach: Reach::Nothing,
     };
-    let launch = walls.launch(&room, Path::new(PROGRAM), vec![own.clone().into(), outside.into()], &own);
+    let args = [&own, &outside].into_iter().chain(&walls.settings.own).map(OsString::from).collect();
+    let launch = walls.launch(&room, Path::new(PROGRAM), args, &own);
     let invocation = Invocation {
         program: launch.program,
         args: launch.args,
@@ -61,7 +79,7 @@ async fn try_out(walls: &Walls) -> Result<String, String> {
         stdin: Vec::new(),
         secrets: Secrets::default(),
         custody: Custody { keeper: Some(keeper), marks: Vec::new() },
-        walled: true,
+        walled: kind.waits(),
     };
     let limits = RunLimits { wall: CHECK_TIME, ..RunLimits::default() };
     let mut said = None;
@@ -75,7 +93,10 @@ async fn try_out(walls: &Walls) -> Result<String, String> {
     let end = process::run(invocation, &limits, None, &CancellationToken::new(), &untracked, &mut on_line).await;
     let end = end.map_err(|error| error.to_string())?;
     match (end.cause, end.exit, said) {
-        (EndCause::Own, Exit::Exited(0), Some(_)) => Ok(format!("{} keeps programs in", bubblewrap.display())),
+        (EndCause::Own, Exit::Exited(0), Some(_)) => Ok(match kind {
+            Kind::Bubblewrap => format!("{} keeps programs in", bubblewrap.display()),
+            Kind::Landlock => "the kernel keeps programs in".to_owned(),
+        }),
         (EndCause::Own, _, Some(said)) => Err(said),
         (EndCause::Own, _, None) => {
             let complaint = end.stderr_tail.lines().next().unwrap_or("it says nothing").to_owned();
@@ -86,15 +107,23 @@ async fn try_out(walls: &Walls) -> Result<String, String> {
 }
 
 /// What is wrong with the walls, seen from within.
-fn look(own: &Path, outside: &Path) -> Result<(), String> {
+fn look(kind: Kind, own: &Path, outside: &Path) -> Result<(), String> {
     if rustix::process::geteuid().is_root() {
         return Err("programs would still be the superuser".to_owned());
     }
-    if std::process::id() > 100 {
-        return Err("other processes are within reach".to_owned());
-    }
-    if outside.exists() {
-        return Err(format!("{} is seen, which is outside", outside.display()));
+    match kind {
+        Kind::Bubblewrap if std::process::id() > 100 => return Err("other processes are within reach".to_owned()),
+        Kind::Bubblewrap if outside.exists() => return Err(format!("{} is seen, which is outside", outside.display())),
+        Kind::Bubblewrap => {}
+        Kind::Landlock => {
+            // Everybody may list these two.
+            if let Some(place) = ["/", "/proc"].into_iter().find(|place| fs::read_dir(place).is_ok()) {
+                return Err(format!("{place} can be read, which is outside"));
+            }
+            if std::os::unix::net::UnixStream::pair().is_err() {
+                return Err("programs could not talk to those that they start".to_owned());
+            }
+        }
     }
     fs::write(own.join("written"), "").map_err(|error| format!("the checkout could not be written: {error}"))?;
     if fs::write("/usr/awo-check", "").is_ok() {
@@ -107,9 +136,15 @@ fn look(own: &Path, outside: &Path) -> Result<(), String> {
 }
 
 /// Does the check that the arguments ask for, and says on stdout how it went.
-pub(super) fn run(mut arguments: impl Iterator<Item = OsString>) -> i32 {
+pub(super) fn run(kind: Kind, mut arguments: impl Iterator<Item = OsString>) -> i32 {
     let (Some(own), Some(outside)) = (arguments.next(), arguments.next()) else { return 2 };
-    let (code, said) = match look(Path::new(&own), Path::new(&outside)) {
+    let reached = match kind {
+        Kind::Bubblewrap => Ok(()),
+        Kind::Landlock => {
+            arguments.try_for_each(|place| landlock::is_reached(Path::new(&place))).map_err(|error| error.to_string())
+        }
+    };
+    let (code, said) = match reached.and_then(|()| look(kind, Path::new(&own), Path::new(&outside))) {
         Ok(()) => (0, "the walls stand".to_owned()),
         Err(reason) => (1, reason),
     };

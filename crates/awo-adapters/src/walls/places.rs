@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::{Room, WallSettings};
+
 /// Directories of the system, read by every program.
 pub(super) const SYSTEM: &[&str] = &["/usr", "/nix/store", "/gnu/store"];
 
@@ -41,9 +43,19 @@ pub(super) const ETC: &[&str] = &[
 /// What is seen of `/etc` in addition by programs that have the network.
 pub(super) const ETC_NETWORK: &[&str] = &["/etc/gai.conf", "/etc/hosts", "/etc/resolv.conf"];
 
+/// What is read in a room beside the system: the program with what belongs to it, what lies in its search path, and what the
+/// settings and the room add. Nothing in which something hidden lies.
+pub(super) fn shown(settings: &WallSettings, room: &Room, program: &Path) -> Vec<PathBuf> {
+    let search = of_search_path(&settings.search_path, &settings.hidden);
+    let places = of_program(program).into_iter().chain(search);
+    let places = places.chain(settings.readable.clone()).chain(room.readable.clone());
+    let lays_open = |path: &Path| settings.hidden.iter().any(|hidden| hidden.starts_with(path));
+    places.filter(|path| !is_of_system(path) && !lays_open(path)).collect()
+}
+
 /// Where a program and what belongs to it lie, as far as that is not the system's: itself, what its links lead to, and
 /// the packages around it.
-pub(super) fn of_program(program: &Path) -> Vec<PathBuf> {
+fn of_program(program: &Path) -> Vec<PathBuf> {
     let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
     let mut places = vec![program.to_owned(), real.clone()];
     // The outermost, as packages use each other.
@@ -53,7 +65,7 @@ pub(super) fn of_program(program: &Path) -> Vec<PathBuf> {
 }
 
 /// Directories of a search path, each with the rest of what was installed along with it.
-pub(super) fn of_search_path(search: &OsStr, homes: &[PathBuf]) -> Vec<PathBuf> {
+fn of_search_path(search: &OsStr, homes: &[PathBuf]) -> Vec<PathBuf> {
     let directories = std::env::split_paths(search).filter(|directory| directory.is_absolute() && directory.is_dir());
     directories.flat_map(|directory| [installation(&directory, homes), Some(directory)]).flatten().collect()
 }

@@ -222,7 +222,7 @@ pub(super) fn is_object_id(text: &str) -> bool {
 }
 
 /// Removes whatever is at a path. Nothing there is Ok.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     let kind = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

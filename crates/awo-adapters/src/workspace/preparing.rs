@@ -71,6 +71,7 @@ pub(super) async fn clone_for_agent(
         other => return Err(told(format!("checkouts of kind {other:?} are not made here").into())),
     }
     layout.hand_over(tools.room.as_ref().and_then(|room| room.account)).await?;
+    tools.open_way().await?;
     let checkout = tools.checkout(layout);
     let author = &tools.settings.author;
     for (key, value) in [("user.name", &author.name), ("user.email", &author.email)] {

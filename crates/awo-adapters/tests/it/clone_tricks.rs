@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use awo_adapters::{Keeper, Processes, WallSettings, Walls};
+use awo_adapters::{Keeper, Processes, WallKind, WallSettings, Walls};
 use awo_engine::ports::{Sandbox, SandboxProvider as _, SandboxRequest};
 use awo_models::{Failure, FailureCode, Isolation, SandboxType};
 use awo_testkit::skipped;
@@ -31,11 +31,15 @@ async fn hostile_repositories_run_nothing_and_write_nothing_elsewhere(#[values(0
 
 #[rstest::rstest]
 #[tokio::test]
-async fn nor_do_they_within_walls(#[values(0, 1, 2, 3, 4, 5)] part: usize) {
-    let walls = Arc::new(Walls::new(WallSettings::new(Some(keeper()))));
-    match &walls.probe().await.found {
-        Ok(_) => all_of(PARTS[part], Isolation::Bubblewrap, SandboxType::GitBranch, &walls).await,
-        Err(reason) => skipped(&format!("there are no walls here: {reason}")),
+async fn nor_do_they_within_walls(
+    #[values(0, 1, 2, 3, 4, 5)] part: usize,
+    #[values(WallKind::Bubblewrap, WallKind::Landlock)] kind: WallKind,
+) {
+    let own = vec![std::env::temp_dir()];
+    let walls = Arc::new(Walls::new(WallSettings { own, ..WallSettings::new(Some(keeper())) }));
+    match &walls.probe(kind).await.found {
+        Ok(_) => all_of(PARTS[part], kind.isolation(), SandboxType::GitBranch, &walls).await,
+        Err(reason) => skipped(&format!("there are no walls of this kind here: {kind:?}: {reason}")),
     }
 }
 

@@ -98,7 +98,7 @@ mod tests {
                 words += 1;
             }
         }
-        assert_eq!(words, 10);
+        assert_eq!(words, 11);
     }
 
     #[test]

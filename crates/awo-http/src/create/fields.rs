@@ -75,8 +75,8 @@ pub(super) const FIELDS: &[Field] = &[
     Field::optional(
         "isolation",
         Kind::Word {
-            available: &["auto", "bubblewrap", "none"],
-            later: &["container", "landlock"],
+            available: &["auto", "bubblewrap", "landlock", "none"],
+            later: &["container"],
             default: Some("auto"),
         },
         "Walls around the order's processes; the strongest that work here if absent.",
@@ -84,7 +84,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::optional(
         "network",
         Kind::Word { available: &["auto", "proxy", "off", "host"], later: &[], default: Some("auto") },
-        "Network of the order's processes; `proxy` and `off` need walls, and `auto` is the proxy where there are some.",
+        "Network of the order's processes; `off` needs walls, `proxy` those of bubblewrap, and `auto` is the proxy within these.",
     ),
     Field::optional("base_branch", Kind::Text, "Branch to start from; the remote's default branch if absent."),
     Field::optional("limits", Kind::Object(LIMITS), "Limits of each step, and of the order as a whole."),

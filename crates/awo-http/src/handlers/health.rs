@@ -67,7 +67,7 @@ pub(crate) struct Health<'a> {
 /// The walls of the server's machine.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct IsolationHealth<'a> {
-    /// `bubblewrap` or `none`; `refused` if such orders are refused.
+    /// `bubblewrap`, `landlock` or `none`; `refused` if such orders are refused.
     #[schema(example = "bubblewrap")]
     effective: &'a str,
     /// Why there are no better ones; null if there is nothing to say.

@@ -5,7 +5,7 @@ use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_adapters::{Effective, ForgeTokens};
+use awo_adapters::{Effective, ForgeTokens, Probe, WallKind};
 use awo_engine::ports::AgentHealth;
 use awo_models::{Failure, Isolation, Network};
 use futures::future::join_all;
@@ -27,8 +27,12 @@ struct Finding {
 }
 
 pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    let walls = wiring::walls(settings).effective(Isolation::Auto, Network::Auto).await;
+    let known = wiring::walls(settings);
+    let walls = known.effective(Isolation::Auto, Network::Auto).await;
     let mut findings = vec![git().await, keeper(settings).await, isolation(&walls)];
+    for kind in WallKind::ALL {
+        findings.push(kind_of_walls(kind, known.probe(kind).await));
+    }
     findings.extend(walls.as_ref().ok().map(network));
     findings.extend(agents(settings).await?);
     findings.push(github(settings).await);
@@ -137,12 +141,21 @@ fn isolation(walls: &Result<Effective, Failure>) -> Finding {
             (format!("none: {}", why.as_deref().unwrap_or("nobody knows why")), true)
         }
         Ok(Effective { isolation, .. }) => {
-            (format!("{}: agents see the system, their checkout and a home of their own", isolation.as_str()), true)
+            (format!("{}: agents have the system, their checkout and a home of their own", isolation.as_str()), true)
         }
         Err(failure) => (failure.message.to_string(), false),
     };
     let cure = if good { "" } else { "or set walls.required (AWO_ISOLATION_REQUIRED) to false" };
     Finding { thing, found, good, cure: cure.to_owned() }
+}
+
+/// Whether walls of a kind work here. None has to, unless a setting says so, which [`isolation`] tells of.
+fn kind_of_walls(kind: WallKind, probe: &Probe) -> Finding {
+    let (found, cure) = match &probe.found {
+        Ok(found) => (format!("works: {found}"), String::new()),
+        Err(reason) => (format!("does not work: {reason}"), probe.cure.to_owned()),
+    };
+    Finding { thing: kind.as_str().to_owned(), found, good: true, cure }
 }
 
 /// What orders get of the network that leave it to awo.

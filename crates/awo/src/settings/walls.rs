@@ -50,7 +50,7 @@ impl TryFrom<String> for Preferred {
     type Error = String;
 
     fn try_from(word: String) -> Result<Self, String> {
-        let kinds = [Isolation::Auto, Isolation::Bubblewrap, Isolation::None];
+        let kinds = [Isolation::Auto, Isolation::Bubblewrap, Isolation::Landlock, Isolation::None];
         let found = kinds.into_iter().find(|kind| kind.as_str() == word);
         let names = || kinds.map(Isolation::as_str).join(", ");
         found.map(Self).ok_or_else(|| format!("{word:?} is not a kind of walls that there is; there are {}", names()))

@@ -1,5 +1,5 @@
-//! Orders within walls, from outside. Where bubblewrap does not work there is nothing to try, but in a continuous
-//! integration, where it has to.
+//! Orders within walls, from outside. Where walls of a kind do not work there is nothing to try, but in a continuous
+//! integration, where bubblewrap has to.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -8,12 +8,17 @@ use serde_json::json;
 
 use crate::setting::{ORDERS, STEPS, Setting, completed, create, ended, steps, text, told};
 
-/// Whether orders of a server get walls.
+/// Whether orders of a server get walls of bubblewrap.
 pub(crate) fn has_walls(server: &Server) -> bool {
+    has(server, "bubblewrap")
+}
+
+fn has(server: &Server, kind: &str) -> bool {
     let isolation = &server.get("/health").json()["isolation"];
-    let walled = isolation["effective"] == "bubblewrap";
+    let walled = isolation["effective"] == kind;
     let in_ci = std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
-    assert!(walled || !in_ci, "no walls: {isolation}");
+    // Not each kernel that is used there has all of Landlock.
+    assert!(walled || !in_ci || kind == "landlock", "no walls: {isolation}");
     if !walled {
         eprintln!("SKIPPED: there are no walls here: {isolation}");
     }
@@ -38,6 +43,51 @@ fn an_order_is_done_within_walls() {
     setting.nothing_is_left();
 }
 
+/// Says what it can read: of what the repository sets for agents, of the system, of what is outside; and does its work.
+const LOOKS: &str = r#"#!/bin/sh
+for place in .env "$1" /proc/1/cmdline /etc/passwd; do
+    cat "$place" > /dev/null 2>&1 && echo "reads $place"
+done
+echo hello > greeting
+git add greeting && git status --porcelain
+"#;
+
+#[test]
+fn a_described_program_and_git_do_an_order_within_landlock() {
+    let setting = Setting::with(&[("AWO_ISOLATION", "landlock")]);
+    setting.remote.commit("main", "what agents are told", &[(".env", "TOKEN=1")]);
+    let place = setting.program.place();
+    let (agent, file, secret) = (place.join("looks"), place.join("awo.toml"), place.join("secret"));
+    std::fs::write(&agent, LOOKS).unwrap();
+    std::fs::set_permissions(&agent, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(&secret, "secret").unwrap();
+    let settings = format!(
+        "[agents.looks]\nkind = \"command\"\npath = \"{}\"\nprompt = \"stdin\"\nargs = [\"{}\"]\n",
+        agent.display(),
+        secret.display()
+    );
+    std::fs::write(&file, settings).unwrap();
+    let server = setting.program.serve_with(["--config", file.to_str().unwrap()]);
+    if !has(&server, "landlock") {
+        return;
+    }
+    let mut body = setting.body();
+    body["agent"] = "looks".into();
+    body["selected_commands"] = json!(["create-branch", "execute", "commit"]);
+    let id = create(&server, &body);
+    let order = completed(&server, &id);
+    assert_eq!(order["isolation"], json!({"requested": "auto", "effective": "landlock", "reason": null}));
+    assert_eq!(order["network"]["effective"], "host");
+    assert!(text(&order["network"]["reason"]).contains("held to awo's proxy"), "{order:#}");
+    let done = steps(&server, &id);
+    let execute = done.iter().find(|step| step["step"] == "implement").unwrap();
+    assert_eq!(text(&execute["output"]), "reads /etc/passwd\nA  greeting", "{execute:#}");
+    let branch = text(&order["git_branch_name"]);
+    assert_eq!(setting.remote.file_at(&branch, "greeting").as_deref(), Some("hello\n"));
+    assert_eq!(setting.remote.file_at(&branch, ".env").as_deref(), Some("TOKEN=1"), "it is on the branch all the same");
+    setting.nothing_is_left();
+}
+
 /// Waits for a sleep of its own, and writes down what it hears; both stay deaf to it.
 const DEAF: &str = r#"#!/bin/sh
 trap 'echo INT >> .git/heard' INT
@@ -55,7 +105,11 @@ fn runs(argument: &str) -> bool {
 
 #[test]
 fn a_cancelled_order_hears_of_it_within_walls_and_ends_with_all_its_processes() {
-    let setting = Setting::with(&[("AWO_ISOLATION", "auto"), ("AWO_KEEP_WORKSPACES", "true")]);
+    ["bubblewrap", "landlock"].into_iter().for_each(hears_and_ends);
+}
+
+fn hears_and_ends(kind: &str) {
+    let setting = Setting::with(&[("AWO_ISOLATION", kind), ("AWO_KEEP_WORKSPACES", "true")]);
     let place = setting.program.place();
     let (agent, file) = (place.join("deaf"), place.join("awo.toml"));
     std::fs::write(&agent, DEAF).unwrap();
@@ -67,7 +121,7 @@ fn a_cancelled_order_hears_of_it_within_walls_and_ends_with_all_its_processes() 
     );
     std::fs::write(&file, settings).unwrap();
     let server = setting.program.serve_with(["--config", file.to_str().unwrap()]);
-    if !has_walls(&server) {
+    if !has(&server, kind) {
         return;
     }
     let mut body = setting.body();
@@ -79,7 +133,7 @@ fn a_cancelled_order_hears_of_it_within_walls_and_ends_with_all_its_processes() 
     let answer = server.post(&format!("{ORDERS}/{id}/cancel"), &json!({}));
     assert_eq!(answer.status, 202, "{}", answer.text);
     let order = ended(&server, &id);
-    assert_eq!((&order["status"], &order["isolation"]["effective"]), (&"cancelled".into(), &"bubblewrap".into()));
+    assert_eq!((&order["status"], &order["isolation"]["effective"]), (&"cancelled".into(), &kind.into()));
     assert!(!runs(&seconds), "cancelled, but its processes run");
     assert_eq!(heard().unwrap(), "here\nINT\nTERM\n");
 }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use awo_adapters::AllowedHosts;
+use awo_adapters::{AllowedHosts, WallKind};
 use awo_models::{FailureCode, Network};
 
 use super::{PRISONER, Prison, answer};
@@ -42,7 +42,7 @@ impl Echo {
 
 #[tokio::test]
 async fn an_agent_reaches_an_allowed_server_by_the_proxy_and_no_other() {
-    let Some(mut prison) = Prison::new().await else { return };
+    let Some(mut prison) = Prison::new(WallKind::Bubblewrap).await else { return };
     let (echo, other) = (Echo::start(), Echo::start());
     prison.allowed = AllowedHosts::trusted([format!("127.0.0.1:{}", echo.port)]).unwrap();
     let sandbox = prison.prepare().await;
@@ -82,7 +82,7 @@ async fn an_agent_reaches_an_allowed_server_by_the_proxy_and_no_other() {
 
 #[tokio::test]
 async fn with_the_proxy_agents_have_their_own_loopback_and_no_names() {
-    let Some(prison) = Prison::new().await else { return };
+    let Some(prison) = Prison::new(WallKind::Bubblewrap).await else { return };
     let sandbox = prison.prepare().await;
     let script = "echo $HTTP_PROXY $https_proxy $ALL_PROXY $NO_PROXY; cat /etc/hosts; ls /etc/resolv.conf 2>/dev/null; \
                   ls /run/awo; cat /proc/*/comm";

@@ -6,8 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use awo_adapters::WallKind;
 use awo_models::{FailureCode, Network};
 use awo_testkit::programs;
+use rstest::rstest;
 
 use super::{KEY, Prison, answer};
 
@@ -106,9 +108,12 @@ fn each_trap_springs_where_there_are_no_walls() {
     assert_eq!(dead.collect::<Vec<_>>(), [""; 0], "these prove nothing");
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_is_planted_in_a_checkout_runs_within_the_walls_only() {
-    let Some(prison) = Prison::new().await else { return };
+async fn what_is_planted_in_a_checkout_runs_within_the_walls_only(
+    #[values(WallKind::Bubblewrap, WallKind::Landlock)] kind: WallKind,
+) {
+    let Some(prison) = Prison::new(kind).await else { return };
     let outside = prison.outside().join("marks");
     fs::create_dir(&outside).unwrap();
     fs::set_permissions(&outside, Permissions::from_mode(0o777)).unwrap();

@@ -5,6 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, XattrFlags, inotify, setxattr, utimensat};
+
 use super::{Outside, Try, anybody, does, refused, somebody, superuser};
 
 fn read(path: impl AsRef<Path>) -> io::Result<()> {
@@ -86,6 +88,13 @@ pub(super) fn reads(outside: &Outside) -> Vec<Try<'_>> {
             read.unwrap_or_else(|| refused("there are none"))
         }),
     ];
+    tries.extend([
+        anybody("how large that file is", move || fs::metadata(secret()).map(drop)),
+        anybody("which files come and go beside it", move || {
+            let watch = inotify::init(inotify::CreateFlags::empty())?;
+            Ok(inotify::add_watch(watch, &outside.place, inotify::WatchFlags::CREATE).map(drop)?)
+        }),
+    ]);
     for shared in ["/tmp", "/var/tmp", "/dev/shm"] {
         let what = format!("what somebody left in {shared}");
         tries.push(anybody(&what, move || read(Path::new(shared).join(outside.left()))));
@@ -121,7 +130,19 @@ pub(super) fn writes(outside: &Outside) -> Vec<Try<'_>> {
         anybody("the same through the directory of a process outside", move || {
             open_to_write(outside.proc("root").join(file().strip_prefix("/").unwrap_or(&file())))
         }),
-        anybody("who may use that file", move || fs::set_permissions(file(), Permissions::from_mode(0o777))),
+        anybody("who may use that file", move || {
+            fs::set_permissions(file(), Permissions::from_mode(0o777))?;
+            let done = fs::metadata(file())?.permissions().mode() & 0o777 == 0o777;
+            if done { Ok(()) } else { refused("it is done in words only") }
+        }),
+        anybody("the time of that file", move || {
+            let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+            let times = Timestamps { last_access: now, last_modification: now };
+            Ok(utimensat(CWD, file(), &times, AtFlags::empty())?)
+        }),
+        somebody("an attribute of that file", move || {
+            Ok(setxattr(file(), "user.prisoner", b"1", XattrFlags::empty())?)
+        }),
         anybody("another file beside it", move || make(open("made"))),
         anybody("a directory beside it", move || fs::create_dir(open("directory"))),
         anybody("a link beside it", move || symlink("/etc/passwd", open("symbolic"))),

@@ -8,7 +8,9 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketType, ipproto, socket};
+use rustix::net::{
+    AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, ipproto, sendto, socket, socketpair,
+};
 
 use super::{Outside, Try, anybody, refused, somebody, superuser};
 
@@ -31,6 +33,11 @@ pub(super) fn all(outside: &Outside) -> Vec<Try<'_>> {
         }),
         anybody("a socket for datagrams with a path", || {
             UnixDatagram::unbound()?.send_to(b"1", outside.place.join("datagram")).map(drop)
+        }),
+        anybody("the same from one of a pair", || {
+            let (ours, _) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::empty(), None)?;
+            let to = SocketAddrUnix::new(outside.place.join("datagram"))?;
+            Ok(sendto(ours, b"1", SendFlags::empty(), &to).map(drop)?)
         }),
         anybody("a socket with an abstract name", || {
             UnixStream::connect_addr(&SocketAddr::from_abstract_name(outside.left())?).map(drop)

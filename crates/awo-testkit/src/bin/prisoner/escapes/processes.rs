@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
@@ -20,6 +21,7 @@ pub(super) fn all(outside: &Outside) -> Vec<Try<'_>> {
                 _ => Ok(()),
             }
         }),
+        anybody("that one outside is there", || fs::metadata(outside.proc("")).map(drop)),
         anybody("signals one outside", move || Ok(kill_process(stranger()?, Signal::CONT)?)),
         anybody("holds on to one outside", move || Ok(pidfd_open(stranger()?, PidfdFlags::empty()).map(drop)?)),
         anybody("reads the environment of one outside", || has(&outside.proc("environ"), &outside.canary)),
@@ -32,12 +34,14 @@ pub(super) fn all(outside: &Outside) -> Vec<Try<'_>> {
         superuser("gives one outside another priority", || {
             does("/usr/bin/renice", &["-n", "0", "-p", &outside.pid.to_string()])
         }),
-        anybody("finds a secret of awo's environment in that of any process", || anywhere("environ", &outside.canary)),
+        anybody("finds a secret of awo's environment in that of any process", || {
+            anywhere(outside, "environ", &outside.canary)
+        }),
         anybody("finds a secret of its own environment in any command line", || {
-            anywhere("cmdline", &std::env::var("PRISONER_KEY").map_err(io::Error::other)?)
+            anywhere(outside, "cmdline", &std::env::var("PRISONER_KEY").map_err(io::Error::other)?)
         }),
         anybody("has variables that nobody gave it", || {
-            let given = ["HOME", "PATH", "TMPDIR", "TERM", "PRISONER_KEY", "PWD"];
+            let given = ["HOME", "PATH", "TMPDIR", "TERM", "PRISONER_KEY", "PWD", "GIT_CONFIG_NOSYSTEM"];
             let is_given = |name: &str| {
                 // Marks, and the way to the proxy, where there is one.
                 given.contains(&name) || name.starts_with("AWO_") || name.to_ascii_lowercase().ends_with("_proxy")
@@ -58,8 +62,10 @@ fn has(file: &std::path::Path, text: &str) -> io::Result<()> {
     if contains(&fs::read(file)?, text) { Ok(()) } else { refused("it is not in there") }
 }
 
-fn anywhere(name: &str, text: &str) -> io::Result<()> {
-    let mut files = fs::read_dir("/proc")?.flatten().map(|entry| entry.path().join(name));
+/// Looks into all processes by their numbers, as they may not be listed.
+fn anywhere(outside: &Outside, name: &str, text: &str) -> io::Result<()> {
+    let last = std::process::id().max(outside.pid.unsigned_abs());
+    let mut files = (1..=last).map(|pid| PathBuf::from(format!("/proc/{pid}/{name}")));
     if files.any(|file| has(&file, text).is_ok()) { Ok(()) } else { refused("it is in none") }
 }
 
