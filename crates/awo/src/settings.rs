@@ -356,8 +356,8 @@ mod tests {
     #[test]
     fn streams_leave_connections_for_questions() {
         load_with("[http]\nmax_streams = 2000\nmax_connections = 2001", &[], &[]).unwrap();
-        let error = load_with("[http]\nmax_streams = 600", &[], &[]).unwrap_err();
-        assert!(error.contains("http.max_streams is 600, and http.max_connections is 512"), "{error}");
+        let error = load_with("[http]\nmax_streams = 700", &[], &[]).unwrap_err();
+        assert!(error.contains("http.max_streams is 700, and http.max_connections is 640"), "{error}");
         assert!(load_with("[http]\nmax_connections = 0", &[], &[]).unwrap_err().contains("at least 1"));
     }
 

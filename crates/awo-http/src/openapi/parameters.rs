@@ -15,10 +15,10 @@ const HEADER_TEXT: &str = "^[!-~]([ -~]*[!-~])?$";
 /// Says of each parameter what its values may be.
 pub(super) fn describe(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
-        if let RefOr::T(parameter) = parameter {
-            if let Some(schema) = schema(parameter) {
-                parameter.schema = Some(RefOr::T(schema));
-            }
+        if let RefOr::T(parameter) = parameter
+            && let Some(schema) = schema(parameter)
+        {
+            parameter.schema = Some(RefOr::T(schema));
         }
     }
 }

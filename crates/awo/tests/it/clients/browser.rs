@@ -40,13 +40,13 @@ impl Proxy {
             for stream in listener.incoming().map_while(Result::ok) {
                 let proxy = Arc::clone(&self);
                 // A browser that is gone is nobody's failure.
-                thread::spawn(move || proxy.attend(stream));
+                thread::spawn(move || proxy.attend(&stream));
             }
         });
     }
 
     /// Answers one request, on a connection that ends with it.
-    fn attend(&self, browser: TcpStream) -> io::Result<()> {
+    fn attend(&self, browser: &TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(browser.try_clone()?);
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -62,7 +62,7 @@ impl Proxy {
         let path = head.split(' ').nth(1).unwrap_or_default();
         if path.starts_with("/agent-work-orders/") {
             self.resumed.lock().unwrap().extend(field("last-event-id"));
-            return self.forward(&browser, &head);
+            return self.forward(browser, &head);
         }
         let length = field("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         let mut body = vec![0; length];
@@ -72,8 +72,9 @@ impl Proxy {
         }
         let page = if path.starts_with("/follow.html") { &*self.page } else { "" };
         let length = page.len();
+        let mut answer = browser;
         write!(
-            &browser,
+            answer,
             "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\nconnection: close\r\n\
              content-length: {length}\r\n\r\n{page}"
         )
@@ -121,7 +122,7 @@ fn a_page_follows_an_order_in_a_browser_across_a_lost_connection() {
     let mut child = browser.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let client = Client { lines: lines(&mut child), child };
 
-    let shows = |words: &str| {
+    let wait_for = |words: &str| {
         loop {
             let text: String = seen.recv_timeout(Duration::from_mins(1)).expect(words);
             if text.contains(words) {
@@ -129,9 +130,9 @@ fn a_page_follows_an_order_in_a_browser_across_a_lost_connection() {
             }
         }
     };
-    shows("generate_branch ok");
+    wait_for("generate_branch ok");
     setting.agent.release("implementor");
-    let text = shows("completed");
+    let text = wait_for("completed");
     let steps: Vec<_> = text.lines().filter_map(|line| line.strip_suffix(" ok")).collect();
     assert_eq!(steps, STEPS, "{text}");
     completed(&server, &id);
