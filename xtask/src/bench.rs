@@ -7,7 +7,6 @@
 
 mod client;
 mod compare;
-mod crowd;
 mod figure;
 mod flatness;
 mod floods;
@@ -15,11 +14,13 @@ mod http;
 mod machine;
 mod memory;
 mod opening;
+mod orders;
 mod page;
 mod row;
 mod saves;
 mod start;
 mod store;
+mod streams;
 mod writers;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::crowd::Crowd;
 use crate::repository::Repository;
 use figure::Figure;
 use machine::Machine;
@@ -45,8 +47,9 @@ const FAMILIES: &[&Family] = &[
     &opening::FAMILY,
     &start::FAMILY,
     &floods::FAMILY,
-    &crowd::FAMILY,
+    &orders::FAMILY,
     &http::FAMILY,
+    &streams::FAMILY,
 ];
 
 /// Options of `bench`.
@@ -73,6 +76,8 @@ struct Bench {
     measure: PathBuf,
     /// The program `clients` of it.
     clients: PathBuf,
+    /// What plays the agent.
+    agent: PathBuf,
     /// A directory on the disk that the repository is built on.
     disk: tempfile::TempDir,
     /// A directory in memory, where a sync costs nothing.
@@ -127,14 +132,14 @@ impl Bench {
     fn new(repository: &Repository, quick: bool) -> Result<Self> {
         let program = repository.program("awo", "awo", None, true)?;
         let measure = repository.program("awo-testkit", "measure", Some("measure"), true)?;
-        let clients = repository.program("awo-testkit", "clients", Some("measure"), true)?;
+        let (clients, agent) = (Crowd::clients(repository)?, Crowd::agent(repository));
         let place = |dir: &std::path::Path| {
             let place = tempfile::Builder::new().prefix("awo-bench-").tempdir_in(dir);
             place.with_context(|| format!("cannot make a directory in {}", dir.display()))
         };
         let disk = place(program.parent().context("a program is in a directory")?)?;
         let memory = place(std::path::Path::new("/dev/shm"))?;
-        Ok(Self { program, measure, clients, disk, memory, quick, filled: std::cell::OnceCell::new() })
+        Ok(Self { program, measure, clients, agent, disk, memory, quick, filled: std::cell::OnceCell::new() })
     }
 
     /// How often or how much: the whole, or for a first impression.

@@ -8,6 +8,7 @@ mod ci;
 mod codegen;
 mod contract;
 mod crash;
+mod crowd;
 mod deny;
 mod docs;
 mod fuzz;

@@ -13,8 +13,8 @@ mod wire;
 
 use anyhow::{Result, bail};
 
-use crate::random;
 use crate::repository::Repository;
+use crate::{crowd, random};
 use round::{Counts, Setting};
 
 /// Disconnects that a continuous integration has time for.
@@ -32,15 +32,22 @@ pub(crate) struct Arguments {
     /// Try the release build.
     #[arg(long)]
     release: bool,
+    /// Instead, follow order after order with 1,000 clients, and 500 that take nothing, for so many minutes: the server must
+    /// not grow.
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["disconnects", "seed"])]
+    soak: Option<u64>,
 }
 
 /// What a continuous integration has time for.
 pub(crate) fn stage(repository: &Repository) -> Result<()> {
-    run(repository, &Arguments { disconnects: SHORT, seed: None, release: false })
+    run(repository, &Arguments { disconnects: SHORT, seed: None, release: false, soak: None })
 }
 
 /// Runs rounds until there were enough disconnects.
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
+    if let Some(minutes) = arguments.soak {
+        return crowd::soak(repository, minutes);
+    }
     let agent = repository.root().join("crates/awo-testkit/programs/stream-json-agent.sh");
     let setting = Setting { program: repository.program("awo", "awo", None, arguments.release)?, agent };
     let first = arguments.seed.unwrap_or_else(random::seed);

@@ -1,7 +1,8 @@
 //! `clients`: many clients of a server at once, and the least server that could answer them.
 //!
-//! `cargo xtask bench` runs it. What was measured is printed as one line of JSON.
+//! `cargo xtask bench` and `cargo xtask streams --soak` run it. What was measured is printed as one line of JSON.
 
+mod crowd;
 mod load;
 mod plain;
 mod wire;
@@ -14,7 +15,8 @@ use serde_json::Value;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-const USAGE: &str = "usage: clients plain FILE TAG | load HOST:PORT METHOD PATH CONNECTIONS SECONDS [TAG | BODY]";
+const USAGE: &str = "usage: clients plain FILE TAG | load HOST:PORT METHOD PATH CONNECTIONS SECONDS [TAG | BODY] | \
+                     crowd HOST:PORT PATH READERS STUCK";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,6 +43,9 @@ async fn run(arguments: &[&str]) -> Outcome {
                 _ => return Err(USAGE.into()),
             };
             tell(&load::run(address, &request, connections.parse()?, Duration::from_secs(seconds.parse()?)).await?)
+        }
+        ["crowd", address, path, readers, stuck] => {
+            tell(&crowd::run(address, path, readers.parse()?, stuck.parse()?).await?)
         }
         _ => Err(USAGE.into()),
     }

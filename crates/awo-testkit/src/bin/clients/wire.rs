@@ -1,6 +1,6 @@
 //! Requests as bytes, and answers as far as these clients look at them: so plainly that they cost little themselves.
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use crate::Outcome;
@@ -53,4 +53,17 @@ pub(crate) async fn head(stream: &mut BufReader<TcpStream>) -> Outcome<(u16, usi
             length = value.trim().parse()?;
         }
     }
+}
+
+/// Reads everything until the other side closes, or the answer is whole: its last chunk is empty.
+pub(crate) async fn drain(stream: &mut TcpStream) -> Vec<u8> {
+    let mut piece = [0; 4096];
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n0\r\n\r\n") {
+        match stream.read(&mut piece).await {
+            Ok(count @ 1..) => bytes.extend_from_slice(&piece[..count]),
+            _ => break,
+        }
+    }
+    bytes
 }

@@ -17,7 +17,7 @@ use crate::remote::Remote;
 use crate::server::{Server, call};
 
 pub(super) const FAMILY: Family = Family {
-    name: "crowd",
+    name: "orders",
     title: "Reading while forty orders run",
     how: "Forty orders are created at once and run at once, on one repository or on ten, with the scripted agent, which takes no\n\
           time, so that all the time goes into git, walls and saves. From then until the last one has ended, the list of all\n\
@@ -53,28 +53,28 @@ fn measure(bench: &Bench) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     for n in 0..bench.pick(5, 1) {
         for (name, repositories) in [("one", 1), ("ten", 10)] {
-            let crowd = Crowd::run(bench, &bench.disk.path().join(format!("crowd-{name}-{n}")), repositories)?;
+            let forty = Forty::run(bench, &bench.disk.path().join(format!("orders-{name}-{n}")), repositories)?;
             for (part, percent) in [("p50", 50), ("p99", 99)] {
                 samples.push(Sample {
                     row: format!("{name}-{part}"),
-                    measured: percentile(&crowd.beside, percent),
-                    bound: Some(percentile(&crowd.quiet, percent)),
+                    measured: percentile(&forty.beside, percent),
+                    bound: Some(percentile(&forty.quiet, percent)),
                 });
             }
-            samples.push(Sample { row: format!("{name}-all"), measured: crowd.took, bound: None });
+            samples.push(Sample { row: format!("{name}-all"), measured: forty.took, bound: None });
         }
     }
     Ok(samples)
 }
 
 /// How long lists took, in seconds, shortest first, and how long all orders.
-struct Crowd {
+struct Forty {
     beside: Vec<f64>,
     quiet: Vec<f64>,
     took: f64,
 }
 
-impl Crowd {
+impl Forty {
     fn run(bench: &Bench, place: &Path, repositories: usize) -> Result<Self> {
         let mut remotes = Vec::new();
         for n in 0..repositories {

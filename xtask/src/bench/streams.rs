@@ -1,0 +1,77 @@
+//! What many clients of one order wait for its events, and what they cost.
+
+use anyhow::{Result, ensure};
+
+use super::Bench;
+use super::row::{Family, Goal, Row, Sample, Unit};
+use crate::crowd::{Crowd, READERS, STUCK};
+
+pub(super) const FAMILY: Family = Family {
+    name: "streams",
+    title: "1,000 clients of one order, and 500 that take nothing",
+    how: "An order whose agent talks for six seconds in each step, followed by 1,000 clients over server-sent events in one other\n\
+          process on the same machine. A delay is from when an event happened, which is before it is saved, until a client has\n\
+          read it; all events of all clients count. Then the same beside 500 clients that have room for 4 KiB and read nothing.\n\
+          The memory is that of the server, at the most, less what it had before the clients came.",
+    rows: &[
+        row("stream-p50", "an event, 1,000 clients, p50", None, Goal::Below(0.1)),
+        row("stream-p99", "an event, 1,000 clients, p99", None, Goal::Below(0.5)),
+        row(
+            "stream-stuck-p50",
+            "the same beside 500 that take nothing, p50",
+            Some("without them"),
+            Goal::TimesAtMost(2.0),
+        ),
+        row(
+            "stream-stuck-p99",
+            "the same beside 500 that take nothing, p99",
+            Some("without them"),
+            Goal::TimesAtMost(2.0),
+        ),
+        Row {
+            id: "stream-memory",
+            what: "memory of a stream",
+            unit: Unit::Bytes,
+            bound: None,
+            goal: Goal::Below(100e3),
+        },
+        Row {
+            id: "stream-stuck-memory",
+            what: "memory of a stream that takes nothing",
+            unit: Unit::Bytes,
+            bound: None,
+            goal: Goal::Below(100e3),
+        },
+    ],
+    measure,
+};
+
+const fn row(id: &'static str, what: &'static str, bound: Option<&'static str>, goal: Goal) -> Row {
+    Row { id, what, unit: Unit::Seconds, bound, goal }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of clients")]
+fn measure(bench: &Bench) -> Result<Vec<Sample>> {
+    let mut samples = Vec::new();
+    let mut tell = |row: &str, measured, bound| samples.push(Sample { row: row.to_owned(), measured, bound });
+    for n in 0..bench.pick(3, 1) {
+        // A server of its own each time, as one that had a crowd keeps some of the memory for the next.
+        let watch = |name: &str, stuck| {
+            let place = bench.disk.path().join(format!("{name}-{n}"));
+            let crowd = Crowd::new(&bench.program, bench.clients.clone(), &bench.agent, &place)?;
+            let seen = crowd.watch(READERS, stuck)?;
+            crowd.end()?;
+            Ok::<_, anyhow::Error>(seen)
+        };
+        let (free, beside) = (watch("free", 0)?, watch("beside", STUCK)?);
+        ensure!(free.cut == 0, "{} clients were cut that there were not", free.cut);
+        tell("stream-p50", free.p50, None);
+        tell("stream-p99", free.p99, None);
+        tell("stream-stuck-p50", beside.p50, Some(free.p50));
+        tell("stream-stuck-p99", beside.p99, Some(free.p99));
+        let (readers, all) = (free.most - free.before, beside.most - beside.before);
+        tell("stream-memory", readers / READERS as f64, None);
+        tell("stream-stuck-memory", (all - readers).max(0.0) / STUCK as f64, None);
+    }
+    Ok(samples)
+}
