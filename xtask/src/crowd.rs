@@ -21,7 +21,8 @@ pub(crate) const READERS: usize = 1_000;
 pub(crate) const STUCK: usize = 500;
 
 /// Room for all of them; what one address may ask does not matter here.
-const SETTINGS: &str = "[http]\nmax_connections = 4000\nmax_connections_per_address = 2000\nmax_streams = 1800\nmax_streams_per_order = 1800\n";
+const SETTINGS: &str = "[http]\nmax_connections = 4000\nmax_connections_per_address = 2000\n\
+                        max_streams = 1800\nmax_streams_per_order = 1800\n";
 
 /// The agent talks for so many tenths of a second before each of its answers, once it may begin.
 const WORDS: usize = 60;
