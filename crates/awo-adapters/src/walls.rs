@@ -66,8 +66,8 @@ pub struct WallSettings {
     pub preferred: Isolation,
     /// Whether orders are refused that would run without walls.
     pub required: bool,
-    /// What of the network an order gets that leaves it to awo; `Auto` is awo's proxy within walls, and the machine's own
-    /// without.
+    /// What of the network an order gets that leaves it to awo; `Auto` is awo's proxy within bubblewrap, and the machine's
+    /// own elsewhere.
     pub preferred_network: Network,
     /// Why awo's own proxy would lead nowhere here, so that `Auto` is not the proxy.
     pub no_way_out: Option<Arc<str>>,

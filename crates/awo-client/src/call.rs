@@ -92,9 +92,14 @@ impl Asked {
 
     /// Asks. An answer that is a problem is an error.
     pub(crate) async fn ask(self, client: &Client, patience: Patience) -> Result<Response<Body>, Error> {
+        let operation = self.operation;
         let answer = client.transport.send(self.request()?, patience).await;
         let answer = answer.map_err(|cause| client.unreachable(cause))?;
-        if answer.status().is_success() || answer.status().is_redirection() {
+        let status = answer.status();
+        // Any other redirect leads away from the server, and nothing was done.
+        let is_meant = status == StatusCode::NOT_MODIFIED
+            || operation == Operation::FollowLoginLink && status == StatusCode::SEE_OTHER;
+        if status.is_success() || is_meant {
             return Ok(answer);
         }
         let answer = Answer::collect(client, answer).await?;

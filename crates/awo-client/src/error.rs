@@ -41,6 +41,9 @@ pub enum Error {
     /// The answer is neither what was asked for nor a problem.
     #[error("the server answered {0}")]
     Status(StatusCode),
+    /// The answer is no stream of events.
+    #[error("the server's answer is no stream of events; is something else at this address?")]
+    NoStream,
     /// The answer has another form than this version of the client knows.
     #[error("the server's answer has another form than expected")]
     Form(#[source] serde_json::Error),

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures::Stream;
 use http::HeaderName;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::call::Asked;
 use crate::client::Client;
@@ -66,8 +67,9 @@ pub(crate) enum Numbered {
     No,
 }
 
-/// A stream that is opened again where it broke off: no message is missing, and none comes twice. Nothing is sent before it
-/// is asked for the first message.
+/// A stream that is opened again where it broke off: no message is missing, and none comes twice. Where the server has
+/// another history by now, such as an older one, it says `reset` and all of it follows. Nothing is sent before this is asked
+/// for the first message.
 ///
 /// # Cancellation
 /// Dropping a call of [`next`](Self::next) loses nothing; dropping this closes the stream.
@@ -78,7 +80,11 @@ pub struct Following {
     last: Option<String>,
     numbered: Numbered,
     reader: Option<Reader>,
+    /// When the reader's stream was opened.
+    opened: Instant,
     failures: u32,
+    /// Whether it was told that there is no server.
+    lost: bool,
     pause: Option<Duration>,
     ended: bool,
 }
@@ -87,7 +93,7 @@ impl Following {
     pub(crate) fn new(client: &Client, asked: Asked, last: Option<String>, numbered: Numbered) -> Self {
         let asked = asked.header(ACCEPT, Some("text/event-stream"));
         let client = client.clone();
-        Self { client, asked, last, numbered, reader: None, failures: 0, pause: None, ended: false }
+        Self { client, asked, last, numbered, reader: None, opened: Instant::now(), failures: 0, lost: false, pause: None, ended: false }
     }
 
     /// What comes next; `None` after the message `end`. An error says that there is nothing to follow, or that the server was
@@ -101,11 +107,11 @@ impl Following {
             let Some(reader) = &mut self.reader else {
                 let asked = self.asked.clone().header(LAST_EVENT_ID, self.last.as_deref());
                 match open(&self.client, asked).await {
-                    Ok(reader) => self.reader = Some(reader),
+                    Ok(reader) => (self.reader, self.opened) = (Some(reader), Instant::now()),
                     Err(error) if error.is_unavailable() && self.failures < RECONNECTS => {
                         self.pause = Some(pause_after(self.failures, error.retry_after()));
                         self.failures += 1;
-                        if self.failures == 1 {
+                        if !std::mem::replace(&mut self.lost, true) {
                             return Some(Ok(News::Lost));
                         }
                     }
@@ -117,12 +123,25 @@ impl Following {
                 continue;
             };
             let Some(message) = reader.next().await else {
-                (self.reader, self.pause) = (None, Some(SHORTEST_PAUSE));
+                self.reader = None;
+                if self.opened.elapsed() >= LONGEST_PAUSE {
+                    (self.failures, self.lost) = (0, false);
+                } else if self.failures >= RECONNECTS {
+                    self.failures = 0;
+                    return Some(Err(self.client.unreachable("its stream ends as soon as it has begun".into())));
+                }
+                self.pause = Some(pause_after(self.failures, None));
+                self.failures += 1;
                 continue;
             };
-            self.failures = 0;
+            if message.event == "reset" && message.id.is_none() {
+                self.last = None; // what is there is another history, and all of it follows
+            }
             if self.is_known(&message) {
                 continue;
+            }
+            if message.id.is_some() {
+                (self.failures, self.lost) = (0, false);
             }
             if message.id.is_some() {
                 self.last.clone_from(&message.id);
@@ -151,7 +170,13 @@ impl Following {
 }
 
 async fn open(client: &Client, asked: Asked) -> Result<Reader, Error> {
-    asked.ask(client, Patience::Stream).await.map(|answer| Reader::new(answer.into_body()))
+    let answer = asked.ask(client, Patience::Stream).await?;
+    let form = answer.headers().get(CONTENT_TYPE).map(|form| form.as_bytes().to_ascii_lowercase());
+    if form.is_some_and(|form| form.starts_with(b"text/event-stream")) {
+        Ok(Reader::new(answer.into_body()))
+    } else {
+        Err(Error::NoStream)
+    }
 }
 
 fn pause_after(failures: u32, wish: Option<Duration>) -> Duration {

@@ -1,9 +1,12 @@
 //! Starting an order that was held: whether it can be (pure), and getting it stored and queued.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use awo_models::{EventKind, OrderId, OrderPatch, Timestamp};
 use awo_state::{Change, LogLevel, OrderSnapshot, StateError, StateRepositoryExt as _};
 use tracing::info;
 
+use crate::cause::carried;
 use crate::error::EngineError;
 use crate::work_orders::{OrderView, WorkOrders};
 
@@ -16,7 +19,7 @@ impl WorkOrders {
         }
         let this = self.clone();
         // A caller that goes away must not leave a started order without its place in the queue.
-        let storing = tokio::spawn(async move { this.store_start(id).await });
+        let storing = tokio::spawn(carried(async move { this.store_start(id).await }));
         storing.await.map_err(|died| StateError::Backend(died.into()))??;
         self.get(id).await
     }
@@ -25,8 +28,10 @@ impl WorkOrders {
         // Only an order that is held needs it; whether it is, is known when the start is decided.
         let place = self.queue.reserve();
         let now = self.engine.clock.now();
+        let is_new = AtomicBool::new(false);
         let decide = |seen: &OrderSnapshot| {
             let change = start_request(seen, now)?;
+            is_new.store(!change.is_empty(), Ordering::Relaxed);
             match &place {
                 Err(full) if !change.is_empty() => Err(self.no_place(*full)),
                 _ => Ok(change),
@@ -40,6 +45,9 @@ impl WorkOrders {
             place.send(id);
         }
         let committed = started?;
+        if !is_new.into_inner() {
+            return Ok(());
+        }
         self.engine.hints.send(id, committed.seq);
         info!(agent_work_order_id = %id, "agent_work_order_start_requested");
         self.engine.note(id, LogLevel::Info, "agent_work_order_start_requested", |entry| entry);

@@ -205,7 +205,7 @@ impl Host {
                 async move { Ok::<_, Infallible>(answering.await?.map(|body| Answer::new(body, ticket))) }
             })
         };
-        let tls = self.tls.clone();
+        let (tls, counted) = (self.tls.clone(), Present::connection());
         let conversation = async move {
             let bytes = tokio::select! {
                 begun = tokio::time::timeout(limits.header_timeout, link.into_bytes(tls)) => begun,
@@ -216,12 +216,10 @@ impl Host {
                 return;
             };
             let patient = Patient::new(bytes, limits.write_timeout, closing.clone());
-            let wire = Wire::new(patient, conduct.clone(), place);
+            let wire = Wire::new(patient, conduct.clone(), place, counted);
             protocol::converse(wire, service, conduct, &limits, closing).await;
         };
-        let counted = Present::connection();
         self.connections.spawn(async move {
-            let _counted = counted;
             tokio::select! {
                 () = conversation => {}
                 () = lost.cancelled() => debug!("connection_cut: it asked nothing, and its place was wanted"),

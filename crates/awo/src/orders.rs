@@ -1,6 +1,7 @@
 //! Reaches the orders of a data directory: by the server that has it, or by the store itself.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use awo_client::{Client, ListOrders};
 use serde_json::Value;
@@ -58,10 +59,20 @@ pub(crate) fn writer(settings: &Settings) -> anyhow::Result<Client> {
     })
 }
 
+/// Whether an order of this status can only be read, or told to go on.
+pub(crate) fn has_ended(status: &str) -> bool {
+    matches!(status, "completed" | "failed" | "cancelled")
+}
+
+/// Where the artifacts of orders are, if that is on this machine.
+pub(crate) fn artifacts(settings: &Settings) -> Option<PathBuf> {
+    settings.server.is_none().then(|| settings.artifacts_dir())
+}
+
 /// Says that nothing runs, if some order has not ended and nobody has the data directory: its status tells what was.
 pub(crate) fn note_if_idle<'s>(settings: &Settings, mut statuses: impl Iterator<Item = &'s str>) -> anyhow::Result<()> {
-    let has_ended = |status| matches!(status, "completed" | "failed" | "cancelled");
-    if !statuses.all(has_ended) && wiring::holder(settings)?.is_none() {
+    // What a server elsewhere does is not seen from here.
+    if settings.server.is_none() && !statuses.all(has_ended) && wiring::holder(settings)?.is_none() {
         anstream::eprintln!("awo: nothing runs now, as no server has the data directory; `awo serve` or `awo recover`");
         anstream::eprintln!("     goes on with what has not ended");
     }

@@ -52,6 +52,6 @@ impl Client {
     /// Follows an order's log from its beginning, or after a number. It does not end by itself.
     pub fn follow_logs(&self, id: &str, which: &LogQuery, after: Option<u64>) -> Following {
         let asked = which.on(Asked::new(Operation::FollowLogs, &[id]));
-        Following::new(self, asked, after.map(|after| after.to_string()), Numbered::Yes)
+        Following::new(self, asked, after.map(|after| after.to_string()), Numbered::No)
     }
 }

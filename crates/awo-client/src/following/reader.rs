@@ -14,6 +14,8 @@ const LARGEST: usize = 16 * 1024 * 1024;
 pub(super) struct Reader {
     body: Body,
     bytes: Vec<u8>,
+    /// So many of them hold no end of a message.
+    looked_at: usize,
 }
 
 impl fmt::Debug for Reader {
@@ -24,13 +26,13 @@ impl fmt::Debug for Reader {
 
 impl Reader {
     pub(super) fn new(body: Body) -> Self {
-        Self { body, bytes: Vec::new() }
+        Self { body, bytes: Vec::new(), looked_at: 0 }
     }
 
     /// The next message; `None` if the stream has ended or the connection is lost.
     pub(super) async fn next(&mut self) -> Option<Message> {
         loop {
-            while let Some(block) = block(&mut self.bytes) {
+            while let Some(block) = block(&mut self.bytes, &mut self.looked_at) {
                 if let Some(message) = message(&block) {
                     return Some(message);
                 }
@@ -43,9 +45,13 @@ impl Reader {
     }
 }
 
-/// Takes what is said up to an empty line.
-fn block(bytes: &mut Vec<u8>) -> Option<String> {
-    let end = bytes.windows(2).position(|pair| pair == b"\n\n")?;
+/// Takes what is said up to an empty line, which is not looked for in what was looked at before.
+fn block(bytes: &mut Vec<u8>, looked_at: &mut usize) -> Option<String> {
+    let Some(end) = bytes[*looked_at..].windows(2).position(|pair| pair == b"\n\n") else {
+        *looked_at = bytes.len().saturating_sub(1); // the last byte may be the half of one
+        return None;
+    };
+    let end = std::mem::take(looked_at) + end;
     let block: Vec<u8> = bytes.drain(..end + 2).collect();
     Some(String::from_utf8_lossy(&block).into_owned())
 }
@@ -80,10 +86,10 @@ mod tests {
     fn messages_are_whole_wherever_they_are_cut() {
         let text = ": \n\nevent: state\ndata: {\"a\": \"ä\"}\n\nid: 7\ndata: 1\ndata: 2\nretry: 5\n\n: x\n\nid: 8\n";
         for cut in 0..text.len() {
-            let (mut bytes, mut seen) = (Vec::new(), Vec::new());
+            let (mut bytes, mut looked_at, mut seen) = (Vec::new(), 0, Vec::new());
             for part in [&text.as_bytes()[..cut], &text.as_bytes()[cut..]] {
                 bytes.extend_from_slice(part);
-                while let Some(block) = block(&mut bytes) {
+                while let Some(block) = block(&mut bytes, &mut looked_at) {
                     seen.extend(message(&block));
                 }
             }

@@ -90,3 +90,37 @@ async fn a_call_that_is_dropped_loses_nothing() {
     }
     assert_eq!(server.take().len(), 1, "it is the same connection");
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_another_history_all_is_told() {
+    let reset = "event: reset\ndata: {}\n\n".to_owned();
+    let server = Scripted::new([
+        Turn::Stream(vec![event(1), event(2), event(3)]),
+        Turn::Stream(vec![reset, event(1)]),
+        Turn::Open(vec![event(2), "event: end\ndata: {}\n\n".into()]),
+    ]);
+    let (seen, error) = numbers(server.client().follow_order("wo-1", None, &[])).await;
+    assert_eq!((seen, error.is_none()), (vec![1, 2, 3, 0, 1, 2, 0], true));
+    assert_eq!(places(&server), [None, Some("3".to_owned()), Some("1".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_at_once_each_time_is_given_up() {
+    let state = "event: state\ndata: {}\n\n".to_owned();
+    let server = Scripted::new(vec![Turn::Stream(vec![state]); 200]);
+    let begun = tokio::time::Instant::now();
+    let (seen, error) = numbers(server.client().follow_order("wo-1", None, &[])).await;
+    assert!(error.unwrap().is_unavailable());
+    assert_eq!((seen.len(), server.take().len()), (61, 61));
+    assert!(begun.elapsed() > Duration::from_mins(1), "it is not asked as fast as it answers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_stream_is_not_followed() {
+    for (status, text) in [(StatusCode::OK, "<html>"), (StatusCode::MOVED_PERMANENTLY, "")] {
+        let server = Scripted::new([Turn::Answer(status, text)]);
+        let (seen, error) = numbers(server.client().follow_order("wo-1", None, &[])).await;
+        assert!(seen.is_empty() && error.is_some_and(|error| !error.is_unavailable()), "{status}");
+        assert_eq!(server.take().len(), 1);
+    }
+}

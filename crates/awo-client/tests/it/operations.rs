@@ -6,10 +6,10 @@ use awo_client::{
     Client, CreateOrder, ListOrders, LogQuery, NewRepository, Operation, PromptRequest, RepositoryChanges,
     RetryRequest, StepsQuery, VerifyRepository,
 };
-use http::{Request, header};
+use http::{Request, StatusCode, header};
 
 use crate::document::{document, operations};
-use crate::scripted::Scripted;
+use crate::scripted::{Scripted, Turn};
 
 /// Operations without a method, and why.
 const WITHOUT: [(&str, &str); 3] = [
@@ -138,4 +138,12 @@ async fn what_stands_in_a_path_or_a_query_stays_in_its_place() {
         asked,
         ["/agent-work-orders/wo-1%2F..%2Fx%3Fy/artifacts/%C3%A4%20b%23", "/agent-work-orders?q=a%26b%3Dc%20%25"]
     );
+}
+
+#[tokio::test]
+async fn a_redirect_is_no_success() {
+    let server = Scripted::new(vec![Turn::Answer(StatusCode::PERMANENT_REDIRECT, ""); 2]);
+    let error = server.client().delete_order("wo-1").await.unwrap_err();
+    assert_eq!(error.status(), Some(StatusCode::PERMANENT_REDIRECT));
+    assert!(server.client().get_diff("wo-1").await.is_err());
 }

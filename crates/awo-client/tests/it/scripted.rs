@@ -59,6 +59,7 @@ impl Transport for Scripted {
         state.asked.push(request);
         let turn = state.turns.pop_front().unwrap_or(Turn::Answer(StatusCode::NOT_FOUND, "{}"));
         let pieces = |pieces: Vec<String>| futures::stream::iter(pieces).map(|piece| Ok(Bytes::from(piece)));
+        let is_stream = matches!(turn, Turn::Stream(_) | Turn::Open(_));
         let (status, body): (_, Body) = match turn {
             Turn::Away => return Err("connection refused".into()),
             Turn::Answer(status, text) => (status, pieces(vec![text.to_owned()]).boxed()),
@@ -70,6 +71,10 @@ impl Transport for Scripted {
         };
         let mut response = Response::new(body);
         *response.status_mut() = status;
+        if is_stream {
+            let form = http::HeaderValue::from_static("text/event-stream; charset=utf-8");
+            response.headers_mut().insert(http::header::CONTENT_TYPE, form);
+        }
         Ok(response)
     }
 }

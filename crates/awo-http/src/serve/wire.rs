@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::conduct::Conduct;
 use super::patience::Patient;
 use super::places::Place;
+use crate::figures::Present;
 
 /// A stream of bytes, of whatever kind.
 pub(super) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -22,11 +23,12 @@ pub(super) struct Wire {
     inner: Patient<Box<dyn Bytes>>,
     conduct: Conduct,
     _place: Arc<Place>,
+    _counted: Present,
 }
 
 impl Wire {
-    pub(super) fn new(inner: Patient<Box<dyn Bytes>>, conduct: Conduct, place: Arc<Place>) -> Self {
-        Self { inner, conduct, _place: place }
+    pub(super) fn new(inner: Patient<Box<dyn Bytes>>, conduct: Conduct, place: Arc<Place>, counted: Present) -> Self {
+        Self { inner, conduct, _place: place, _counted: counted }
     }
 
     fn attempted(&self, attempt: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

@@ -42,7 +42,7 @@ pub(crate) async fn follow(client: &Client, id: &str, silent: bool) -> anyhow::R
             "end" => {
                 let steps = last_steps(client, id).await?;
                 shown.take(&steps, &line);
-                if has_ended(&steps) {
+                if has_ended(&steps.status) {
                     line.clear();
                     let order = client.get_order(id).await?;
                     return Ok((order, steps));
@@ -76,10 +76,6 @@ async fn last_steps(client: &Client, id: &str) -> Result<Steps, Error> {
             answer => return answer,
         }
     }
-}
-
-fn has_ended(steps: &Steps) -> bool {
-    matches!(steps.status.as_str(), "completed" | "failed" | "cancelled")
 }
 
 /// What the person has seen.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use awo_client::{Client, ConfiguredRepository, NewRepository, VerifiedRepositoryView, VerifyRepository};
+use awo_state::normalized_address;
 
 use crate::cli::{RepoAdd, RepoCommand, RepoOne};
 use crate::exit::{FAILED, NOT_FOUND, coded};
@@ -89,7 +90,8 @@ async fn verify(client: &Client, address: &str, as_json: bool) -> anyhow::Result
 /// The configured repository of this id or address, if there is one.
 async fn configured(client: &Client, one: &RepoOne) -> anyhow::Result<Option<ConfiguredRepository>> {
     let all = client.list_repositories().await?;
-    Ok(all.into_iter().find(|known| known.id == one.repository || known.repository_url == one.repository))
+    let meant = normalized_address(&one.repository);
+    Ok(all.into_iter().find(|known| known.id == one.repository || normalized_address(&known.repository_url) == meant))
 }
 
 fn tell(repository: &ConfiguredRepository) {

@@ -16,7 +16,7 @@ use crate::commands::create::order_body;
 use crate::commands::follow::{conclude, exit_code, follow, introduce};
 use crate::commands::serve::Signals;
 use crate::exit::{FAILED, coded};
-use crate::orders::{print_json, server};
+use crate::orders::{artifacts, print_json, server};
 use crate::settings::Settings;
 use crate::wiring;
 
@@ -115,7 +115,7 @@ impl Watch<'_> {
     /// Says how it ended.
     async fn tell(&self, (order, steps): (Order, Steps)) -> anyhow::Result<ExitCode> {
         if !self.as_json {
-            return Ok(conclude(&order, &steps, Some(&self.settings.artifacts_dir())));
+            return Ok(conclude(&order, &steps, artifacts(self.settings).as_deref()));
         }
         print_json(&self.client.get_order(&order.agent_work_order_id).answer().await?.json()?);
         Ok(exit_code(&order))

@@ -6,7 +6,7 @@ use awo_client::{PromptRequest, RetryRequest, StepsQuery};
 
 use crate::cli::{One, Prompt, Retry, Steps as Arguments};
 use crate::commands::follow::{conclude, exit_code, follow, introduce, span};
-use crate::orders::{note_if_idle, print_json, reader, resolve, writer};
+use crate::orders::{artifacts, note_if_idle, print_json, reader, resolve, writer};
 use crate::render::{activity_line, counted, ending, step_line, visible, waiting};
 use crate::settings::Settings;
 
@@ -43,7 +43,7 @@ pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyh
     if let Some(waiting) = waiting(order.waiting_for.as_deref(), order.waiting_until) {
         anstream::println!("  waits    {waiting}");
     }
-    anstream::print!("{}", ending(&order, &steps.steps, Some(&settings.artifacts_dir())));
+    anstream::print!("{}", ending(&order, &steps.steps, artifacts(settings).as_deref()));
     note_if_idle(settings, std::iter::once(order.status.as_str()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -56,7 +56,7 @@ pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: b
         introduce(&order);
         note_if_idle(settings, std::iter::once(order.status.as_str()))?;
         let (order, steps) = follow(&client, &id, false).await?;
-        return Ok(conclude(&order, &steps, Some(&settings.artifacts_dir())));
+        return Ok(conclude(&order, &steps, artifacts(settings).as_deref()));
     }
     if arguments.watch {
         let (order, _) = follow(&client, &id, true).await?;

@@ -1,5 +1,6 @@
 //! The files of a certificate, which somebody renews while the server runs.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,11 +14,17 @@ use crate::exit::{BAD_INPUT, coded};
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Both files, and what of them is shown.
-#[derive(Debug)]
 pub(crate) struct CertificateFiles {
     paths: [PathBuf; 2],
     seen: [Vec<u8>; 2],
     shown: Certificate,
+}
+
+// One of the files is the key.
+impl fmt::Debug for CertificateFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CertificateFiles").field("paths", &self.paths).finish_non_exhaustive()
+    }
 }
 
 impl CertificateFiles {

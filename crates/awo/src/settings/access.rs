@@ -133,11 +133,13 @@ impl Http {
         if rates == 0 || counts.contains(&0) {
             return Err("the limits of [http] are at least 1; leave one out for the usual".into());
         }
-        if limits.max_connections <= limits.max_streams as usize {
-            let Limits { max_connections, max_streams, .. } = limits;
+        let of_one = limits.max_connections_per_address.min(limits.max_connections / 2);
+        if of_one <= limits.max_streams as usize {
             return Err(format!(
-                "http.max_streams is {max_streams}, and http.max_connections is {max_connections}: there must be more \
-                 connections than streams, or nobody could ask anything beside them"
+                "http.max_streams is {}, and one address may have {of_one} connections: it must have more connections than \
+                 there are streams, or it could ask nothing beside them; raise http.max_connections_per_address, and \
+                 http.max_connections to twice as many",
+                limits.max_streams
             ));
         }
         Ok(limits)
