@@ -93,7 +93,18 @@ impl Following {
     pub(crate) fn new(client: &Client, asked: Asked, last: Option<String>, numbered: Numbered) -> Self {
         let asked = asked.header(ACCEPT, Some("text/event-stream"));
         let client = client.clone();
-        Self { client, asked, last, numbered, reader: None, opened: Instant::now(), failures: 0, lost: false, pause: None, ended: false }
+        Self {
+            client,
+            asked,
+            last,
+            numbered,
+            reader: None,
+            opened: Instant::now(),
+            failures: 0,
+            lost: false,
+            pause: None,
+            ended: false,
+        }
     }
 
     /// What comes next; `None` after the message `end`. An error says that there is nothing to follow, or that the server was

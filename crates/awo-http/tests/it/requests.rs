@@ -17,7 +17,9 @@ async fn a_plain_id_that_a_client_gives_is_kept_everywhere() {
     let log = Log::listen(Level::DEBUG);
     let world = World::new();
     let id = "0f4c.from_the-proxy";
-    let created = world.post_with(ORDERS, &[("x-request-id", id)], &body()).await;
+    let mut held = body();
+    held["start"] = json!(false);
+    let created = world.post_with(ORDERS, &[("x-request-id", id)], &held).await;
     assert_eq!((created.status.as_u16(), created.header("x-request-id")), (201, Some(id)));
     let path = created.header("location").unwrap();
     let mut lines = Stream::open(&world.router, &format!("{path}/logs/stream"), &[]).await;
@@ -27,9 +29,15 @@ async fn a_plain_id_that_a_client_gives_is_kept_everywhere() {
     assert_eq!(told[0]["span"], json!({"name": "request", "request_id": id}), "the program's log");
     let problem = world.get_with("/none", &[("x-request-id", id)]).await.problem(404, "path-not-found");
     assert_eq!(problem["request_id"], id);
-    let cancelled = world.post(&format!("{path}/cancel"), &json!({})).await;
-    let line = lines.message().await.unwrap();
-    assert_eq!(line.data()["request_id"], cancelled.header("x-request-id").unwrap());
+    // A second start changes nothing, and is not told.
+    for (change, is_told) in [("start", true), ("start", false), ("cancel", true)] {
+        let changed = world.post(&format!("{path}/{change}"), &json!({})).await;
+        assert_eq!(changed.status, 202, "{change}");
+        if is_told {
+            let line = lines.message().await.unwrap();
+            assert_eq!(line.data()["request_id"], changed.header("x-request-id").unwrap(), "{change}");
+        }
+    }
 }
 
 #[rstest]

@@ -12,6 +12,7 @@ use awo_models::EventKind;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::{CANCELLED, FAILED};
+use crate::orders::has_ended;
 use crate::render::{activity_line, duration, ending, first_line, moves, step_line, visible, waiting};
 
 /// Times that a store which does not answer is asked how an order ended.

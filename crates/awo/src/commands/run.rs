@@ -31,8 +31,7 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
     if let Some(client) = server(&settings)? {
         if run.agents.skip_permissions || run.agents.commands_dir.is_some() {
             anstream::eprintln!(
-                "awo: a server has the data directory and runs the order by its own settings: \
-                 --skip-permissions and --commands are left out"
+                "awo: a server runs the order, by its own settings: --skip-permissions and --commands are left out"
             );
         }
         let order: Order = client.create_order(&body, None).await?.order;

@@ -16,7 +16,8 @@ fn load_with(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Result<S
 
 #[test]
 fn streams_leave_connections_for_questions() {
-    load_with("[http]\nmax_streams = 2000\nmax_connections = 4002\nmax_connections_per_address = 2001", &[], &[]).unwrap();
+    load_with("[http]\nmax_streams = 2000\nmax_connections = 4002\nmax_connections_per_address = 2001", &[], &[])
+        .unwrap();
     for few in ["max_streams = 320", "max_connections = 512", "max_connections_per_address = 256"] {
         assert!(load_with(&format!("[http]\n{few}"), &[], &[]).is_err(), "{few}");
     }

@@ -138,6 +138,7 @@ fn saves_orders_steps_and_requests_are_counted() {
 #[test]
 fn who_follows_is_counted_as_long_as_it_does() {
     let setting = Setting::new();
+    setting.agent.hold(awo_testkit::ROLES[0]);
     let server = setting.program.serve();
     let followers = |kind: &str, count: u32| {
         let line = format!("awo_stream_clients{{kind=\"{kind}\"}} {count}");
@@ -149,16 +150,23 @@ fn who_follows_is_counted_as_long_as_it_does() {
     };
     until("the connection that asks is the only one", || connections(1));
     assert!(followers("sse", 0) && followers("websocket", 0) && followers("long_poll", 0));
-    let stream = follow(server.address(), "/agent-work-orders/events");
+    let stream = follow(server.address(), "/agent-work-orders/events", "");
     until("the stream is counted", || followers("sse", 1) && connections(2));
     drop(stream);
     until("it is not any more", || followers("sse", 0) && connections(1));
+    let socket = format!("/agent-work-orders/{}/ws", setting.create(&server));
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                   sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let stream = follow(server.address(), &socket, upgrade);
+    until("the socket is counted", || followers("websocket", 1) && connections(2));
+    drop(stream);
+    until("it is not any more", || followers("websocket", 0) && connections(1));
 }
 
-fn follow(address: &str, path: &str) -> std::net::TcpStream {
+fn follow(address: &str, path: &str, headers: &str) -> std::net::TcpStream {
     use std::io::Write as _;
     let host = address.trim_start_matches("http://");
     let mut stream = std::net::TcpStream::connect(host).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\n{headers}\r\n").unwrap();
     stream
 }
