@@ -2,6 +2,7 @@
 //! is allowed, else the tests that need it are left out, and that is said last and loudly.
 
 mod clients;
+mod service;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use crate::repository::Repository;
 use crate::tidy;
 use crate::{process, provision};
 use clients::Clients;
+use service::Service;
 
 /// The oldest git whose behaviour the workspaces rely on.
 const OLDEST_GIT: (u32, u32) = (2, 30);
@@ -135,7 +137,13 @@ fn run_examples(repository: &Repository, excluded: &[&str]) -> Result<()> {
             if !target.required_features.is_empty() {
                 example.args(["--features", &target.required_features.join(",")]);
             }
-            process::run(&mut example)?;
+            if package.name != service::ASKED_BY {
+                process::run(&mut example)?;
+            } else if excluded.is_empty() {
+                let service = Service::start(repository)?;
+                process::run(example.arg("--").args(service.arguments()))?;
+                service.end()?;
+            }
         }
     }
     Ok(())

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let order = client.get_order(&id).await?;
     show_line(&format!("{}: {}", order.status, order.git_branch_name.unwrap_or_default()));
-    Ok(())
+    if order.status == "completed" { Ok(()) } else { Err(order.error_message.unwrap_or_default().into()) }
 }
 
 fn show(step: &StepExecutionResult) {
