@@ -62,6 +62,8 @@ pub(crate) async fn list_events(
 ) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(&uri);
     let after = EventSeq(parameters.place("after").unwrap_or(0));
+    let resumed = last_event_id(&headers).map(|text| text.parse().map(EventSeq).map_err(|_| not_an_id(text)));
+    let resumed = resumed.transpose()?;
     match accepted(&headers, Form::Json) {
         Some(Form::Json) => {
             let limit = parameters.number("limit", 1..=LARGEST_PAGE).unwrap_or(PAGE);
@@ -73,10 +75,7 @@ pub(crate) async fn list_events(
         Some(Form::Stream) => {
             let kinds = kinds(&mut parameters);
             parameters.finish(api.lenient)?;
-            let after = match last_event_id(&headers) {
-                Some(text) => text.parse().map(EventSeq).map_err(|_| not_an_id(text))?,
-                None => after,
-            };
+            let after = resumed.unwrap_or(after);
             let place = api.streams.take(&caller, Some(id), Follow::ServerSentEvents)?;
             Ok(stream(OrderFeed::begin(&api, id, after, kinds).await?, place))
         }
