@@ -62,7 +62,7 @@ pub struct WallSettings {
     pub search_path: OsString,
     /// What sees to the end of what is started, and is the first program within the walls. Without it there are no walls.
     pub keeper: Option<Keeper>,
-    /// What an order that leaves it to awo gets; `Auto` is the strongest that works.
+    /// What an order that leaves it to awo gets; `Auto` is bubblewrap where it works, else none.
     pub preferred: Isolation,
     /// Whether orders are refused that would run without walls.
     pub required: bool,
@@ -85,7 +85,7 @@ pub struct WallSettings {
 }
 
 impl WallSettings {
-    /// Settings with the defaults: the strongest walls that work, and none where none do.
+    /// Settings with the defaults: walls of bubblewrap where they work, and none where they do not.
     pub fn new(keeper: Option<Keeper>) -> Self {
         Self {
             bubblewrap: "bwrap".into(),
