@@ -45,7 +45,7 @@ pub(crate) use words::{
 };
 
 use crate::process::{Invocation, ProcessTracker, RunError, RunLimits, find_program, search_path};
-use crate::walls::{Account, Kind, Launch};
+use crate::walls::{Account, Launch, WallKind};
 use crate::{Secrets, Walls};
 use caps::Caps;
 use files::Files;
@@ -91,9 +91,8 @@ impl ProgramAgent {
         request.max_turns = request.max_turns.into_iter().chain(self.config.max_turns).min();
         let facts = self.driver.facts();
         let program = self.program()?;
-        let kind = Kind::that_are(request.isolation);
+        let (kind, network) = self.enclosure(&request).await?;
         let walled = kind.is_some();
-        let network = self.network(&request).await?;
         let account = Account::of(request.order).filter(|_| walled);
         let login = self.config.credentials_from.as_deref();
         let place = self.config.home_dir.join(request.order.to_string());
@@ -155,7 +154,7 @@ impl ProgramAgent {
             stdin: parts.stdin,
             secrets: home.secrets().clone(),
             custody: self.tracker.custody(request.order),
-            walled: kind.is_some_and(Kind::waits),
+            walled: kind.is_some_and(WallKind::waits),
         };
         let order = request.order;
         let spawned = |pid| self.tracker.track(order, pid);

@@ -36,7 +36,7 @@ pub(crate) use held_back::{HELD_BACK, SetAside, held_back, put_back};
 #[cfg(target_os = "linux")]
 pub(crate) use inside::enter;
 pub use kind::WallKind;
-pub(crate) use kind::WallKind as Kind;
+
 pub(crate) use landlock::MODE as LANDLOCK_MODE;
 #[cfg(target_os = "linux")]
 pub(crate) use landlock::enter as enter_landlock;
@@ -62,7 +62,7 @@ pub struct WallSettings {
     pub search_path: OsString,
     /// What sees to the end of what is started, and is the first program within the walls. Without it there are no walls.
     pub keeper: Option<Keeper>,
-    /// What an order that leaves it to awo gets; `Auto` is the strongest that works.
+    /// What an order that leaves it to awo gets; `Auto` is bubblewrap where it works, else none.
     pub preferred: Isolation,
     /// Whether orders are refused that would run without walls.
     pub required: bool,
@@ -85,7 +85,7 @@ pub struct WallSettings {
 }
 
 impl WallSettings {
-    /// Settings with the defaults: the strongest walls that work, and none where none do.
+    /// Settings with the defaults: walls of bubblewrap where they work, and none where they do not.
     pub fn new(keeper: Option<Keeper>) -> Self {
         Self {
             bubblewrap: "bwrap".into(),
@@ -149,7 +149,7 @@ pub(crate) enum Reach {
 #[derive(Debug, Clone)]
 pub(crate) struct Room {
     /// What walls it has.
-    pub(crate) kind: Kind,
+    pub(crate) kind: WallKind,
     /// Who they are, where that is not whoever runs awo.
     pub(crate) account: Option<Account>,
     /// Directories that they may write.
@@ -198,7 +198,7 @@ impl Walls {
     /// Lets those who work in a room get to what they may use of awo's own directories.
     pub(crate) fn open_way(&self, room: &Room) -> io::Result<()> {
         match (room.kind, room.account) {
-            (Kind::Landlock, Some(_)) => {
+            (WallKind::Landlock, Some(_)) => {
                 let mut places = room.writable.iter().chain(&room.borrowed);
                 places.try_for_each(|place| account::let_pass(place, &self.settings.own))
             }
@@ -217,8 +217,8 @@ impl Walls {
     /// How a program is started in a room. Its environment stays as it is, and is all that can be read of it in there.
     pub(crate) fn launch(&self, room: &Room, program: &Path, args: Vec<OsString>, working_dir: &Path) -> Launch {
         let mut launch = match room.kind {
-            Kind::Bubblewrap => bubblewrap::launch(&self.settings, room, program, working_dir),
-            Kind::Landlock => landlock::launch(&self.settings, room, program),
+            WallKind::Bubblewrap => bubblewrap::launch(&self.settings, room, program, working_dir),
+            WallKind::Landlock => landlock::launch(&self.settings, room, program),
         };
         launch.args.extend(args);
         launch

@@ -33,7 +33,7 @@ use awo_engine::ports::{KeptCommit, Progress, Sandbox, SandboxProvider, SandboxR
 use awo_models::{Failure, FailureCode, Isolation, Network, OrderId, SandboxType, WorkspaceSnapshot};
 
 use crate::git::{Dialling, Git, HOST_SETTINGS, WORKSPACE_SETTINGS, find_git, host_environment, workspace_environment};
-use crate::walls::{Account, Effective, Kind, Reach, Room, Walls, put_back};
+use crate::walls::{Account, Effective, Reach, Room, WallKind, Walls, put_back};
 use crate::{AddressPolicy, ForgeTokens, NameLookup, Processes, Redirects, RepositoryAddress, SystemNames};
 use layout::Layout;
 pub(crate) use layout::remove;
@@ -286,7 +286,7 @@ impl Tools {
         let checkout = layout.repo.clone();
         let put_back = aside(move || put_back(&checkout)).await;
         put_back.map_err(|error| failed("put back what was held back from an agent", &error))?;
-        let room = Kind::that_are(walls.isolation).map(|kind| {
+        let room = WallKind::that_are(walls.isolation).map(|kind| {
             Arc::new(Room {
                 kind,
                 account: Account::of(order),

@@ -171,7 +171,7 @@ impl SandboxType {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Isolation {
-    /// The strongest that works on the machine.
+    /// Bubblewrap where it works on the machine, else none.
     Auto,
     /// Namespaces of bubblewrap: the agent sees the system, its checkout and a home, and nothing else of the machine.
     Bubblewrap,

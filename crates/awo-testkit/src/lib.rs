@@ -50,7 +50,7 @@ pub use own_network::OwnNetwork;
 pub use prompts::PlainPrompts;
 pub use sandbox::{FakeSandboxes, Files};
 pub use server::{Program, Server, group_runs, kill};
-pub use skipping::skipped;
+pub use skipping::{has_landlock, skipped};
 pub use spill::FakeSpills;
 #[cfg(feature = "git-server")]
 pub use ssh_server::SshServer;

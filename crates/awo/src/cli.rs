@@ -165,7 +165,7 @@ pub(crate) struct OrderArguments {
     /// Model for the agent.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
-    /// Walls around the agent: auto (the strongest that work here), bubblewrap, landlock, or none.
+    /// Walls around the agent: auto (bubblewrap where it works, else none), bubblewrap, landlock, or none.
     #[arg(long, value_name = "WALLS")]
     pub(crate) isolation: Option<String>,
     /// What the agent has of the network: auto (the proxy within bubblewrap, else host), proxy, off, or host.

@@ -9,21 +9,22 @@ use awo_models::{Failure, FailureCode, Isolation, Network};
 
 use super::home::Home;
 use super::{ProgramAgent, unusable};
-use crate::walls::{Account, Kind, Reach, Room, SetAside, held_back, named_by};
+use crate::walls::{Account, Reach, Room, SetAside, WallKind, held_back, named_by};
 
 impl ProgramAgent {
-    /// What of the network an execution gets.
-    pub(super) async fn network(&self, request: &AgentRequest) -> Result<Network, Failure> {
+    /// The walls that an execution gets, and what of the network.
+    pub(super) async fn enclosure(&self, request: &AgentRequest) -> Result<(Option<WallKind>, Network), Failure> {
         if request.isolation != Isolation::None {
             // The engine asked for walls because there were some; they may be gone since.
-            return Ok(self.walls.effective(request.isolation, request.network).await?.network);
+            let effective = self.walls.effective(request.isolation, request.network).await?;
+            return Ok((WallKind::that_are(effective.isolation), effective.network));
         }
         match request.network {
             Network::Off | Network::Proxy => {
                 let message = format!("the network `{}` needs walls", request.network.as_str());
                 Err(Failure::new(FailureCode::IsolationUnavailable, message))
             }
-            _ => Ok(Network::Host),
+            _ => Ok((None, Network::Host)),
         }
     }
 
@@ -31,13 +32,13 @@ impl ProgramAgent {
     pub(super) async fn room(
         &self,
         request: &AgentRequest,
-        kind: Kind,
+        kind: WallKind,
         home: &Home,
         account: Option<Account>,
         env: &BTreeMap<OsString, OsString>,
         reach: Reach,
     ) -> Result<Room, Failure> {
-        let covered = if kind != Kind::Bubblewrap || self.walls.trusts(&request.repository_url) {
+        let covered = if kind != WallKind::Bubblewrap || self.walls.trusts(&request.repository_url) {
             Vec::new()
         } else {
             let (checkout, empty) = (request.working_dir.clone(), home.empty());
@@ -49,7 +50,7 @@ impl ProgramAgent {
         if let Reach::Proxy(_) = reach {
             seen_as.push(home.own_hosts().await.map_err(unusable)?);
         }
-        if kind == Kind::Landlock {
+        if kind == WallKind::Landlock {
             // Programs do not find their own name then.
             seen_as.clear();
         }
@@ -71,9 +72,9 @@ impl ProgramAgent {
     pub(super) async fn set_aside(
         &self,
         request: &AgentRequest,
-        kind: Option<Kind>,
+        kind: Option<WallKind>,
     ) -> Result<Option<SetAside>, Failure> {
-        if kind != Some(Kind::Landlock) || self.walls.trusts(&request.repository_url) {
+        if kind != Some(WallKind::Landlock) || self.walls.trusts(&request.repository_url) {
             return Ok(None);
         }
         let checkout = request.working_dir.clone();
@@ -83,8 +84,8 @@ impl ProgramAgent {
 }
 
 /// What is set so that programs get along: git gives up at a file that is there and cannot be read.
-pub(super) fn variables(kind: Kind) -> Option<(OsString, OsString)> {
-    (kind == Kind::Landlock).then(|| ("GIT_CONFIG_NOSYSTEM".into(), "1".into()))
+pub(super) fn variables(kind: WallKind) -> Option<(OsString, OsString)> {
+    (kind == WallKind::Landlock).then(|| ("GIT_CONFIG_NOSYSTEM".into(), "1".into()))
 }
 
 /// Moves back what was set aside.

@@ -19,6 +19,7 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::descendants::{collect, end_all};
+use super::inherited;
 use super::protocol::{Command, Report};
 use crate::proc;
 
@@ -48,6 +49,7 @@ pub(super) fn serve(arguments: impl Iterator<Item = OsString>, walled: bool) -> 
 /// Leaves the session of whoever started us, becomes heir of all that will be below, and takes the socket out of the
 /// program's way. The second stream can be read when a child has ended.
 fn prepare() -> io::Result<(UnixStream, UnixStream)> {
+    inherited::close_all()?;
     // A keeper that such a signal ends, sent to all of a service or a terminal, would leave behind what it keeps.
     for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;

@@ -62,18 +62,35 @@ impl Account {
 pub(super) fn let_pass(path: &Path, own: &[PathBuf]) -> io::Result<()> {
     let is_own = |directory: &&Path| own.iter().any(|own| directory.starts_with(own));
     for directory in path.ancestors().skip(1).filter(is_own) {
-        let mode = match fs::symlink_metadata(directory) {
-            Ok(metadata) => metadata.mode(),
-            // It is not there yet.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        if mode & 0o001 == 0 {
+        if let Some(mode) = opened(directory)? {
             lchown(directory, None, Some(PASSING))?;
-            fs::set_permissions(directory, Permissions::from_mode(mode & 0o7777 | 0o010))?;
+            fs::set_permissions(directory, Permissions::from_mode(mode))?;
         }
     }
     Ok(())
+}
+
+/// The mode of a directory that accounts may pass; `None` if they may already, or if it is not there yet. A group that has rights
+/// there would lose them, which is an error.
+pub(super) fn opened(directory: &Path) -> io::Result<Option<u32>> {
+    let metadata = match fs::symlink_metadata(directory) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let (mode, group) = (metadata.mode(), metadata.gid());
+    if mode & 0o001 != 0 {
+        return Ok(None);
+    }
+    if mode & 0o070 != 0 && group != PASSING {
+        let place = directory.display();
+        let message = format!(
+            "{place} is shared with the group {group}, in whose place the accounts of orders would have to be; take the group's \
+             rights away (`chmod g= {place}`), or let everybody pass (`chmod o+x {place}`)"
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    Ok(Some(mode & 0o7707 | 0o010))
 }
 
 #[cfg(test)]
@@ -102,6 +119,15 @@ mod tests {
         };
         assert_eq!([&own, &closed, &open].map(|path| told(path)), [(0o710, true), (0o710, true), (0o755, false)]);
         assert_eq!(told(place.path()), (0o700, false), "not awo's own");
+
+        let shared = own.join("shared");
+        fs::create_dir(&shared).unwrap();
+        for mode in [0o750, 0o770, 0o710] {
+            fs::set_permissions(&shared, Permissions::from_mode(mode)).unwrap();
+            let error = let_pass(&shared.join("repo"), std::slice::from_ref(&own)).unwrap_err();
+            assert!(error.to_string().contains("is shared with the group"), "{error}");
+            assert_eq!(told(&shared), (mode, false), "as it was");
+        }
     }
 
     #[test]

@@ -140,12 +140,12 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Account, Kind};
+    use super::super::{Account, WallKind};
     use super::*;
 
     fn room() -> Room {
         Room {
-            kind: Kind::Bubblewrap,
+            kind: WallKind::Bubblewrap,
             account: None,
             writable: vec!["/data/w/repo".into()],
             readable: Vec::new(),

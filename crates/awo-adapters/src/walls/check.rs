@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use awo_models::OrderId;
 use tokio_util::sync::CancellationToken;
 
-use super::account::let_pass;
-use super::{Account, Kind, Probe, Reach, Room, Walls, landlock};
+use super::account::{let_pass, opened};
+use super::{Account, Probe, Reach, Room, WallKind, Walls, landlock};
 use crate::process::{self, Custody, EndCause, Exit, Invocation, Line, RunLimits};
 use crate::{NoTracking, ProcessTracker as _, Secrets};
 
@@ -21,33 +21,33 @@ pub(super) const PROGRAM: &str = "awo-check";
 const CHECK_TIME: Duration = Duration::from_secs(20);
 
 /// Runs the check within walls.
-pub(super) async fn probe(walls: &Walls, kind: Kind) -> Probe {
+pub(super) async fn probe(walls: &Walls, kind: WallKind) -> Probe {
     let found = try_out(walls, kind).await;
     Probe { found, cure: cure(kind) }
 }
 
-fn cure(kind: Kind) -> &'static str {
+fn cure(kind: WallKind) -> &'static str {
     match kind {
-        Kind::Bubblewrap => {
+        WallKind::Bubblewrap => {
             "install bubblewrap 0.7 or newer, and let awo's account make user namespaces (`awo doctor` tries it)"
         }
-        Kind::Landlock => {
+        WallKind::Landlock => {
             "it needs Linux 6.12 or newer with Landlock switched on, and a data directory (AWO_DATA_DIR) that others than the \
              superuser could get to, such as /var/lib/awo, if awo is the superuser"
         }
     }
 }
 
-async fn try_out(walls: &Walls, kind: Kind) -> Result<String, String> {
+async fn try_out(walls: &Walls, kind: WallKind) -> Result<String, String> {
     let told = |error: io::Error| error.to_string();
     let Some(keeper) = walls.settings.keeper.clone() else {
         return Err("there is no keeper to see to its end".to_owned());
     };
     let bubblewrap = &walls.settings.bubblewrap;
-    if kind == Kind::Bubblewrap && !bubblewrap.is_absolute() {
+    if kind == WallKind::Bubblewrap && !bubblewrap.is_absolute() {
         return Err(format!("there is no program `{}` in PATH", bubblewrap.display()));
     }
-    if let (Kind::Landlock, Some(hidden)) = (kind, landlock::laid_open(&walls.settings)) {
+    if let (WallKind::Landlock, Some(hidden)) = (kind, landlock::laid_open(&walls.settings)) {
         return Err(format!("{} lies among the system's files, which all programs read", hidden.display()));
     }
     let place = tempfile::Builder::new().prefix("awo-walls-").tempdir().map_err(told)?;
@@ -57,6 +57,9 @@ async fn try_out(walls: &Walls, kind: Kind) -> Result<String, String> {
         fs::create_dir(directory).map_err(told)?;
     }
     if let Some(account) = account {
+        if kind == WallKind::Landlock {
+            walls.settings.own.iter().try_for_each(|own| opened(own).map(drop)).map_err(told)?;
+        }
         account.take(&own).and_then(|()| let_pass(&own, &[place.path().to_owned()])).map_err(told)?;
     }
     let room = Room {
@@ -69,7 +72,7 @@ async fn try_out(walls: &Walls, kind: Kind) -> Result<String, String> {
         covered: Vec::new(),
         reach: Reach::Nothing,
     };
-    let args = [&own, &outside].into_iter().chain(&walls.settings.own).map(OsString::from).collect();
+    let args = [&own, &outside].into_iter().chain(outermost(&walls.settings.own)).map(OsString::from).collect();
     let launch = walls.launch(&room, Path::new(PROGRAM), args, &own);
     let invocation = Invocation {
         program: launch.program,
@@ -94,8 +97,8 @@ async fn try_out(walls: &Walls, kind: Kind) -> Result<String, String> {
     let end = end.map_err(|error| error.to_string())?;
     match (end.cause, end.exit, said) {
         (EndCause::Own, Exit::Exited(0), Some(_)) => Ok(match kind {
-            Kind::Bubblewrap => format!("{} keeps programs in", bubblewrap.display()),
-            Kind::Landlock => "the kernel keeps programs in".to_owned(),
+            WallKind::Bubblewrap => format!("{} keeps programs in", bubblewrap.display()),
+            WallKind::Landlock => "the kernel keeps programs in, of orders that ask for it".to_owned(),
         }),
         (EndCause::Own, _, Some(said)) => Err(said),
         (EndCause::Own, _, None) => {
@@ -106,19 +109,27 @@ async fn try_out(walls: &Walls, kind: Kind) -> Result<String, String> {
     }
 }
 
+/// Directories that lie in no other one of them. The way from these on is opened for orders, so only they have to be reached.
+fn outermost(own: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
+    own.iter().filter(|place| !own.iter().any(|other| other != *place && place.starts_with(other)))
+}
+
 /// What is wrong with the walls, seen from within.
-fn look(kind: Kind, own: &Path, outside: &Path) -> Result<(), String> {
+fn look(kind: WallKind, own: &Path, outside: &Path) -> Result<(), String> {
     if rustix::process::geteuid().is_root() {
         return Err("programs would still be the superuser".to_owned());
     }
     match kind {
-        Kind::Bubblewrap if std::process::id() > 100 => return Err("other processes are within reach".to_owned()),
-        Kind::Bubblewrap if outside.exists() => return Err(format!("{} is seen, which is outside", outside.display())),
-        Kind::Bubblewrap => {}
-        Kind::Landlock => {
-            // Everybody may list these two.
-            if let Some(place) = ["/", "/proc"].into_iter().find(|place| fs::read_dir(place).is_ok()) {
-                return Err(format!("{place} can be read, which is outside"));
+        WallKind::Bubblewrap if std::process::id() > 100 => return Err("other processes are within reach".to_owned()),
+        WallKind::Bubblewrap if outside.exists() => {
+            return Err(format!("{} is seen, which is outside", outside.display()));
+        }
+        WallKind::Bubblewrap => {}
+        WallKind::Landlock => {
+            // Everybody may list the first two, and whoever runs awo the last.
+            let places = [Path::new("/"), Path::new("/proc"), outside];
+            if let Some(place) = places.into_iter().find(|place| fs::read_dir(place).is_ok()) {
+                return Err(format!("{} can be read, which is outside", place.display()));
             }
             if std::os::unix::net::UnixStream::pair().is_err() {
                 return Err("programs could not talk to those that they start".to_owned());
@@ -136,11 +147,11 @@ fn look(kind: Kind, own: &Path, outside: &Path) -> Result<(), String> {
 }
 
 /// Does the check that the arguments ask for, and says on stdout how it went.
-pub(super) fn run(kind: Kind, mut arguments: impl Iterator<Item = OsString>) -> i32 {
+pub(super) fn run(kind: WallKind, mut arguments: impl Iterator<Item = OsString>) -> i32 {
     let (Some(own), Some(outside)) = (arguments.next(), arguments.next()) else { return 2 };
     let reached = match kind {
-        Kind::Bubblewrap => Ok(()),
-        Kind::Landlock => {
+        WallKind::Bubblewrap => Ok(()),
+        WallKind::Landlock => {
             arguments.try_for_each(|place| landlock::is_reached(Path::new(&place))).map_err(|error| error.to_string())
         }
     };

@@ -14,25 +14,18 @@ impl Walls {
     /// The walls that an order gets, or why it may not run.
     pub async fn effective(&self, asked: Isolation, network: Network) -> Result<Effective, Failure> {
         let wanted = if asked == Isolation::Auto { self.settings.preferred } else { asked };
-        let mut missing = Vec::new();
-        for kind in WallKind::of(wanted) {
-            let probe = self.probe(*kind).await;
-            match &probe.found {
-                Ok(_) => return self.within(*kind, &missing, network),
-                Err(reason) => missing.push(format!("{} cannot be used: {reason}; {}", kind.as_str(), probe.cure)),
-            }
-        }
-        let none = match wanted {
-            Isolation::None if asked == wanted => "it was asked for".to_owned(),
-            Isolation::None => "the setting walls.isolation says so".to_owned(),
-            Isolation::Auto => missing.join("; "),
-            _ => return Err(refused(missing.join("; "))),
+        let Some(kind) = WallKind::wanted(wanted) else {
+            let why = if asked == wanted { "it was asked for" } else { "the setting walls.isolation says so" };
+            return self.without(why.to_owned(), network);
         };
-        self.without(none, network)
+        let probe = self.probe(kind).await;
+        let Err(reason) = &probe.found else { return self.within(kind, network) };
+        let missing = format!("{} cannot be used: {reason}; {}", kind.as_str(), probe.cure);
+        if wanted == Isolation::Auto { self.without(missing, network) } else { Err(refused(missing)) }
     }
 
     /// What an order gets within walls, if what it wants of the network is to be had there.
-    fn within(&self, kind: WallKind, missing: &[String], network: Network) -> Result<Effective, Failure> {
+    fn within(&self, kind: WallKind, network: Network) -> Result<Effective, Failure> {
         let wanted = self.network_wanted(network);
         let (network, network_why) = match (wanted, kind, &self.settings.no_way_out) {
             (Network::Auto, _, Some(why)) => (Network::Host, Some(Arc::clone(why))),
@@ -40,14 +33,13 @@ impl Walls {
             (Network::Auto, WallKind::Landlock, None) => (Network::Host, Some(NO_PROXY.into())),
             (Network::Proxy, WallKind::Landlock, _) => {
                 let refusal = format!("the network `proxy` needs bubblewrap: {NO_PROXY}; ask for `off` or `host`");
-                return Err(refused([&[refusal], missing].concat().join("; ")));
+                return Err(refused(refusal));
             }
             (Network::Host, ..) if network == Network::Host => (Network::Host, Some("it was asked for".into())),
             (Network::Host, ..) => (Network::Host, Some("the setting network.default says so".into())),
             (other, ..) => (other, None),
         };
-        let why = (!missing.is_empty()).then(|| missing.join("; ").into());
-        Ok(Effective { isolation: kind.isolation(), why, network, network_why })
+        Ok(Effective { isolation: kind.isolation(), why: None, network, network_why })
     }
 
     /// What an order gets that has no walls, for a reason; or why it may not run so.
@@ -106,7 +98,7 @@ mod tests {
         let free = walls(Isolation::Auto, false);
         let (isolation, why) = told(&free, Isolation::Auto, Network::Host).await.unwrap();
         assert_eq!(isolation, Isolation::None);
-        assert!(why.contains("bubblewrap cannot be used") && why.contains("landlock cannot be used"), "{why}");
+        assert!(why.starts_with("bubblewrap cannot be used") && !why.contains("landlock"), "{why}");
         assert_eq!(
             told(&free, Isolation::None, Network::Host).await,
             Ok((Isolation::None, "it was asked for".to_owned()))
@@ -143,26 +135,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn landlock_is_second_and_has_no_proxy() {
-        let walls = landlock(WallSettings::new(None));
-        let (isolation, why) = told(&walls, Isolation::Auto, Network::Auto).await.unwrap();
+    async fn landlock_is_for_who_asks_and_has_no_proxy() {
+        let left = landlock(WallSettings::new(None));
+        let (isolation, why) = told(&left, Isolation::Auto, Network::Auto).await.unwrap();
         assert_eq!(
             (isolation, why.as_str()),
-            (Isolation::Landlock, "bubblewrap cannot be used: it is not there; install it")
+            (Isolation::None, "bubblewrap cannot be used: it is not there; install it"),
+            "nobody asked"
         );
-        assert_eq!(told(&walls, Isolation::Landlock, Network::Off).await, Ok((Isolation::Landlock, String::new())));
-        for (asked, expected) in
-            [(Network::Auto, Network::Host), (Network::Host, Network::Host), (Network::Off, Network::Off)]
-        {
-            let effective = walls.effective(Isolation::Auto, asked).await.unwrap();
-            assert_eq!((effective.network, effective.network_why.is_some()), (expected, expected == Network::Host));
-        }
-        for asked in [Isolation::Auto, Isolation::Landlock] {
-            let (_, message) = told(&walls, asked, Network::Proxy).await.unwrap_err();
+        let setting = landlock(WallSettings { preferred: Isolation::Landlock, ..WallSettings::new(None) });
+        for (walls, asked) in [(&left, Isolation::Landlock), (&setting, Isolation::Auto)] {
+            for (network, expected) in
+                [(Network::Auto, Network::Host), (Network::Host, Network::Host), (Network::Off, Network::Off)]
+            {
+                let effective = walls.effective(asked, network).await.unwrap();
+                assert_eq!((effective.isolation, effective.why), (Isolation::Landlock, None));
+                assert_eq!((effective.network, effective.network_why.is_some()), (expected, expected == Network::Host));
+            }
+            let (_, message) = told(walls, asked, Network::Proxy).await.unwrap_err();
             assert!(message.starts_with("the network `proxy` needs bubblewrap"), "{message}");
         }
-        assert!(told(&walls, Isolation::Bubblewrap, Network::Auto).await.is_err());
+        assert!(told(&left, Isolation::Bubblewrap, Network::Auto).await.is_err());
         let required = landlock(WallSettings { required: true, ..WallSettings::new(None) });
-        assert!(told(&required, Isolation::Auto, Network::Auto).await.is_ok(), "they are walls");
+        assert!(told(&required, Isolation::Auto, Network::Auto).await.is_err());
+        assert!(told(&required, Isolation::Landlock, Network::Auto).await.is_ok(), "they are walls");
     }
 }

@@ -78,7 +78,7 @@ fn argument(index: u8, is: SeccompCmpOp, value: u64) -> io::Result<SeccompRule> 
     condition.and_then(|condition| SeccompRule::new(vec![condition])).map_err(io::Error::other)
 }
 
-/// Refuses calls, with an error; none says that it was done.
+/// Answers calls with an error, and does not do them; with no error (0) whoever calls believes that they were done.
 pub(super) fn install(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> io::Result<()> {
     let refuse = SeccompAction::Errno(errno.unsigned_abs());
     let machine = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;

@@ -3,9 +3,9 @@
 //! They stay in the tree and on the branch. Within bubblewrap the agent sees something empty in their place that it cannot
 //! change; within Landlock, where nothing can be laid over a file, they are elsewhere as long as it works.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Names, in the top directory of a repository, of what programs of agents read as their own settings, servers, plugins
@@ -54,10 +54,11 @@ impl SetAside {
     pub(crate) fn of(checkout: PathBuf) -> io::Result<Self> {
         put_back(&checkout)?;
         let place = aside(&checkout);
+        open(&checkout)?;
         fs::DirBuilder::new().mode(0o700).create(&place)?;
         let set_aside = Self { checkout };
         for name in HELD_BACK {
-            match fs::rename(set_aside.checkout.join(name), place.join(name)) {
+            match move_to(&set_aside.checkout.join(name), &place.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -84,18 +85,44 @@ fn aside(checkout: &Path) -> PathBuf {
     checkout.with_file_name("held-back")
 }
 
-/// Moves back what is elsewhere, also of a run that was cut.
+/// Lets its owner work in a directory; whoever worked there may have closed it.
+fn open(directory: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(directory)?;
+    let mode = metadata.mode() & 0o7777;
+    if metadata.is_dir() && mode & 0o700 != 0o700 {
+        fs::set_permissions(directory, Permissions::from_mode(mode | 0o700))?;
+    }
+    Ok(())
+}
+
+/// Renames a file or directory. A directory goes elsewhere only if its owner may write it.
+fn move_to(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open(from)?;
+            fs::rename(from, to)
+        }
+        moved => moved,
+    }
+}
+
+/// Moves back what is elsewhere, also of a run that was cut. It is lost with a checkout that is gone, which is made anew with
+/// what was committed of it.
 pub(crate) fn put_back(checkout: &Path) -> io::Result<()> {
     let place = aside(checkout);
     if !place.try_exists()? {
         return Ok(());
+    }
+    match open(checkout) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return crate::workspace::remove(&place),
+        opened => opened?,
     }
     for name in HELD_BACK {
         let held = place.join(name);
         if fs::symlink_metadata(&held).is_ok() {
             let there = checkout.join(name);
             crate::workspace::remove(&there)?;
-            fs::rename(held, there)?;
+            move_to(&held, &there)?;
         }
     }
     fs::remove_dir(place)
@@ -152,5 +179,47 @@ mod tests {
             assert_eq!(fs::read_link(checkout.join(".gemini")).unwrap(), Path::new("/etc"));
             fs::remove_dir(checkout.join(".codex")).unwrap();
         }
+    }
+
+    /// Does something as somebody whom modes hold back, as they do not the superuser.
+    fn as_an_account(place: &Path, work: impl FnOnce() + Send) {
+        use super::super::{Account, inside};
+        if !rustix::process::geteuid().is_root() {
+            return work();
+        }
+        let account = Account(0x7000_0001);
+        account.take(place).unwrap();
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                // Of this thread only.
+                inside::become_account(account.0, &[]).unwrap();
+                work();
+            });
+            thread.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn what_was_closed_or_removed_meanwhile_keeps_nothing_from_coming_back() {
+        let place = tempfile::tempdir().unwrap();
+        let checkout = place.path().join("repo");
+        let settings = checkout.join(".claude");
+        fs::create_dir_all(&settings).unwrap();
+        fs::write(settings.join("settings.json"), "its own").unwrap();
+        let close = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o500)).unwrap();
+        as_an_account(place.path(), || {
+            close(&settings);
+            close(&checkout);
+            let set_aside = SetAside::of(checkout.clone()).unwrap();
+            assert!(!settings.exists());
+            close(&checkout);
+            set_aside.end().unwrap();
+            assert_eq!(fs::read(settings.join("settings.json")).unwrap(), b"its own");
+
+            std::mem::forget(SetAside::of(checkout.clone()).unwrap());
+            fs::remove_dir_all(&checkout).unwrap();
+            put_back(&checkout).unwrap();
+            assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+        });
     }
 }

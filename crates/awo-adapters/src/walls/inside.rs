@@ -12,7 +12,7 @@ use super::bubblewrap::FORWARDED;
 use super::filter;
 use super::forwarder;
 use super::limits::ProcessLimits;
-use super::{Kind, check};
+use super::{WallKind, check};
 
 /// Exit code when the program that was meant was not started.
 const FAILED: i32 = 126;
@@ -38,7 +38,7 @@ fn become_program(mut arguments: impl Iterator<Item = OsString>) -> io::Result<i
             become_account(account, &[])?;
         }
         filter::apply()?;
-        return Ok(check::run(Kind::Bubblewrap, arguments));
+        return Ok(check::run(WallKind::Bubblewrap, arguments));
     }
     filter::apply()?;
     if way_out == FORWARDED {

@@ -31,13 +31,13 @@ impl WallKind {
         }
     }
 
-    /// Those that would do for an order, the strongest first.
-    pub(super) fn of(isolation: Isolation) -> &'static [Self] {
+    /// Those that would do for an order. Walls of Landlock are for who asks for them: not all programs work there, and with
+    /// the machine's network an agent reaches what listens on it, awo too.
+    pub(super) fn wanted(isolation: Isolation) -> Option<Self> {
         match isolation {
-            Isolation::Auto => &Self::ALL,
-            Isolation::Bubblewrap => &[Self::Bubblewrap],
-            Isolation::Landlock => &[Self::Landlock],
-            _ => &[],
+            Isolation::Auto | Isolation::Bubblewrap => Some(Self::Bubblewrap),
+            Isolation::Landlock => Some(Self::Landlock),
+            _ => None,
         }
     }
 

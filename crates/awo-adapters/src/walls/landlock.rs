@@ -57,13 +57,13 @@ pub(super) fn laid_open(settings: &WallSettings) -> Option<&Path> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Account, Kind};
+    use super::super::{Account, WallKind};
     use super::*;
 
     #[test]
     fn the_first_program_is_told_who_it_is_and_which_places_there_are() {
         let room = Room {
-            kind: Kind::Landlock,
+            kind: WallKind::Landlock,
             account: Some(Account(7)),
             writable: vec!["/data/w/repo".into()],
             readable: vec!["/data/certificate".into()],

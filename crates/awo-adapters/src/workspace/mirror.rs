@@ -99,6 +99,7 @@ pub(super) async fn ensure_shared(tools: &Tools, remote: &RepositoryAddress, kno
     }
     tracing::warn!(repository = %redacted(&remote.to_string()), "the mirror is gone and made anew");
     shared.bring(tools, remote, &known.base_branch, &known.base_commit).await?;
+    tools.open_way().await?;
     Ok(true)
 }
 

@@ -15,7 +15,7 @@ pub struct CreateOrder {
     /// Issue that the request is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub github_issue_number: Option<Value>,
-    /// Walls around the order's processes; the strongest that work here if absent. Not available yet: container.
+    /// Walls around the order's processes; those of bubblewrap where it works, else none, if absent. Not available yet: container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isolation: Option<String>,
     /// Limits of each step, and of the order as a whole.

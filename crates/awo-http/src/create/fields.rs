@@ -79,7 +79,7 @@ pub(super) const FIELDS: &[Field] = &[
             later: &["container"],
             default: Some("auto"),
         },
-        "Walls around the order's processes; the strongest that work here if absent.",
+        "Walls around the order's processes; those of bubblewrap where it works, else none, if absent.",
     ),
     Field::optional(
         "network",

@@ -6,11 +6,12 @@ use std::io;
 
 use libc::{
     AF_INET, AF_INET6, AF_NETLINK, ENOSYS, ENOTSUP, EPERM, NETLINK_ROUTE, PRIO_PROCESS, SOCK_DGRAM, SOCK_RAW,
-    SYS_fanotify_init, SYS_fchmodat, SYS_fchownat, SYS_inotify_add_watch, SYS_ioprio_set, SYS_lremovexattr,
-    SYS_lsetxattr, SYS_mq_open, SYS_mq_unlink, SYS_msgctl, SYS_msgget, SYS_msgrcv, SYS_msgsnd, SYS_open_by_handle_at,
-    SYS_pidfd_open, SYS_prlimit64, SYS_removexattr, SYS_sched_setaffinity, SYS_sched_setattr, SYS_sched_setparam,
-    SYS_sched_setscheduler, SYS_semctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_setpriority, SYS_setxattr,
-    SYS_shmat, SYS_shmctl, SYS_shmget, SYS_socket, SYS_socketpair, SYS_utimensat,
+    SYS_fanotify_init, SYS_fchmodat, SYS_fchownat, SYS_getxattr, SYS_inotify_add_watch, SYS_ioprio_set, SYS_lgetxattr,
+    SYS_listxattr, SYS_llistxattr, SYS_lremovexattr, SYS_lsetxattr, SYS_mq_open, SYS_mq_unlink, SYS_msgctl, SYS_msgget,
+    SYS_msgrcv, SYS_msgsnd, SYS_open_by_handle_at, SYS_pidfd_open, SYS_prlimit64, SYS_removexattr,
+    SYS_sched_setaffinity, SYS_sched_setattr, SYS_sched_setparam, SYS_sched_setscheduler, SYS_semctl, SYS_semget,
+    SYS_semop, SYS_semtimedop, SYS_setpriority, SYS_setxattr, SYS_shmat, SYS_shmctl, SYS_shmget, SYS_socket,
+    SYS_socketpair, SYS_utimensat,
 };
 use seccompiler::{SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
 
@@ -40,13 +41,28 @@ const ABSENT: &[i64] = &[
 
 /// Newer calls have one number everywhere.
 const SETXATTRAT: i64 = 463;
+const GETXATTRAT: i64 = 464;
+const LISTXATTRAT: i64 = 465;
 const REMOVEXATTRAT: i64 = 466;
 const FCHMODAT2: i64 = 452;
 const FILE_SETATTR: i64 = 469;
 
 /// Attributes of files by their path; refused as a disk does that has none.
-const ATTRIBUTES: &[i64] =
-    &[SYS_lremovexattr, SYS_lsetxattr, SYS_removexattr, SYS_setxattr, SETXATTRAT, REMOVEXATTRAT, FILE_SETATTR];
+const ATTRIBUTES: &[i64] = &[
+    SYS_getxattr,
+    SYS_lgetxattr,
+    SYS_listxattr,
+    SYS_llistxattr,
+    SYS_lremovexattr,
+    SYS_lsetxattr,
+    SYS_removexattr,
+    SYS_setxattr,
+    SETXATTRAT,
+    GETXATTRAT,
+    LISTXATTRAT,
+    REMOVEXATTRAT,
+    FILE_SETATTR,
+];
 
 /// Whose a file is, by its path.
 const OWNERS: &[i64] = &[SYS_fchownat];

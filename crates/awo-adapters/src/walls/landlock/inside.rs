@@ -16,7 +16,7 @@ use landlock::{
 use super::super::account::PASSING;
 use super::super::inside::{account_of, become_account, fail, limit};
 use super::super::limits::ProcessLimits;
-use super::super::{Kind, check, filter};
+use super::super::{WallKind, check, filter};
 use super::{NETWORK, calls};
 
 /// What of Landlock is needed, all of it: with the sixth version came that signals and abstract sockets stay within.
@@ -49,7 +49,7 @@ fn become_program(mut arguments: impl Iterator<Item = OsString>) -> io::Result<i
     filter::apply()?;
     calls::give_up(network, account.is_some())?;
     if program == check::PROGRAM {
-        return Ok(check::run(Kind::Landlock, arguments));
+        return Ok(check::run(WallKind::Landlock, arguments));
     }
     let error = Command::new(&program).args(arguments).exec();
     Err(io::Error::new(error.kind(), format!("{}: {error}", program.display())))

@@ -18,6 +18,8 @@ pub(super) struct Outside {
     /// Ports of servers on loopback. That of UDP sends back what it gets.
     tcp: u16,
     udp: u16,
+    /// The number of that secret, which that process has open and left so to all that it starts.
+    open: String,
     /// Something of the environment of that process.
     canary: String,
 }
@@ -31,6 +33,7 @@ impl Outside {
             pid: next()?.parse().ok()?,
             tcp: next()?.parse().ok()?,
             udp: next()?.parse().ok()?,
+            open: next()?,
             canary: next()?,
         })
     }

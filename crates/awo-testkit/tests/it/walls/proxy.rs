@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use awo_adapters::{AllowedHosts, WallKind};
 use awo_models::{FailureCode, Network};
 
-use super::{PRISONER, Prison, answer};
+use super::{Prison, answer};
 
 /// A server on loopback that answers one word, and remembers what it was told.
 struct Echo {
@@ -62,7 +62,7 @@ async fn an_agent_reaches_an_allowed_server_by_the_proxy_and_no_other() {
         tunnel("api.anthropic.com:443"),
     ];
     let args: Vec<&str> = ["asks"].into_iter().chain(allowed.iter().chain(&refused).map(String::as_str)).collect();
-    let report = prison.execute(&*sandbox, Path::new(PRISONER), &args, Network::Proxy).await;
+    let report = prison.execute(&*sandbox, &prison.prisoner(), &args, Network::Proxy).await;
     let answers: Vec<&str> = answer(&report).lines().collect();
     let status = |line: &str| line.get(9..12).unwrap_or(line).to_owned();
     let statuses: Vec<_> = answers.iter().map(|line| status(line)).collect();

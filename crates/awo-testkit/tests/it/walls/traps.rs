@@ -119,7 +119,8 @@ async fn what_is_planted_in_a_checkout_runs_within_the_walls_only(
     fs::set_permissions(&outside, Permissions::from_mode(0o777)).unwrap();
     let sandbox = prison.prepare().await;
     let before = sandbox.snapshot().await.unwrap();
-    let shell = programs::path("plants-traps.sh");
+    let shell = prison.place.path().join("plants-traps.sh");
+    fs::copy(programs::path("plants-traps.sh"), &shell).unwrap();
     let report = prison.execute(&*sandbox, &shell, &[outside.to_str().unwrap()], Network::Host).await;
     assert_eq!(answer(&report).trim(), "planted");
     let root = sandbox.working_dir();

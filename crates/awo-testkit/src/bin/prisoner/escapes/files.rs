@@ -5,7 +5,10 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, XattrFlags, inotify, setxattr, utimensat};
+use rustix::fs::{
+    AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, XattrFlags, getxattr, inotify, listxattr, setxattr, utimensat,
+};
+use rustix::io::Errno;
 
 use super::{Outside, Try, anybody, does, refused, somebody, superuser};
 
@@ -76,6 +79,10 @@ pub(super) fn reads(outside: &Outside) -> Vec<Try<'_>> {
             let _ = fs::remove_file("hard");
             fs::hard_link(secret(), "hard")
         }),
+        anybody("the same, which was open when awo began", move || {
+            // Sees to it that it is this file, by what is in it.
+            does("bash", &["-c", "read -r -n 6 word <&$1 && [ \"$word\" = secret ]", "bash", &outside.open])
+        }),
         anybody("the directory that it is in", move || list(&outside.place)),
         anybody("what is beside the checkout", || match fs::read_dir("..")?.count() {
             1 => refused("only the checkout is there"),
@@ -90,6 +97,14 @@ pub(super) fn reads(outside: &Outside) -> Vec<Try<'_>> {
     ];
     tries.extend([
         anybody("how large that file is", move || fs::metadata(secret()).map(drop)),
+        somebody("an attribute of that file", move || {
+            // It has none, unless somebody gave it one: an answer is enough.
+            match getxattr(secret(), "user.prisoner", &mut [0_u8; 8]) {
+                Ok(_) | Err(Errno::NODATA) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
+        }),
+        somebody("which attributes it has", move || Ok(listxattr(secret(), &mut [0_u8; 256]).map(drop)?)),
         anybody("which files come and go beside it", move || {
             let watch = inotify::init(inotify::CreateFlags::empty())?;
             Ok(inotify::add_watch(watch, &outside.place, inotify::WatchFlags::CREATE).map(drop)?)
@@ -100,7 +115,7 @@ pub(super) fn reads(outside: &Outside) -> Vec<Try<'_>> {
         tries.push(anybody(&what, move || read(Path::new(shared).join(outside.left()))));
     }
     for place in ["/var", "/sys", "/var/lib"] {
-        tries.push(anybody(place, move || list(place)));
+        tries.push(anybody(place, move || list_apart(place, &outside.place)));
     }
     for file in ["/etc/shadow", "/etc/gshadow"] {
         tries.push(superuser(file, move || read(file)));
