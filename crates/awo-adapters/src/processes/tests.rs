@@ -78,8 +78,10 @@ mod marks {
         let (child, pids) = start("env -i sleep 600 & echo $! $$; wait", &marks);
         let below = pids.split_once(' ').unwrap().0.to_owned();
         awo_testkit::until("it is another program, without the marks", || {
+            // A process that is about to become `env` has no environment to be seen for a moment, either.
+            let name = fs::read_to_string(format!("/proc/{below}/comm")).unwrap_or_default();
             let environment = crate::proc::environment(Pid::from_raw(below.parse().unwrap()).unwrap());
-            environment.is_empty()
+            name.trim_end() == "sleep" && environment.is_empty()
         });
         let collector = collected(child);
         assert_eq!(processes.end_all(order(1)).await.unwrap(), 1);
