@@ -86,7 +86,7 @@ fn imported(remote: &FixtureRepository, stream: impl FnOnce(&mut dyn std::io::Wr
     drop(stdin);
     assert!(import.wait().unwrap().success());
     // A server packs with care once. What is asked here is not how long git looks for likeness in noise.
-    git(remote.path(), &["config", "pack.window", "0"]);
+    git(&remote.path(), &["config", "pack.window", "0"]);
 }
 
 #[tokio::test]

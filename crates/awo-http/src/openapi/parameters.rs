@@ -34,6 +34,9 @@ fn schema(parameter: &Parameter) -> Option<Schema> {
         ("id", ParameterIn::Path) | ("cursor", ParameterIn::Query) => text().pattern(Some(ID)).into(),
         ("step", ParameterIn::Query) => text().pattern(Some(NAME)).into(),
         ("n", ParameterIn::Path) => number().minimum(Some(1)).into(),
+        ("offset", ParameterIn::Query) => {
+            number().format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(0)).into()
+        }
         ("limit", ParameterIn::Query) => number().minimum(Some(1)).maximum(Some(1000)).into(),
         ("wait", ParameterIn::Query) => {
             ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)).maximum(Some(60)).into()
