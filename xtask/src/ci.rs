@@ -66,6 +66,7 @@ fn command_of(stage: &str) -> String {
         "clippy" => "cargo clippy --workspace --all-targets --all-features -- -D warnings".to_owned(),
         "codegen" => "cargo xtask codegen --check".to_owned(),
         "crash" => "cargo xtask crash --short".to_owned(),
+        "contract" => "cargo xtask contract --short".to_owned(),
         "streams" => "cargo xtask streams --disconnects 300".to_owned(),
         other => format!("cargo xtask {other}"),
     }
