@@ -8,7 +8,7 @@ use awo_testkit::Server;
 use awo_testkit::http::Answer;
 use serde_json::{Value, json};
 
-use crate::setting::{Setting, completed, text};
+use crate::setting::{Setting, completed, create, text};
 
 /// Its prefix. Collections had a slash at their end there.
 const ORDERS: &str = "/api/agent-work-orders";
@@ -41,6 +41,19 @@ const PROGRESS: [&str; 6] = [
     "latest_commit_message",
     "git_branch_name",
 ];
+const REPOSITORY: [&str; 11] = [
+    "id",
+    "repository_url",
+    "display_name",
+    "owner",
+    "default_branch",
+    "is_verified",
+    "last_verified_at",
+    "default_sandbox_type",
+    "default_commands",
+    "created_at",
+    "updated_at",
+];
 const VERIFIED: [&str; 5] = ["is_accessible", "repository_name", "repository_owner", "default_branch", "error_message"];
 
 /// A request, and how it was answered there.
@@ -65,7 +78,8 @@ impl Case {
     }
 }
 
-/// Requests about an order that has completed, `ID`; `REPOSITORY` is one that there is.
+/// Requests about an order that has completed, `ID`, and about a configured repository, `RID`; `REPOSITORY` is one that there
+/// is.
 fn cases() -> Vec<Case> {
     let order = |more: Value| {
         let mut body = json!({"repository_url": "REPOSITORY", "user_request": "Say hello"});
@@ -141,13 +155,53 @@ fn cases() -> Vec<Case> {
             &["agent_work_order_id"],
         )
         .but(202, "A prompt becomes a step: 202, and the order"),
+        // Its page has a button for it, and the service has no route.
+        case("POST /api/agent-work-orders/HELD/start", none(), 404, &ORDER)
+            .but(202, "An order may be held, and is started by `/start`"),
+        case("GET /api/agent-work-orders/repositories", none(), 200, &[]),
+        case(
+            "POST /api/agent-work-orders/repositories",
+            json!({"repository_url": "https://example.org/o/another", "verify": false}),
+            201,
+            &REPOSITORY,
+        ),
+        case(
+            "POST /api/agent-work-orders/repositories",
+            json!({"repository_url": CONFIGURED, "verify": false}),
+            409,
+            &["detail"],
+        ),
+        case("POST /api/agent-work-orders/repositories", json!({"verify": false}), 422, &["detail"]),
+        case("GET /api/agent-work-orders/repositories/RID", none(), 405, &REPOSITORY)
+            .but(200, "A configured repository can be read by itself"),
+        case("PATCH /api/agent-work-orders/repositories/RID", json!({}), 200, &REPOSITORY),
+        case(
+            "PATCH /api/agent-work-orders/repositories/RID",
+            json!({"default_sandbox_type": "git_worktree", "default_commands": ["create-branch", "planning"]}),
+            200,
+            &REPOSITORY,
+        ),
+        case("PATCH /api/agent-work-orders/repositories/RID", json!({"default_sandbox_type": "zzz"}), 422, &["detail"]),
+        case("PATCH /api/agent-work-orders/repositories/RID", json!({"default_commands": ["nope"]}), 422, &["detail"]),
+        case("PATCH /api/agent-work-orders/repositories/NORID", json!({}), 404, &["detail"]),
+        case("DELETE /api/agent-work-orders/repositories/NORID", none(), 404, &["detail"]),
+        case("POST /api/agent-work-orders/repositories/NORID/verify", none(), 404, &["detail"]),
+        case("DELETE /api/agent-work-orders/repositories/RID", none(), 204, &[]),
+        case("DELETE /api/agent-work-orders/repositories/RID", none(), 404, &["detail"]),
     ]
 }
+
+/// A repository that is configured already.
+const CONFIGURED: &str = "https://example.org/o/configured";
 
 struct World {
     setting: Setting,
     server: Server,
     id: String,
+    /// Of an order that is held.
+    held: String,
+    /// Of [`CONFIGURED`].
+    repository: String,
 }
 
 impl World {
@@ -158,11 +212,22 @@ impl World {
         let server = setting.program.serve();
         let id = setting.create(&server);
         completed(&server, &id);
-        Self { setting, server, id }
+        let mut body = setting.body();
+        body["start"] = json!(false);
+        let held = create(&server, &body);
+        let added =
+            server.post(&format!("{ORDERS}/repositories"), &json!({"repository_url": CONFIGURED, "verify": false}));
+        let repository = text(&added.json()["id"]);
+        Self { setting, server, id, held, repository }
     }
 
     fn ask(&self, request: &str, body: &Value) -> Answer {
-        let request = request.replace("/ID", &format!("/{}", self.id));
+        let mut request = request.to_owned();
+        for (name, id) in
+            [("/ID", &self.id), ("/HELD", &self.held), ("/RID", &self.repository), ("/NORID", &"00000000-0000-0000-0000-000000000000".to_owned())]
+        {
+            request = request.replace(name, &format!("/{id}"));
+        }
         let (method, path) = request.split_once(' ').unwrap();
         if body.is_null() {
             return self.server.call(method, path, &[], None);
@@ -196,6 +261,9 @@ fn requests_are_answered_as_there_or_the_table_says_how() {
             && !rows.iter().any(|known| known == row)
         {
             wrong.push(format!("{request} {body}: the documentation has no row {row:?}"));
+        }
+        if status == 204 {
+            continue;
         }
         let said = answer.json();
         wrong.extend(
