@@ -260,4 +260,42 @@ mod tests {
             assert_eq!(walls.trusts(address), expected, "{address}");
         }
     }
+
+    /// Owners are changed, which only the superuser does.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_way_is_opened_to_what_is_written_and_borrowed_where_others_have_no_view_of_their_own() {
+        use std::fs::{self, Permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: opening a way for accounts is only done by the superuser");
+            return;
+        }
+        let way = |kind, account| {
+            let own = tempfile::tempdir().unwrap();
+            let directories = ["checkout", "mirror", "certificates"].map(|name| own.path().join(name));
+            for directory in &directories {
+                fs::create_dir(directory).unwrap();
+                fs::set_permissions(directory, Permissions::from_mode(0o700)).unwrap();
+            }
+            let [written, borrowed, read] = &directories;
+            let room = Room {
+                kind,
+                account,
+                writable: vec![written.join("repo")],
+                readable: vec![read.join("one.pem")],
+                borrowed: vec![borrowed.join("objects")],
+                seen_as: Vec::new(),
+                covered: Vec::new(),
+                reach: Reach::Nothing,
+            };
+            let settings = WallSettings { own: vec![own.path().to_owned()], ..WallSettings::new(None) };
+            Walls::new(settings).open_way(&room).unwrap();
+            directories.map(|directory| fs::metadata(directory).unwrap().permissions().mode() & 0o777)
+        };
+        let someone = Some(Account(1_700_000_000));
+        assert_eq!(way(WallKind::Landlock, someone), [0o710, 0o710, 0o700]);
+        assert_eq!(way(WallKind::Landlock, None), [0o700; 3], "whoever runs awo gets there anyway");
+        assert_eq!(way(WallKind::Bubblewrap, someone), [0o700; 3], "there they are laid into a view of their own");
+    }
 }

@@ -99,3 +99,39 @@ fn not_held_back(error: &io::Error) -> Failure {
     let message = format!("cannot hold back what the repository sets for agents: {error}");
     Failure::new(FailureCode::WorkspaceFailed, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::super::recordings::Case;
+    use super::*;
+    use crate::{Claude, NoTracking, ProgramConfig, Walls, WallSettings};
+
+    #[tokio::test]
+    async fn nobody_gets_more_of_the_network_than_was_asked_for_and_no_walls_that_are_not_there() {
+        let agent = |walls| {
+            let config = ProgramConfig::new("claude", Path::new("/nowhere"));
+            ProgramAgent::new(Arc::new(Claude), config, Arc::new(NoTracking)).with_walls(Arc::new(walls))
+        };
+        let without = agent(Walls::none());
+        let missing = agent(Walls::new(WallSettings { bubblewrap: "/no/such/bwrap".into(), ..WallSettings::new(None) }));
+        for agent in [&without, &missing] {
+            let enclosed = async |isolation, network| {
+                let request = AgentRequest { isolation, network, ..Case::new().request };
+                agent.enclosure(&request).await.map_err(|failure| failure.code)
+            };
+            let refused = Err(FailureCode::IsolationUnavailable);
+            assert_eq!(enclosed(Isolation::None, Network::Host).await, Ok((None, Network::Host)));
+            for network in [Network::Off, Network::Proxy] {
+                assert_eq!(enclosed(Isolation::None, network).await, refused, "{network:?}");
+            }
+            for isolation in [Isolation::Bubblewrap, Isolation::Landlock] {
+                for network in [Network::Off, Network::Host] {
+                    assert_eq!(enclosed(isolation, network).await, refused, "{isolation:?}, {network:?}");
+                }
+            }
+        }
+    }
+}
