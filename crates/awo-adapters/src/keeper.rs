@@ -13,6 +13,8 @@ mod descendants;
 #[cfg(target_os = "linux")]
 mod inherited;
 #[cfg(target_os = "linux")]
+mod priority;
+#[cfg(target_os = "linux")]
 mod protocol;
 #[cfg(target_os = "linux")]
 mod service;

@@ -20,6 +20,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::descendants::{collect, end_all};
 use super::inherited;
+use super::priority;
 use super::protocol::{Command, Report};
 use crate::proc;
 
@@ -59,6 +60,7 @@ fn prepare() -> io::Result<(UnixStream, UnixStream)> {
     let channel = UnixStream::from(rustix::io::fcntl_dupfd_cloexec(stdin, 3)?);
     dup2_stdin(File::open("/dev/null")?)?;
     setsid()?;
+    priority::step_back();
     set_child_subreaper(Some(getpid()))?;
     // What lists of processes show; without it, the name of the link that was executed.
     let _ = rustix::thread::set_name(c"awo-keeper");

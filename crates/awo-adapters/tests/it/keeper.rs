@@ -111,6 +111,19 @@ async fn the_program_and_its_keeper_have_the_same_environment_and_the_program_no
 }
 
 #[tokio::test]
+async fn programs_let_whoever_started_them_go_first() {
+    // The nineteenth figure of `stat`, counted behind the name in brackets.
+    let script = "stat=$(cat /proc/$$/stat); set -- ${stat##*) }; shift 16; echo $1; cat /proc/$$/autogroup 2>/dev/null";
+    let (_, lines) = Case::shell(script).run().await;
+    let own = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let own: i32 = own.rsplit_once(") ").unwrap().1.split(' ').nth(16).unwrap().parse().unwrap();
+    assert_eq!(lines[0], (own + 10).min(19).to_string());
+    // Where sessions share the processors, they step back as a whole.
+    let sessions = std::path::Path::new("/proc/self/autogroup").exists();
+    assert_eq!(lines.get(1).is_some_and(|session| session.ends_with(" nice 10")), sessions, "{lines:?}");
+}
+
+#[tokio::test]
 async fn input_is_given_whole_and_without_one_there_is_nothing_to_read() {
     let mut case = Case::shell("cat");
     case.invocation.stdin = format!("{}\n", "x".repeat(999)).repeat(2000).into_bytes();
