@@ -115,13 +115,13 @@ pub(crate) fn step_ended(engine: &Engine, agent: &Arc<str>, result: &StepExecuti
 }
 
 /// The name of a step that is built in; all others have one name, whatever an order calls them.
-fn step_label(step: &StepName) -> &'static str {
+pub(crate) fn step_label(step: &StepName) -> &'static str {
     let known = STEPS.into_iter().find(|known| step == known);
     known.unwrap_or(if follow_up_number(step).is_some() { "prompt" } else { "other" })
 }
 
 /// The name of an agent that this engine has; an order that another one made may name more.
-fn agent_label(engine: &Engine, agent: &Arc<str>) -> SharedString {
+pub(crate) fn agent_label(engine: &Engine, agent: &Arc<str>) -> SharedString {
     if engine.agents.contains_key(&**agent) { Arc::clone(agent).into() } else { "other".into() }
 }
 

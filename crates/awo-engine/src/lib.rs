@@ -28,6 +28,7 @@
 //! | what is kept of repositories, and what of it is looked up | `repositories.rs` |
 //! | what was last seen of the agents | `agent_health.rs` |
 //! | which request the present work is for | `cause.rs` |
+//! | what is told of orders as spans | `traces.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
 
 mod activity;
@@ -72,6 +73,7 @@ mod spilling;
 mod starting;
 mod steps;
 mod suspension;
+pub mod traces;
 mod waiting;
 mod work_orders;
 mod workflows;

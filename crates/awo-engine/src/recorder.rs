@@ -22,6 +22,7 @@ use crate::follow_ups::start_patch;
 use crate::live::{LiveOrder, StopReason};
 use crate::ports::Spill;
 use crate::spilling::forget;
+use crate::traces;
 use crate::waiting::Pause;
 
 /// This process may not, or cannot, go on with the order; the order is untouched for its next owner.
@@ -318,6 +319,7 @@ impl<'e> Recorder<'e> {
     async fn send(&mut self) -> Sent {
         let id = self.order.agent_work_order_id;
         let begun = self.engine.clock.monotonic();
+        let trace = traces::save(self.history.len());
         let saving = self.engine.repository.save_step_history(id, &self.history, &self.change);
         let answer = timeout(self.engine.settings.save_try, saving).await;
         let outcome = match &answer {
@@ -326,6 +328,7 @@ impl<'e> Recorder<'e> {
             _ => "failed",
         };
         figures::save_tried(outcome, self.engine.clock.monotonic().saturating_sub(begun));
+        traces::save_ended(trace, outcome);
         match answer {
             Ok(Ok(heard)) => {
                 self.change.settle(heard);

@@ -8,7 +8,7 @@ use awo_models::{
     StepDefinition, StepExecutionResult,
 };
 use awo_state::{LogLevel, StateError};
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
 use crate::claim::{Claim, end_patch};
 use crate::claiming::{claim, read};
@@ -24,6 +24,7 @@ use crate::snapshots::last_snapshot;
 use crate::spilling::settle_spill;
 use crate::steps::{StepEnd, StepRunner};
 use crate::suspension::{self, goes_on, resumed, settled_fields};
+use crate::traces;
 use crate::waiting::before_attempt;
 use crate::workspace::Workspace;
 
@@ -81,16 +82,21 @@ async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut 
     let Claim { order, history, first, .. } = claim;
     let status = order.state.status;
     let resumed = history.len();
+    let trace = traces::order(engine, &order, claimed.epoch, resumed);
     engine.note(id, LogLevel::Info, "workflow_started", |entry| {
         entry.with_field("total_steps", order.total_steps()).with_field("results_before", resumed)
     });
     let mut recorder = Recorder::new(engine, live, order, history, claimed);
     let (Some(first), Ok(workspace)) = (first, workspace) else {
         tell_end(engine, recorder.order(), recorder.history().len());
-        return Ok(RunEnd::Ended(status)); // the claim's own commit said so
+        let end = RunEnd::Ended(status); // the claim's own commit said so
+        traces::order_ended(&trace, Some(end), recorder.order(), resumed);
+        return Ok(end);
     };
     let mut runner = StepRunner::new(engine, live, workspace);
-    let end = run_steps(engine, live, seat, &mut recorder, &mut runner, first).await;
+    let running = run_steps(engine, live, seat, &mut recorder, &mut runner, first);
+    let end = running.instrument(trace.clone()).await;
+    traces::order_ended(&trace, end.as_ref().ok().copied(), recorder.order(), recorder.history().len());
     match &end {
         Ok(RunEnd::Ended(status)) => {
             figures::ended(*status);

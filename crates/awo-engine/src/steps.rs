@@ -17,7 +17,7 @@ use awo_models::{
 };
 use awo_state::{ArtifactContent, LogEntry, LogLevel};
 use futures::FutureExt as _;
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
 use crate::budget::{self, Used};
 use crate::engine::Engine;
@@ -26,6 +26,7 @@ use crate::live::LiveOrder;
 use crate::ports::Sandbox;
 use crate::snapshots::is_delivered;
 use crate::suspension::settled_fields;
+use crate::traces;
 use crate::waiting::{self, Pause, Trouble};
 use crate::workspace::Workspace;
 use report::AttemptReport;
@@ -104,11 +105,12 @@ impl<'e> StepRunner<'e> {
             entry.with_field("elapsed_seconds", elapsed).with_field("agent_name", definition.agent_name.as_str())
         });
 
+        let trace = traces::step(engine, &definition.step, order.spec.agent_of(definition), attempt);
         self.live.activity().begin(definition.step.clone(), attempt);
         let mut report = AttemptReport::new(order.state.current_step.as_ref(), earlier);
         let mut events = Vec::new();
         let attempted = self.attempt(order, history, definition, attempt, &mut report, &mut events);
-        let ended = AssertUnwindSafe(attempted).catch_unwind().await;
+        let ended = AssertUnwindSafe(attempted.instrument(trace.clone())).catch_unwind().await;
         self.live.activity().end();
         let ended =
             ended.unwrap_or_else(|_| Err(Failure::new(FailureCode::Internal, "awo panicked in this step").into()));
@@ -132,6 +134,7 @@ impl<'e> StepRunner<'e> {
             Ok(output) => Ok(output),
             Err(Unfinished::Failed(failure)) => Err(failure),
             Err(Unfinished::Suspended(pause)) => {
+                traces::step_suspended(&trace);
                 info!(agent_work_order_id = %id, step = %definition.step, until = %pause.until, "step_suspended");
                 engine.note(id, LogLevel::Warning, "step_suspended", |entry| {
                     let entry = place.fields(entry.with_step(definition.step.clone())).with_field("attempt", attempt);
@@ -153,6 +156,7 @@ impl<'e> StepRunner<'e> {
         let mut result = report.result(definition, attempt, started_at, engine.clock.now(), duration, ended);
         self.shorten_output(order, history.len(), &mut result).await;
         figures::step_ended(engine, order.spec.agent_of(definition), &result, duration);
+        traces::step_ended(&trace, &result);
         info!(
             agent_work_order_id = %id,
             step = %result.step,

@@ -23,6 +23,7 @@ mod model_server;
 mod own_network;
 pub mod programs;
 mod prompts;
+mod receiver;
 pub mod repository;
 mod sandbox;
 mod server;
@@ -48,6 +49,7 @@ pub use model_server::{Hang, ModelRequest, ModelServer, Progress, Script, Script
 #[cfg(feature = "git-server")]
 pub use own_network::OwnNetwork;
 pub use prompts::PlainPrompts;
+pub use receiver::{Received, Receiver, Reply};
 pub use sandbox::{FakeSandboxes, Files};
 pub use server::{Program, Server, group_runs, kill};
 pub use skipping::{has_landlock, skipped};

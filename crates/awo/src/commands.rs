@@ -21,7 +21,9 @@ use std::process::ExitCode;
 use awo_adapters::Keeper;
 
 use crate::cli::{Arguments, Command};
-use crate::{settings, telemetry};
+use crate::exit::{BAD_INPUT, coded};
+use crate::settings::{self, Settings};
+use crate::telemetry;
 
 pub(crate) use keys::duration;
 
@@ -30,35 +32,44 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
     let common = arguments.common;
     let mut settings = settings::load(&common, |name| std::env::var_os(name))?;
     settings.keeper = keeper;
-    let usual = match arguments.command {
-        Command::Serve(_) => "info",
+    let (usual, sends_traces) = match arguments.command {
+        Command::Serve(_) => ("info", true),
         // They run orders, and what goes wrong with these is told by nobody else.
-        Command::Run(_) | Command::Demo(_) | Command::Recover(_) => "error",
-        _ => "off",
+        Command::Run(_) | Command::Recover(_) => ("error", true),
+        Command::Demo(_) => ("error", false), // nothing of it leaves this machine
+        _ => ("off", false),
     };
-    telemetry::start(settings.log_level.as_deref().unwrap_or(usual))?;
-    match arguments.command {
+    let collector = if sends_traces { settings.otel.collector() } else { Ok(None) };
+    let collector = collector.map_err(|reason| coded(BAD_INPUT, reason))?;
+    let traces = telemetry::start(settings.log_level.as_deref().unwrap_or(usual), collector)?;
+    let code = Box::pin(obey(arguments.command, common.json, settings)).await;
+    traces.end().await;
+    code
+}
+
+async fn obey(command: Command, json: bool, settings: Settings) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Serve(serve) => serve::run(settings, serve).await,
-        Command::Run(run) => Box::pin(run::run(settings, run, common.json)).await,
-        Command::Demo(demo) => demo::run(settings, demo, common.json).await,
-        Command::Create(create) => create::run(&settings, create, common.json).await,
-        Command::List(list) => list::run(&settings, list, common.json).await,
-        Command::Show(one) => show::order(&settings, &one, common.json).await,
-        Command::Steps(steps) => show::steps(&settings, &steps, common.json).await,
-        Command::Diff(diff) => diff::run(&settings, &diff, common.json).await,
-        Command::Logs(logs) => logs::run(&settings, &logs, common.json).await,
-        Command::Start(one) => show::start(&settings, &one, common.json).await,
-        Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
-        Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,
-        Command::Prompt(prompt) => show::prompt(&settings, &prompt, common.json).await,
-        Command::Recover(recover) => recover::run(settings, recover, common.json).await,
-        Command::State(state) => state::run(&settings, state.command, common.json).await,
-        Command::Workspace(workspace) => workspace::run(&settings, &workspace.command, common.json).await,
-        Command::Repo(repo) => repo::run(&settings, &repo.command, common.json).await,
-        Command::Keys(keys) => keys::run(&settings, &keys.command, common.json).await,
-        Command::LoginLink => keys::login_link(&settings, common.json).await,
-        Command::Audit(audit) => keys::audit(&settings, &audit, common.json).await,
-        Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,
+        Command::Run(run) => Box::pin(run::run(settings, run, json)).await,
+        Command::Demo(demo) => demo::run(settings, demo, json).await,
+        Command::Create(create) => create::run(&settings, create, json).await,
+        Command::List(list) => list::run(&settings, list, json).await,
+        Command::Show(one) => show::order(&settings, &one, json).await,
+        Command::Steps(steps) => show::steps(&settings, &steps, json).await,
+        Command::Diff(diff) => diff::run(&settings, &diff, json).await,
+        Command::Logs(logs) => logs::run(&settings, &logs, json).await,
+        Command::Start(one) => show::start(&settings, &one, json).await,
+        Command::Cancel(one) => show::cancel(&settings, &one, json).await,
+        Command::Retry(retry) => show::retry(&settings, &retry, json).await,
+        Command::Prompt(prompt) => show::prompt(&settings, &prompt, json).await,
+        Command::Recover(recover) => recover::run(settings, recover, json).await,
+        Command::State(state) => state::run(&settings, state.command, json).await,
+        Command::Workspace(workspace) => workspace::run(&settings, &workspace.command, json).await,
+        Command::Repo(repo) => repo::run(&settings, &repo.command, json).await,
+        Command::Keys(keys) => keys::run(&settings, &keys.command, json).await,
+        Command::LoginLink => keys::login_link(&settings, json).await,
+        Command::Audit(audit) => keys::audit(&settings, &audit, json).await,
+        Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), json).await,
         Command::Openapi => {
             anstream::println!("{}", awo_http::openapi().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)

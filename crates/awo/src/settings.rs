@@ -5,6 +5,7 @@ mod agents;
 mod git;
 mod github;
 mod network;
+mod otel;
 mod steps;
 mod store;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use config::{Config, ConfigError, File, FileFormat};
 use git::Git;
 use github::Github;
 use network::Network;
+use otel::Otel;
 use serde::Deserialize;
 use steps::{Steps, Waiting};
 use store::{FileSettings, Retention};
@@ -32,6 +34,7 @@ use walls::Walls;
 use access::Auth;
 pub(crate) use access::{Bind, Tls};
 pub(crate) use agents::{Agent, Kind, SCRIPTED, kind_of};
+pub(crate) use otel::Collector;
 
 use crate::cli::{Agents, Common};
 use crate::exit::{BAD_INPUT, coded};
@@ -111,6 +114,8 @@ pub(crate) struct Settings {
     pub(crate) walls: Walls,
     #[serde(default)]
     pub(crate) network: Network,
+    #[serde(default)]
+    pub(crate) otel: Otel,
     /// Through whom agents and git are started; found out by `main`, not set.
     #[serde(skip)]
     pub(crate) keeper: Option<Keeper>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use awo_models::{Failure, FailureCode, Try};
 use awo_state::{ArtifactContent, LogLevel};
+use tracing::Instrument as _;
 
 use super::artifact_name;
 use super::context::Context;
@@ -12,6 +13,7 @@ use super::report::AttemptReport;
 use crate::budget::{Used, Watch, caps};
 use crate::follow_ups::resumed_session;
 use crate::ports::{AgentExecutor, AgentFile, AgentReport, AgentRequest, AgentSession};
+use crate::traces;
 
 /// Time an executor gets beyond the step's limit to end its program; after that the attempt fails without it.
 const EXECUTOR_GRACE: Duration = Duration::from_mins(1);
@@ -103,6 +105,7 @@ pub(super) async fn ask(
     let timeout = caps.timeout;
     let cancel = context.live.token().child_token();
     let watch = Watch::new(caps.clone(), cancel.clone());
+    let trace = traces::agent(context.engine, name, execution, &question.prompt);
     let request = AgentRequest {
         order: order.agent_work_order_id,
         step: definition.step.clone(),
@@ -129,13 +132,17 @@ pub(super) async fn ask(
         entry.with_field("execution", execution).with_field("timeout_seconds", timeout.as_secs_f64())
     });
     let executing = tokio::time::timeout(timeout + EXECUTOR_GRACE, agent.execute(request, cancel));
-    let executed = context.live.activity().told_while(id, &context.engine.activity_hints, executing).await;
+    let executed = context.live.activity().told_while(id, &context.engine.activity_hints, executing);
+    let executed = executed.instrument(trace.clone()).await;
     let mut executed = executed.unwrap_or_else(|_| {
         let message = format!("the agent did not end within {} s and its grace", timeout.as_secs());
         AgentReport::failed(Failure::new(FailureCode::AgentTimeout, message))
     });
     let lost = is_session_lost(&question.session, &executed);
     executed.answer = executed.answer.map_err(|failure| watch.explained(failure));
+    // One that was stopped may not get to say what it used; what it said before counts.
+    executed.usage = executed.usage.or_else(|| watch.usage());
+    traces::agent_ended(trace, &executed);
     let took = context.engine.clock.monotonic().saturating_sub(begun);
     let level = if executed.answer.is_ok() { LogLevel::Info } else { LogLevel::Warning };
     context.engine.note(id, level, "agent_command_completed", |entry| {
@@ -152,8 +159,7 @@ pub(super) async fn ask(
         });
         report.warnings.push(warning);
     }
-    // One that was stopped may not get to say what it used; what it said before counts.
-    report.add_usage(executed.usage.or_else(|| watch.usage()).as_ref());
+    report.add_usage(executed.usage.as_ref());
     report.executions.push(took);
     report.session_id = executed.session_id.clone().or(report.session_id.take());
     report.goes_on_in = executed.session_id.filter(|_| agent.capabilities().resumes).or(report.goes_on_in.take());

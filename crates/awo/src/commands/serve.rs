@@ -24,9 +24,9 @@ use crate::settings::{Backend, SCRIPTED, Settings};
 use crate::wiring;
 
 /// Time for steps to end by themselves after SIGTERM; then time for agents to stop. Together with the drain of
-/// connections below 30 s.
+/// connections, and the last traces, below 30 s.
 const FINISHING: Duration = Duration::from_secs(10);
-const STOPPING: Duration = Duration::from_secs(13);
+const STOPPING: Duration = Duration::from_secs(11);
 const CONNECTIONS: Duration = Duration::from_secs(3);
 const LAST_USES: Duration = Duration::from_secs(1);
 

@@ -1,7 +1,7 @@
 //! Which variables of the environment set which setting.
 
-/// Variables that set a setting, strongest first: ours, then those of the original program.
-pub(super) const VARIABLES: [(&str, &str); 59] = [
+/// Variables that set a setting, strongest first: ours, then those of OpenTelemetry and of the original program.
+pub(super) const VARIABLES: [(&str, &str); 67] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_SOCKET", "socket"),
@@ -51,6 +51,14 @@ pub(super) const VARIABLES: [(&str, &str); 59] = [
     ("AWO_GITHUB_TOKEN_FILE", "github.token_file"),
     ("AWO_GITHUB_DRAFT", "github.draft"),
     ("AWO_GITHUB_COMMENT", "github.comment"),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "otel.traces_endpoint"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "otel.endpoint"),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "otel.protocol"),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "otel.protocol"),
+    ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "otel.timeout_ms"),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "otel.timeout_ms"),
+    ("OTEL_SERVICE_NAME", "otel.service_name"),
+    ("OTEL_SDK_DISABLED", "otel.disabled"),
     ("CLAUDE_CLI_PATH", "agents.claude.path"),
     ("CLAUDE_CLI_MODEL", "agents.claude.model"),
     ("CLAUDE_CLI_MAX_TURNS", "agents.claude.max_turns"),

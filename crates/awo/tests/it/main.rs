@@ -27,6 +27,8 @@ mod shutdown;
 mod state_tools;
 mod streams;
 mod time_limits;
+#[cfg(feature = "otel")]
+mod traces;
 mod visibility;
 mod waiting;
 mod walls;
