@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_models::{AgentWorkOrderStatus, StepExecutionResult, StepName, commands, follow_up_number, steps};
+use awo_models::{AgentWorkOrderStatus, StepExecutionResult, StepName, follow_up_number};
 use awo_state::{OrderQuery, StateError};
 use metrics::{SharedString, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::engine::Engine;
 use crate::work_orders::EngineHealth;
+use crate::workflows::known_steps;
 
 /// Upper bounds of what histograms count under, in seconds, by name. Saves: from a disk that answers at once to one that
 /// hangs. Steps: from a step that only looks to one of hours.
@@ -19,24 +20,6 @@ pub const BUCKETS: [(&str, &[f64]); 2] = [
         &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5],
     ),
     ("awo_step_duration_seconds", &[1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0]),
-];
-
-/// Steps that are counted by their names.
-const STEPS: [&str; 14] = [
-    steps::CLASSIFY,
-    steps::PLAN,
-    steps::FIND_PLAN,
-    steps::GENERATE_BRANCH,
-    steps::IMPLEMENT,
-    steps::REVIEW,
-    steps::TEST,
-    steps::COMMIT,
-    steps::CREATE_PR,
-    commands::CREATE_BRANCH,
-    commands::PLANNING,
-    commands::EXECUTE,
-    commands::PRP_REVIEW,
-    commands::CREATE_PR,
 ];
 
 /// What a try to save came to.
@@ -116,7 +99,7 @@ pub(crate) fn step_ended(engine: &Engine, agent: &Arc<str>, result: &StepExecuti
 
 /// The name of a step that is built in; all others have one name, whatever an order calls them.
 pub(crate) fn step_label(step: &StepName) -> &'static str {
-    let known = STEPS.into_iter().find(|known| step == known);
+    let known = known_steps().find(|known| step == known);
     known.unwrap_or(if follow_up_number(step).is_some() { "prompt" } else { "other" })
 }
 

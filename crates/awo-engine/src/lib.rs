@@ -103,7 +103,7 @@ pub use retention::{EndedOrder, Expired, Limit, Orphan, RetentionPolicy, Retired
 pub use run::RunEnd;
 pub use waiting::WaitingPolicy;
 pub use work_orders::{Created, EngineHealth, ListedOrder, OrderList, OrderView, WorkOrders};
-pub use workflows::{COMMANDS, OPTIONAL_STEPS};
+pub use workflows::{COMMANDS, OPTIONAL_STEPS, known_steps};
 pub use workspaces::{KeptWorkspace, Loss};
 
 /// The program in the README is compiled with the documentation tests.

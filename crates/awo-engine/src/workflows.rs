@@ -8,6 +8,19 @@ use awo_models::{
 /// Steps that may be added to `agent_workflow_plan`, between implement and commit.
 pub const OPTIONAL_STEPS: [&str; 2] = [steps::REVIEW, steps::TEST];
 
+/// Steps of the built-in workflow with all that may be added, in their order.
+const STEPS: [&str; 9] = [
+    steps::CLASSIFY,
+    steps::PLAN,
+    steps::FIND_PLAN,
+    steps::GENERATE_BRANCH,
+    steps::IMPLEMENT,
+    steps::REVIEW,
+    steps::TEST,
+    steps::COMMIT,
+    steps::CREATE_PR,
+];
+
 /// Commands that may be selected, in the order in which they make sense.
 pub const COMMANDS: [&str; 6] = [
     commands::CREATE_BRANCH,
@@ -17,6 +30,11 @@ pub const COMMANDS: [&str; 6] = [
     commands::COMMIT,
     commands::CREATE_PR,
 ];
+
+/// The names of all steps and commands. `commit` is both, and named once.
+pub fn known_steps() -> impl Iterator<Item = &'static str> {
+    STEPS.into_iter().chain(COMMANDS.into_iter().filter(|command| !STEPS.contains(command)))
+}
 
 /// The steps of a built-in workflow, with the optional ones that were asked for.
 pub(crate) fn built_in(workflow: WorkflowType, optional: &[StepName]) -> Vec<StepDefinition> {
@@ -165,7 +183,7 @@ mod tests {
             ["classify", "plan", "find_plan", "generate_branch", "implement", "commit", "create_pr"]
         );
         let both = built_in(WorkflowType::AgentWorkflowPlan, &OPTIONAL_STEPS.map(StepName::known));
-        assert_eq!(names(&both)[4..8], ["implement", "review", "test", "commit"]);
+        assert_eq!(names(&both), STEPS);
         assert_eq!(check_workflow(&plain), Ok(()));
         assert_eq!(check_workflow(&both), Ok(()));
     }

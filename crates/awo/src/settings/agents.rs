@@ -4,32 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use awo_adapters::{CommandDescription, CommandDriver, LinesFormat, SessionFiles};
-use awo_models::{commands, steps};
+use awo_engine::known_steps;
 use serde::Deserialize;
 
 use super::network::PublicHosts;
 
 /// The agent that is part of this program and has no settings.
 pub(crate) const SCRIPTED: &str = "scripted";
-
-/// Steps and commands that may have an agent of their own.
-const STEPS: [&str; 14] = [
-    steps::CLASSIFY,
-    steps::PLAN,
-    steps::FIND_PLAN,
-    steps::GENERATE_BRANCH,
-    steps::IMPLEMENT,
-    steps::REVIEW,
-    steps::TEST,
-    steps::COMMIT,
-    steps::CREATE_PR,
-    commands::CREATE_BRANCH,
-    commands::PLANNING,
-    commands::EXECUTE,
-    commands::PRP_REVIEW,
-    // `commit` is the name of a step and of a command.
-    commands::CREATE_PR,
-];
 
 /// A table `[agents.NAME]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -252,8 +233,9 @@ pub(super) fn check(agents: &BTreeMap<String, Agent>, step_agents: &BTreeMap<Str
         }
     }
     for (step, name) in step_agents {
-        if !STEPS.contains(&step.as_str()) {
-            return Err(format!("step_agents.{step}: there is no such step; there are {}", STEPS.join(", ")));
+        if !known_steps().any(|known| known == step) {
+            let known: Vec<_> = known_steps().collect();
+            return Err(format!("step_agents.{step}: there is no such step; there are {}", known.join(", ")));
         }
         let is_agent =
             name == SCRIPTED || agents.contains_key(name) || Kind::BUILT_IN.iter().any(|kind| kind.name() == name);

@@ -3,22 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use awo_engine::{COMMANDS, MAX_ATTEMPTS, WaitingPolicy};
-use awo_models::{RetryPolicy, StepName, steps};
+use awo_engine::{MAX_ATTEMPTS, WaitingPolicy, known_steps};
+use awo_models::{RetryPolicy, StepName};
 use serde::Deserialize;
-
-/// Steps of the built-in workflow.
-const STEPS: [&str; 9] = [
-    steps::CLASSIFY,
-    steps::PLAN,
-    steps::FIND_PLAN,
-    steps::GENERATE_BRANCH,
-    steps::IMPLEMENT,
-    steps::REVIEW,
-    steps::TEST,
-    steps::COMMIT,
-    steps::CREATE_PR,
-];
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -55,13 +42,12 @@ impl Steps {
 
     /// Attempts of single steps; or what cannot be used, with the cure.
     pub(crate) fn attempts(&self) -> Result<BTreeMap<StepName, u32>, String> {
-        let known = || STEPS.iter().chain(&COMMANDS);
         let read = self.attempts.iter().map(|(step, attempts)| {
             check_attempts(&format!("steps.attempts.{step}"), *attempts)?;
             match StepName::new(step) {
-                Ok(name) if known().any(|known| known == step) => Ok((name, *attempts)),
+                Ok(name) if known_steps().any(|known| known == step) => Ok((name, *attempts)),
                 _ => {
-                    let known: Vec<_> = known().copied().collect();
+                    let known: Vec<_> = known_steps().collect();
                     Err(format!("steps.attempts: {step:?} is not a step; there are {}", known.join(", ")))
                 }
             }
