@@ -14,6 +14,7 @@ mod run;
 mod serve;
 mod show;
 mod state;
+mod stats;
 mod workspace;
 
 use std::process::ExitCode;
@@ -58,6 +59,7 @@ async fn obey(command: Command, json: bool, settings: Settings) -> anyhow::Resul
         Command::Steps(steps) => show::steps(&settings, &steps, json).await,
         Command::Diff(diff) => diff::run(&settings, &diff, json).await,
         Command::Logs(logs) => logs::run(&settings, &logs, json).await,
+        Command::Stats(stats) => stats::run(&settings, stats, json).await,
         Command::Start(one) => show::start(&settings, &one, json).await,
         Command::Cancel(one) => show::cancel(&settings, &one, json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, json).await,

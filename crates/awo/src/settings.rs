@@ -26,7 +26,7 @@ use github::Github;
 use network::Network;
 use otel::Otel;
 use serde::Deserialize;
-use steps::{Steps, Waiting};
+use steps::{Slow, Steps, Waiting};
 use store::{FileSettings, Retention};
 use variables::VARIABLES;
 use walls::Walls;
@@ -110,6 +110,8 @@ pub(crate) struct Settings {
     pub(crate) steps: Steps,
     #[serde(default)]
     pub(crate) waiting: Waiting,
+    #[serde(default)]
+    pub(crate) slow: Slow,
     #[serde(default)]
     pub(crate) walls: Walls,
     #[serde(default)]
@@ -298,6 +300,7 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.slow.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.http.limits().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.http.proxies().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.tls.check().map_err(|reason| coded(BAD_INPUT, reason))?;

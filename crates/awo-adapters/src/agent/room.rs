@@ -107,7 +107,7 @@ mod tests {
 
     use super::super::recordings::Case;
     use super::*;
-    use crate::{Claude, NoTracking, ProgramConfig, Walls, WallSettings};
+    use crate::{Claude, NoTracking, ProgramConfig, WallSettings, Walls};
 
     #[tokio::test]
     async fn nobody_gets_more_of_the_network_than_was_asked_for_and_no_walls_that_are_not_there() {
@@ -116,7 +116,8 @@ mod tests {
             ProgramAgent::new(Arc::new(Claude), config, Arc::new(NoTracking)).with_walls(Arc::new(walls))
         };
         let without = agent(Walls::none());
-        let missing = agent(Walls::new(WallSettings { bubblewrap: "/no/such/bwrap".into(), ..WallSettings::new(None) }));
+        let missing =
+            agent(Walls::new(WallSettings { bubblewrap: "/no/such/bwrap".into(), ..WallSettings::new(None) }));
         for agent in [&without, &missing] {
             let enclosed = async |isolation, network| {
                 let request = AgentRequest { isolation, network, ..Case::new().request };

@@ -113,7 +113,8 @@ async fn the_program_and_its_keeper_have_the_same_environment_and_the_program_no
 #[tokio::test]
 async fn programs_let_whoever_started_them_go_first() {
     // The nineteenth figure of `stat`, counted behind the name in brackets.
-    let script = "stat=$(cat /proc/$$/stat); set -- ${stat##*) }; shift 16; echo $1; cat /proc/$$/autogroup 2>/dev/null";
+    let script =
+        "stat=$(cat /proc/$$/stat); set -- ${stat##*) }; shift 16; echo $1; cat /proc/$$/autogroup 2>/dev/null";
     let (_, lines) = Case::shell(script).run().await;
     let own = std::fs::read_to_string("/proc/self/stat").unwrap();
     let own: i32 = own.rsplit_once(") ").unwrap().1.split(' ').nth(16).unwrap().parse().unwrap();

@@ -25,6 +25,7 @@ mod seed;
 mod setting;
 mod shutdown;
 mod state_tools;
+mod stats;
 mod streams;
 mod time_limits;
 #[cfg(feature = "otel")]

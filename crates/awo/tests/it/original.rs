@@ -223,9 +223,12 @@ impl World {
 
     fn ask(&self, request: &str, body: &Value) -> Answer {
         let mut request = request.to_owned();
-        for (name, id) in
-            [("/ID", &self.id), ("/HELD", &self.held), ("/RID", &self.repository), ("/NORID", &"00000000-0000-0000-0000-000000000000".to_owned())]
-        {
+        for (name, id) in [
+            ("/ID", &self.id),
+            ("/HELD", &self.held),
+            ("/RID", &self.repository),
+            ("/NORID", &"00000000-0000-0000-0000-000000000000".to_owned()),
+        ] {
             request = request.replace(name, &format!("/{id}"));
         }
         let (method, path) = request.split_once(' ').unwrap();
