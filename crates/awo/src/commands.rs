@@ -5,6 +5,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod follow;
+mod generated;
 mod keys;
 mod list;
 mod logs;
@@ -14,6 +15,8 @@ mod run;
 mod serve;
 mod show;
 mod state;
+mod steps;
+mod watching;
 mod workspace;
 
 use std::process::ExitCode;
@@ -21,46 +24,68 @@ use std::process::ExitCode;
 use awo_adapters::Keeper;
 
 use crate::cli::{Arguments, Command};
+use crate::settings::Settings;
+use crate::terminal::output;
 use crate::{settings, telemetry};
 
 pub(crate) use keys::duration;
 
 /// Runs a command; its exit code.
 pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow::Result<ExitCode> {
-    let common = arguments.common;
+    let Arguments { common, command } = arguments;
     let mut settings = settings::load(&common, |name| std::env::var_os(name))?;
     settings.keeper = keeper;
-    let usual = match arguments.command {
+    let usual = match command {
         Command::Serve(_) => "info",
         // They run orders, and what goes wrong with these is told by nobody else.
         Command::Run(_) | Command::Demo(_) | Command::Recover(_) => "error",
         _ => "off",
     };
     telemetry::start(settings.log_level.as_deref().unwrap_or(usual))?;
-    match arguments.command {
+    let json = common.json;
+    let only_shows = only_shows(&command);
+    let code = tokio::select! {
+        code = carry_out(settings, command, json) => code?,
+        // Who closed the output has seen enough.
+        () = output::gone(), if only_shows => ExitCode::SUCCESS,
+    };
+    output::verdict(code)
+}
+
+/// Whether a command is of no use when nobody reads what it prints.
+fn only_shows(command: &Command) -> bool {
+    use Command::{Audit, Diff, Doctor, List, Logs, Show, Steps, Top};
+    matches!(command, Audit(_) | Diff(_) | Doctor(_) | List(_) | Logs(_) | Show(_) | Steps(_) | Top)
+}
+
+async fn carry_out(settings: Settings, command: Command, json: bool) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Serve(serve) => serve::run(settings, serve).await,
-        Command::Run(run) => Box::pin(run::run(settings, run, common.json)).await,
-        Command::Demo(demo) => demo::run(settings, demo, common.json).await,
-        Command::Create(create) => create::run(&settings, create, common.json).await,
-        Command::List(list) => list::run(&settings, list, common.json).await,
-        Command::Show(one) => show::order(&settings, &one, common.json).await,
-        Command::Steps(steps) => show::steps(&settings, &steps, common.json).await,
-        Command::Diff(diff) => diff::run(&settings, &diff, common.json).await,
-        Command::Logs(logs) => logs::run(&settings, &logs, common.json).await,
-        Command::Start(one) => show::start(&settings, &one, common.json).await,
-        Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
-        Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,
-        Command::Prompt(prompt) => show::prompt(&settings, &prompt, common.json).await,
-        Command::Recover(recover) => recover::run(settings, recover, common.json).await,
-        Command::State(state) => state::run(&settings, state.command, common.json).await,
-        Command::Workspace(workspace) => workspace::run(&settings, &workspace.command, common.json).await,
-        Command::Repo(repo) => repo::run(&settings, &repo.command, common.json).await,
-        Command::Keys(keys) => keys::run(&settings, &keys.command, common.json).await,
-        Command::LoginLink => keys::login_link(&settings, common.json).await,
-        Command::Audit(audit) => keys::audit(&settings, &audit, common.json).await,
-        Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), common.json).await,
+        Command::Run(run) => Box::pin(run::run(settings, run, json)).await,
+        Command::Demo(demo) => demo::run(settings, demo, json).await,
+        Command::Create(create) => create::run(&settings, create, json).await,
+        Command::List(list) => list::run(&settings, &list, json).await,
+        Command::Top => list::top(&settings, json).await,
+        Command::Show(one) => show::order(&settings, &one, json).await,
+        Command::Steps(steps) => steps::run(&settings, &steps, json).await,
+        Command::Diff(diff) => diff::run(&settings, &diff, json).await,
+        Command::Logs(logs) => logs::run(&settings, &logs, json).await,
+        Command::Start(one) => show::start(&settings, &one, json).await,
+        Command::Cancel(one) => show::cancel(&settings, &one, json).await,
+        Command::Retry(retry) => show::retry(&settings, &retry, json).await,
+        Command::Prompt(prompt) => show::prompt(&settings, &prompt, json).await,
+        Command::Recover(recover) => recover::run(settings, recover, json).await,
+        Command::State(state) => state::run(&settings, state.command, json).await,
+        Command::Workspace(workspace) => workspace::run(&settings, &workspace.command, json).await,
+        Command::Repo(repo) => repo::run(&settings, &repo.command, json).await,
+        Command::Keys(keys) => keys::run(&settings, &keys.command, json).await,
+        Command::LoginLink => keys::login_link(&settings, json).await,
+        Command::Audit(audit) => keys::audit(&settings, &audit, json).await,
+        Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), json).await,
+        Command::Completions(completions) => Ok(generated::completions(&completions)),
+        Command::Manual(manual) => generated::manual(&manual),
         Command::Openapi => {
-            anstream::println!("{}", awo_http::openapi().to_pretty_json()?);
+            output::raw(&format!("{}\n", awo_http::openapi().to_pretty_json()?));
             Ok(ExitCode::SUCCESS)
         }
     }
