@@ -48,6 +48,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     let look = || (!Path::new(SSHD).is_file()).then(|| format!("{SSHD} is not there"));
     let no_sshd = provision::missing(look, "openssh-server", "install the package openssh-server")?;
     let no_ip = provision::missing_program("ip", "-V", "iproute2")?;
+    let no_tmux = provision::missing_program("tmux", "-V", "tmux")?;
     let references = References::new(repository)?;
     let mut tests = repository.cargo();
     let nextest = process::version_of("cargo-nextest", &["nextest", "--version"]).is_some();
@@ -79,6 +80,9 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
         }
         if let Some(reason) = &no_sshd {
             eprintln!("\nSKIPPED: the tests of ssh, because {reason}");
+        }
+        if let Some(reason) = &no_tmux {
+            eprintln!("\nSKIPPED: the tests at terminals, because {reason}");
         }
         if let Some(reason) = &no_ip {
             eprintln!("\nSKIPPED: the tests of who is dialled, because {reason}");

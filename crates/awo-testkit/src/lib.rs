@@ -31,6 +31,7 @@ mod skipping;
 mod spill;
 #[cfg(feature = "git-server")]
 mod ssh_server;
+mod terminal;
 mod timeline;
 mod waiting;
 mod world;
@@ -56,6 +57,7 @@ pub use skipping::{has_landlock, skipped};
 pub use spill::FakeSpills;
 #[cfg(feature = "git-server")]
 pub use ssh_server::SshServer;
+pub use terminal::Terminal;
 pub use timeline::Timeline;
 pub use waiting::{eventually, until};
 pub use world::World;

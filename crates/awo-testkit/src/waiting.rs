@@ -1,5 +1,6 @@
 //! Waits for what can be observed: the one way in which tests of real programs wait.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 /// Long enough that only what never comes is given up.
@@ -7,12 +8,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Looks again and again until `look` sees it.
+/// Looks again and again until `look` sees it. What it is is only asked for when it does not come.
 ///
 /// # Panics
 /// If it does not come within a minute.
 #[track_caller]
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &(impl Display + ?Sized), mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(seen) = look() {
@@ -28,6 +29,6 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// # Panics
 /// If it does not within a minute.
 #[track_caller]
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn until(what: &(impl Display + ?Sized), mut holds: impl FnMut() -> bool) {
     eventually(what, || holds().then_some(()));
 }

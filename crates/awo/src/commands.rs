@@ -5,6 +5,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod follow;
+mod generated;
 mod keys;
 mod list;
 mod logs;
@@ -15,6 +16,8 @@ mod serve;
 mod show;
 mod state;
 mod stats;
+mod steps;
+mod watching;
 mod workspace;
 
 use std::process::ExitCode;
@@ -25,15 +28,16 @@ use crate::cli::{Arguments, Command};
 use crate::exit::{BAD_INPUT, coded};
 use crate::settings::{self, Settings};
 use crate::telemetry;
+use crate::terminal::output;
 
 pub(crate) use keys::duration;
 
 /// Runs a command; its exit code.
 pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow::Result<ExitCode> {
-    let common = arguments.common;
+    let Arguments { common, command } = arguments;
     let mut settings = settings::load(&common, |name| std::env::var_os(name))?;
     settings.keeper = keeper;
-    let (usual, sends_traces) = match arguments.command {
+    let (usual, sends_traces) = match command {
         Command::Serve(_) => ("info", true),
         // They run orders, and what goes wrong with these is told by nobody else.
         Command::Run(_) | Command::Recover(_) => ("error", true),
@@ -43,20 +47,33 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
     let collector = if sends_traces { settings.otel.collector() } else { Ok(None) };
     let collector = collector.map_err(|reason| coded(BAD_INPUT, reason))?;
     let traces = telemetry::start(settings.log_level.as_deref().unwrap_or(usual), collector)?;
-    let code = Box::pin(obey(arguments.command, common.json, settings)).await;
+    let json = common.json;
+    let only_shows = only_shows(&command);
+    let code = tokio::select! {
+        code = Box::pin(carry_out(settings, command, json)) => code,
+        // Who closed the output has seen enough.
+        () = output::gone(), if only_shows => Ok(ExitCode::SUCCESS),
+    };
     traces.end().await;
-    code
+    output::verdict(code?)
 }
 
-async fn obey(command: Command, json: bool, settings: Settings) -> anyhow::Result<ExitCode> {
+/// Whether a command is of no use when nobody reads what it prints.
+fn only_shows(command: &Command) -> bool {
+    use Command::{Audit, Diff, Doctor, List, Logs, Show, Stats, Steps, Top};
+    matches!(command, Audit(_) | Diff(_) | Doctor(_) | List(_) | Logs(_) | Show(_) | Stats(_) | Steps(_) | Top)
+}
+
+async fn carry_out(settings: Settings, command: Command, json: bool) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => serve::run(settings, serve).await,
         Command::Run(run) => Box::pin(run::run(settings, run, json)).await,
         Command::Demo(demo) => demo::run(settings, demo, json).await,
         Command::Create(create) => create::run(&settings, create, json).await,
-        Command::List(list) => list::run(&settings, list, json).await,
+        Command::List(list) => list::run(&settings, &list, json).await,
+        Command::Top => list::top(&settings, json).await,
         Command::Show(one) => show::order(&settings, &one, json).await,
-        Command::Steps(steps) => show::steps(&settings, &steps, json).await,
+        Command::Steps(steps) => steps::run(&settings, &steps, json).await,
         Command::Diff(diff) => diff::run(&settings, &diff, json).await,
         Command::Logs(logs) => logs::run(&settings, &logs, json).await,
         Command::Stats(stats) => stats::run(&settings, stats, json).await,
@@ -72,8 +89,10 @@ async fn obey(command: Command, json: bool, settings: Settings) -> anyhow::Resul
         Command::LoginLink => keys::login_link(&settings, json).await,
         Command::Audit(audit) => keys::audit(&settings, &audit, json).await,
         Command::Doctor(agents) => doctor::run(&settings.with_agents(&agents), json).await,
+        Command::Completions(completions) => Ok(generated::completions(&completions)),
+        Command::Manual(manual) => generated::manual(&manual),
         Command::Openapi => {
-            anstream::println!("{}", awo_http::openapi().to_pretty_json()?);
+            output::raw(&format!("{}\n", awo_http::openapi().to_pretty_json()?));
             Ok(ExitCode::SUCCESS)
         }
     }

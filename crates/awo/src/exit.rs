@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::client::code_of;
+use crate::terminal::note;
 
 /// The order failed, or something else did that no other code names.
 pub(crate) const FAILED: u8 = 1;
@@ -37,7 +38,7 @@ pub(crate) fn coded(code: u8, message: impl Into<String>) -> anyhow::Error {
 
 /// Tells an error, with its causes, and answers its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    anstream::eprintln!("awo: {}", crate::render::visible(&format!("{error:#}")));
+    note!("awo: {error:#}");
     let code = |cause: &(dyn std::error::Error + 'static)| {
         let coded = cause.downcast_ref::<Coded>().map(|coded| coded.code);
         coded.or_else(|| cause.downcast_ref::<awo_client::Error>().map(code_of))

@@ -6,12 +6,15 @@ mod commands;
 mod exit;
 mod figures;
 mod forge;
+mod ids;
 mod keyring;
 mod listening;
 mod orders;
 mod render;
 mod settings;
+mod signals;
 mod telemetry;
+mod terminal;
 mod timing;
 mod wiring;
 

@@ -7,9 +7,12 @@ use awo_client::{Client, ListOrders};
 use serde_json::Value;
 
 use crate::client::in_process;
-use crate::exit::{BAD_INPUT, NOT_FOUND, UNAVAILABLE, coded};
-use crate::render;
+use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
+use crate::ids::IdEnd;
+use crate::render::Place;
 use crate::settings::{Backend, Settings};
+use crate::terminal::text::steers;
+use crate::terminal::{note, output};
 use crate::wiring;
 
 /// The server that the settings name, else the one that has the data directory, if one has.
@@ -73,10 +76,19 @@ pub(crate) fn artifacts(settings: &Settings) -> Option<PathBuf> {
 pub(crate) fn note_if_idle<'s>(settings: &Settings, mut statuses: impl Iterator<Item = &'s str>) -> anyhow::Result<()> {
     // What a server elsewhere does is not seen from here.
     if settings.server.is_none() && !statuses.all(has_ended) && wiring::holder(settings)?.is_none() {
-        anstream::eprintln!("awo: nothing runs now, as no server has the data directory; `awo serve` or `awo recover`");
-        anstream::eprintln!("     goes on with what has not ended");
+        note!("awo: nothing runs now, as no server has the data directory; `awo serve` or `awo recover`");
+        note!("     goes on with what has not ended");
     }
     Ok(())
+}
+
+/// Where an order that has ended can be told to go on.
+pub(crate) fn place(settings: &Settings) -> anyhow::Result<Place> {
+    if settings.server.is_some() {
+        return Ok(Place::Elsewhere);
+    }
+    let has_server = wiring::holder(settings)?.is_some_and(|holder| holder.address.is_some());
+    Ok(if has_server { Place::Server } else { Place::Here })
 }
 
 /// The whole id of an order, from the id or a unique end of it.
@@ -84,33 +96,33 @@ pub(crate) async fn resolve(client: &Client, text: &str) -> anyhow::Result<Strin
     if text.parse::<awo_models::OrderId>().is_ok() {
         return Ok(text.to_owned());
     }
-    let digits = text.strip_prefix("wo-").unwrap_or(text).trim_start_matches('…');
-    let plain = (4..=32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    if !plain {
-        let message = format!("{text:?} is not an order id; give it whole (wo-…), or its last four or more digits");
-        return Err(coded(BAD_INPUT, message));
-    }
-    let digits = digits.to_ascii_lowercase();
-    let which = ListOrders { text: Some(digits.clone()), limit: Some(1000), ..ListOrders::default() };
-    let found = client.list_orders(&which).await?;
-    let mut ids = found.orders.into_iter().map(|order| order.agent_work_order_id).filter(|id| id.ends_with(&digits));
-    match (ids.next(), ids.next()) {
-        (Some(id), None) => Ok(id),
-        (Some(_), Some(_)) => {
-            Err(coded(BAD_INPUT, format!("more than one order ends with {digits}; give more digits")))
+    let end = IdEnd::read(text)?;
+    let text = Some(end.digits().to_owned());
+    let mut which = ListOrders { text, limit: Some(1000), ..ListOrders::default() };
+    let mut fitting = Vec::new();
+    loop {
+        // Whatever contains the digits is on these pages, in its request too.
+        let page = client.list_orders(&which).await?;
+        let ids = page.orders.into_iter().map(|order| order.agent_work_order_id);
+        fitting.extend(ids.chain(page.damaged).filter(|id| end.fits(id)));
+        match page.next {
+            Some(next) if fitting.len() < 2 => which.cursor = Some(next),
+            _ => break,
         }
-        (None, _) => Err(coded(NOT_FOUND, format!("no order ends with {digits}; `awo list` shows them"))),
     }
+    fitting.sort_unstable();
+    fitting.dedup();
+    end.only(fitting, "; `awo list` shows them")
 }
 
 /// Prints a value as JSON, with characters that could steer a terminal escaped: it is the same JSON.
 pub(crate) fn print_json(value: &Value) {
-    anstream::println!("{}", escaped(&format!("{value:#}")));
+    output::raw(&format!("{}\n", escaped(&format!("{value:#}"))));
 }
 
 /// The same in one line.
 pub(crate) fn print_json_line(value: &Value) {
-    anstream::println!("{}", escaped(&value.to_string()));
+    output::raw(&format!("{}\n", escaped(&value.to_string())));
 }
 
 /// JSON escapes what is below U+0020 itself; this does the same for the rest that a terminal obeys. Such characters
@@ -118,7 +130,7 @@ pub(crate) fn print_json_line(value: &Value) {
 fn escaped(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
-        if c != '\n' && render::steers(c) {
+        if c != '\n' && steers(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 let _ = write!(safe, "\\u{unit:04x}");
             }
@@ -137,7 +149,7 @@ mod tests {
     fn escaped_json_is_the_same_json() {
         let value = serde_json::json!({"a": "x\u{9b}31m\u{202e}\u{7f}\u{1b}[2J\nä"});
         let text = escaped(&format!("{value:#}"));
-        assert!(!text.chars().any(|c| c != '\n' && render::steers(c)), "{text}");
+        assert!(!text.chars().any(|c| c != '\n' && steers(c)), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }

@@ -1,54 +1,61 @@
-//! How things look on a terminal: one settled line per finished thing, colour never the only sign.
+//! How orders, steps and figures look on a terminal: one settled line per finished thing, colour never the only sign.
 
-use awo_client::{
-    Activity, AgentWorkOrder as Order, CurrentStep, Evidence, LogEntry, StepExecutionResult as Step, Tokens,
-};
+mod ending;
+mod row;
+
+use awo_client::{Activity, CurrentStep, Evidence, LogEntry, StepExecutionResult as Step, StepUsage, Tokens};
 use std::fmt::Write as _;
-use std::path::Path;
 
-use anstream::stream::IsTerminal as _;
-use awo_models::{FailureCode, Timestamp};
+use awo_models::Timestamp;
 
-/// Text from elsewhere with its control characters made visible, so that it can do nothing to the terminal.
-pub(crate) fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => shown.push(c),
-            c if steers(c) => _ = write!(shown, "{}", c.escape_unicode()),
-            c => shown.push(c),
-        }
-    }
-    shown
-}
+use crate::terminal::text::pad;
+use crate::terminal::{Line, first_line, inline};
 
-/// Whether a terminal may obey a character instead of showing it: controls, and marks that turn the direction of text.
-pub(crate) fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
+pub(crate) use ending::{Ending, Place};
+pub(crate) use row::order_row;
 
-/// The first line that says something, shortened.
-pub(crate) fn first_line(text: &str, width: usize) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
-    let line = visible(line).replace('\t', " ");
-    if line.chars().count() <= width {
-        return line;
-    }
-    let mut short: String = line.chars().take(width.saturating_sub(1)).collect();
-    short.push('…');
-    short
-}
+/// Columns of what an agent does, in lines that have other things to say, too.
+const ACTIVITY: usize = 60;
+/// Columns of the name of a step.
+const NAME: usize = 19;
 
 /// A duration for people.
 pub(crate) fn duration(seconds: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and only shown")]
     let whole = seconds.max(0.0).round() as u64;
     match whole {
-        0..60 if seconds < 10.0 => format!("{seconds:.1} s"),
+        0..60 if seconds < 10.0 => format!("{:.1} s", seconds.max(0.0)),
         0..60 => format!("{whole} s"),
         60..3600 => format!("{} m {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} m", whole / 3600, whole / 60 % 60),
     }
+}
+
+/// The time between two moments, for people.
+pub(crate) fn span(from: Timestamp, to: Timestamp) -> String {
+    duration(to.duration_since(from).as_secs_f64())
+}
+
+/// US dollars for people: cents, and more digits of what is less.
+pub(crate) fn money(dollars: f64) -> String {
+    if dollars > 0.0 && dollars < 0.1 { format!("{dollars:.4} USD") } else { format!("{dollars:.2} USD") }
+}
+
+/// Tokens of all kinds together; `None` where none are known.
+pub(crate) fn tokens(tokens: Option<&Tokens>) -> Option<String> {
+    let Tokens { input, output, cache_read, cache_write, .. } = tokens?;
+    let all = [input, output, cache_read, cache_write].into_iter().flatten().sum::<u64>();
+    Some(if all < 1_000 { format!("{all} tokens") } else { format!("{}k tokens", all / 1_000) })
+}
+
+/// A number with its noun.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// The end of an id by which people call an order.
+pub(crate) fn tail(id: &str) -> &str {
+    id.get(id.len().saturating_sub(8)..).unwrap_or(id)
 }
 
 /// A line of an order's own log.
@@ -65,7 +72,7 @@ pub(crate) fn log_line(entry: &LogEntry) -> String {
     if let Some(message) = message {
         let _ = write!(line, "  {message}");
     }
-    visible(&line).replace('\n', "\n        ")
+    line.replace('\n', "\n        ")
 }
 
 /// What an order waits for, and until when. One that is held waits for somebody.
@@ -80,12 +87,18 @@ pub(crate) fn waiting(waiting_for: Option<&str>, until: Option<Timestamp>) -> Op
 /// What an order waits for that is held.
 pub(crate) const HELD: &str = "start";
 
+/// The columns of a step that every line of one has: its sign, its name and a time.
+fn step_columns(sign: impl FnOnce(Line) -> Line, name: &str, time: &str) -> Line {
+    let name = pad(&inline(name), NAME);
+    sign(Line::new().plain("  ")).plain(format!(" {name} {time:>9}   "))
+}
+
 /// The line of a settled step.
-pub(crate) fn step_line(step: &Step) -> String {
-    let mark = match (step.success, step.error_code.as_deref()) {
-        (true, _) => "✔",
-        (false, Some("cancelled" | "interrupted")) => "–",
-        (false, _) => "✘",
+pub(crate) fn step_line(step: &Step) -> Line {
+    let sign = |line: Line| match (step.success, step.error_code.as_deref()) {
+        (true, _) => line.good("✔"),
+        (false, Some("cancelled" | "interrupted")) => line.bad("–"),
+        (false, _) => line.bad("✘"),
     };
     let name = if step.attempt > 1 { format!("{} ({})", step.step, step.attempt) } else { step.step.clone() };
     let detail = if step.success {
@@ -93,10 +106,13 @@ pub(crate) fn step_line(step: &Step) -> String {
     } else {
         let code = step.error_code.as_deref().unwrap_or("failed");
         let exit = exit(step);
-        first_line(&format!("{code}{exit}: {}", step.error_message.as_deref().unwrap_or("")), 140)
+        format!("{code}{exit}: {}", first_line(step.error_message.as_deref().unwrap_or(""), 140))
     };
-    let note = if step.superseded { "  (superseded)" } else { "" };
-    format!("  {} {name:<19} {:>9}   {detail}{note}", paint(mark, step.success), duration(step.duration_seconds))
+    let cost = step.usage.as_ref().and_then(|usage| usage.cost_usd).map(money);
+    let superseded = step.superseded.then(|| "superseded".to_owned());
+    let parts: Vec<_> =
+        cost.into_iter().chain(superseded).chain(Some(detail)).filter(|part| !part.is_empty()).collect();
+    step_columns(sign, &name, &duration(step.duration_seconds)).plain(parts.join(" · "))
 }
 
 /// How the program of a step ended, behind the class of its failure; nothing where that is not known.
@@ -105,24 +121,37 @@ fn exit(step: &Step) -> String {
     signal.or_else(|| step.exit_code.map(|code| format!(" (exit code {code})"))).unwrap_or_default()
 }
 
+/// The line of the step at work. `sign` says that it moves.
+pub(crate) fn running_line(current: &CurrentStep, sign: &str, now: Timestamp) -> Line {
+    let name =
+        if current.attempt > 1 { format!("{} ({})", current.step, current.attempt) } else { current.step.clone() };
+    let line = step_columns(|line| line.plain(sign), &name, &span(current.started_at, now));
+    line.faint(activity_line(current).unwrap_or_default())
+}
+
+/// The line of an order that does nothing at present, and says why if it waits.
+pub(crate) fn idle_line(waits: Option<&str>, sign: &str, time: &str) -> Line {
+    match waits {
+        Some(waits) => step_columns(|line| line.plain(sign), "waits", time).faint(waits),
+        None => step_columns(|line| line.plain(sign), "…", ""),
+    }
+}
+
 /// What the agent at work does, in one short line: the tool it used last, or else what it said, and its tokens.
 pub(crate) fn activity_line(current: &CurrentStep) -> Option<String> {
     let told = |it: &Activity| match it.kind.as_str() {
         "tool_started" => {
             let (tool, detail) = (it.tool.as_deref().unwrap_or("a tool"), it.detail.as_deref().unwrap_or(""));
-            Some(first_line(&format!("{tool} {detail}").replace('\n', " "), 60))
+            Some(first_line(&format!("{tool} {detail}").replace('\n', " "), ACTIVITY))
         }
         _ => None,
     };
-    let said = |it: &Activity| it.text.as_deref().map(|text| first_line(text, 60)).filter(|line| !line.is_empty());
+    let said =
+        |it: &Activity| it.text.as_deref().map(|text| first_line(text, ACTIVITY)).filter(|line| !line.is_empty());
     let last = current.activity.iter().rev().find_map(told);
     let last = last.or_else(|| current.activity.iter().rev().find_map(said));
-    let tokens = current.usage.as_ref().and_then(|usage| usage.tokens.clone()).map(|tokens| {
-        let Tokens { input, output, cache_read, cache_write, .. } = tokens;
-        let all = [input, output, cache_read, cache_write].into_iter().flatten().sum::<u64>();
-        if all < 1_000 { format!("{all} tokens") } else { format!("{}k tokens", all / 1_000) }
-    });
-    let parts: Vec<_> = last.into_iter().chain(tokens).collect();
+    let used = |usage: &StepUsage| tokens(usage.tokens.as_ref());
+    let parts: Vec<_> = last.into_iter().chain(current.usage.as_ref().and_then(used)).collect();
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
@@ -138,93 +167,15 @@ fn achievement(step: &Step) -> String {
             let commit: String = push.commit.chars().take(8).collect();
             format!("pushed {commit}; no forge is connected for a pull request")
         }
-        (Evidence { plan_file: Some(plan), .. }, Some(size)) => format!("{} · {size}", visible(plan)),
+        (Evidence { plan_file: Some(plan), .. }, Some(size)) => format!("{plan} · {size}"),
         (_, Some(size)) => format!("{size} · {words}"),
         _ => words,
     }
 }
 
-fn paint(mark: &str, success: bool) -> String {
-    let color = if success { anstyle("32") } else { anstyle("31") };
-    format!("{color}{mark}{}", anstyle("0"))
-}
-
-fn anstyle(code: &str) -> String {
-    format!("\u{1b}[{code}m")
-}
-
-/// The end of an order, as a paragraph. `artifacts` is where the data directory keeps them, if they stay.
-pub(crate) fn ending(order: &Order, steps: &[Step], artifacts: Option<&Path>) -> String {
-    let mut text = String::new();
-    let took = match (order.started_at, order.completed_at) {
-        (Some(began), Some(ended)) => format!(" in {}", duration(ended.duration_since(began).as_secs_f64())),
-        _ => String::new(),
-    };
-    let _ = writeln!(text, "  {}{took} · {} of {} steps", order.status, order.steps_completed, order.total_steps);
-    if let Some(message) = &order.error_message {
-        let code = order.error_code.as_deref().unwrap_or("failed");
-        let _ = writeln!(text, "  {code}: {}", visible(message));
-        if let Ok(class) = serde_json::from_value::<FailureCode>(code.into()) {
-            let _ = writeln!(text, "    {}", class.advice());
-        }
-    }
-    if let Some(failed) = steps.last().filter(|step| !step.success)
-        && let Some(words) = &failed.output
-    {
-        let _ = writeln!(text, "    its last words: {:?}", first_line(words, 100));
-    }
-    if matches!(order.status.as_str(), "failed" | "cancelled") {
-        let tail = &order.agent_work_order_id[order.agent_work_order_id.len().saturating_sub(8)..];
-        let _ = writeln!(text, "    next: awo retry {tail}      goes on from the first step that is not done");
-        let _ = writeln!(text, "          awo prompt {tail} \"…\" tells the agent what is missing, then goes on");
-    }
-    if let Some(branch) = &order.git_branch_name {
-        let _ = writeln!(
-            text,
-            "  branch   {}   {}, {}, +{} −{}",
-            visible(branch),
-            counted(order.git_commit_count, "commit"),
-            counted(order.git_files_changed, "file"),
-            order.git_lines_added,
-            order.git_lines_removed
-        );
-    }
-    let kept = steps.iter().flat_map(|step| &step.artifacts).find(|name| name.ends_with("pull-request.md"));
-    match (&order.github_pull_request_url, kept.zip(artifacts)) {
-        (Some(url), _) => _ = writeln!(text, "  pull request   {}", visible(url)),
-        (None, Some((name, artifacts))) => {
-            let id = &order.agent_work_order_id;
-            let place = artifacts.join(&id[id.len().saturating_sub(2)..]).join(id).join(name);
-            _ = writeln!(text, "  text     of a pull request: {}", place.display());
-        }
-        (None, None) => {}
-    }
-    if let Some(cost) = order.cost_usd {
-        let _ = writeln!(text, "  cost     {cost:.4} USD");
-    }
-    text
-}
-
-/// A number with its noun.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
-/// Whether standard output is a terminal that a spinner may move on.
-pub(crate) fn moves() -> bool {
-    std::io::stdout().is_terminal()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hostile_text_does_nothing_to_the_terminal() {
-        assert_eq!(visible("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
-        assert_eq!(first_line("\n\n  x\ty \nz", 10), "x y");
-        assert_eq!(first_line("abcdef", 4), "abc…");
-    }
 
     #[test]
     fn what_an_agent_does_is_one_short_line() {
@@ -251,8 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn durations() {
-        let shown = [0.04, 9.94, 10.0, 59.6, 72.0, 3_700.0].map(duration);
-        assert_eq!(shown, ["0.0 s", "9.9 s", "10 s", "1 m 00 s", "1 m 12 s", "1 h 01 m"]);
+    fn durations_and_sums() {
+        let shown = [-1.0, 0.04, 9.94, 10.0, 59.6, 72.0, 3_700.0].map(duration);
+        assert_eq!(shown, ["0.0 s", "0.0 s", "9.9 s", "10 s", "1 m 00 s", "1 m 12 s", "1 h 01 m"]);
+        assert_eq!([0.0, 0.0123, 0.25, 12.0].map(money), ["0.00 USD", "0.0123 USD", "0.25 USD", "12.00 USD"]);
+        assert_eq!([tail("wo-0123456789abcdef"), tail("x")], ["89abcdef", "x"]);
     }
 }

@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use awo_client::{AgentWorkOrder as Order, Client, CreateOrder, StepHistory as Steps, StepsQuery};
+use awo_client::{Client, CreateOrder, StepsQuery};
 use serde_json::json;
 
 use crate::cli::Demo;
-use crate::commands::follow::{conclude, exit_code, follow, introduce};
-use crate::commands::serve::{Server, Signals};
+use crate::commands::follow::{Audience, Nobody, Person, follow};
+use crate::commands::serve::Server;
+use crate::commands::watching::{conclude, exit_code, introduce};
+use crate::exit::CANCELLED;
 use crate::orders::print_json;
-use crate::render::counted;
+use crate::render::{Ending, Place};
 use crate::settings::{Backend, Bind, Settings, Tls};
+use crate::signals::Signals;
+use crate::terminal::{output, say};
 use crate::timing::{SaveCosts, TimedRepository};
 use crate::wiring;
 
@@ -60,13 +64,18 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
         if !as_json {
             introduce(&order);
         }
-        follow(&client, &order.agent_work_order_id, as_json).await
+        let mut audience: Box<dyn Audience> = if as_json { Box::new(Nobody) } else { Box::new(Person::new()) };
+        follow(&client, &order.agent_work_order_id, &mut *audience).await
     };
     let (order, steps) = tokio::select! {
         followed = followed => followed?,
-        () = signals.next() => {
+        _ = signals.next() => {
             server.stop(Duration::ZERO, Duration::from_secs(5)).await;
-            return Ok(ExitCode::from(crate::exit::CANCELLED));
+            return Ok(ExitCode::from(CANCELLED));
+        }
+        () = output::gone() => {
+            server.stop(Duration::ZERO, Duration::from_secs(5)).await;
+            return Ok(ExitCode::from(CANCELLED));
         }
     };
     let code = exit_code(&order);
@@ -78,22 +87,18 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
             "saves_seconds": costs.total().as_secs_f64(),
         }));
     } else {
-        let artifacts = settings.artifacts_dir();
-        conclude(&order, &steps, Some(artifacts.as_path()).filter(|_| demo.keep));
-        tell_costs(&order, &steps, &costs);
+        let artifacts = demo.keep.then(|| settings.artifacts_dir());
+        let place = Place::Nowhere;
+        conclude(&Ending { order: &order, steps: &steps, artifacts, place, costs: Some(&*costs) });
         tell_next(&ours);
     }
     if demo.keep {
         let kept = place.keep();
         if !as_json {
             if let Some(branch) = &order.git_branch_name {
-                anstream::println!("\n  look      git --git-dir {remote} log --stat {branch}");
+                say!("\n  look      git --git-dir {remote} log --stat {branch}");
             }
-            anstream::println!(
-                "  kept in   {}; the server answers at {} until Ctrl-C",
-                kept.display(),
-                server.address()
-            );
+            say!("  kept in   {}; the server answers at {} until Ctrl-C", kept.display(), server.address());
         }
         signals.next().await;
     }
@@ -102,29 +107,10 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
 }
 
 fn announce(remote: &str, address: &str, keep: bool) {
-    anstream::println!(
-        "awo {} · demo: a real repository, a scripted agent, nothing leaves this machine",
-        env!("CARGO_PKG_VERSION")
-    );
+    say!("awo {} · demo: a real repository, a scripted agent, nothing leaves this machine", env!("CARGO_PKG_VERSION"));
     let note = if keep { "" } else { "   (gone at the end; --keep keeps it)" };
-    anstream::println!("  repository   a sample with 4 files, its bare remote at {remote}{note}");
-    anstream::println!("  server       {address}      state: files, durable at every step\n");
-}
-
-fn tell_costs(order: &Order, steps: &Steps, costs: &SaveCosts) {
-    let total = costs.total().as_secs_f64();
-    let whole = order
-        .started_at
-        .zip(order.completed_at)
-        .map_or(0.0, |(began, ended)| ended.duration_since(began).as_secs_f64());
-    let share = if whole > 0.0 { format!(", {:.2} % of the run", 100.0 * total / whole) } else { String::new() };
-    anstream::println!(
-        "  saved    {} of {}, each the moment it ended: {}, {:.1} ms in all{share}",
-        steps.steps.len(),
-        counted(steps.total_steps, "step"),
-        counted(costs.saves(), "save"),
-        total * 1000.0
-    );
+    say!("  repository   a sample with 4 files, its bare remote at {remote}{note}");
+    say!("  server       {address}      state: files, durable at every step\n");
 }
 
 fn tell_next(ours: &Settings) {
@@ -132,9 +118,6 @@ fn tell_next(ours: &Settings) {
         || "needs: claude (not found here; see `awo doctor`)".to_owned(),
         |path| format!("claude: {}", path.display()),
     );
-    anstream::println!("\n  Now your own:   awo run --repo . \"Fix the flaky login test\"      {found}");
-    anstream::println!(
-        "                  awo serve                                        API at http://{}",
-        ours.bind
-    );
+    say!("\n  Now your own:   awo run --repo . \"Fix the flaky login test\"      {found}");
+    say!("                  awo serve                                        API at http://{}", ours.bind);
 }

@@ -1,14 +1,14 @@
 //! `awo diff`: what an order or a step changed.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use crate::cli::Diff;
 use crate::orders::{print_json, reader, resolve};
-use crate::render::visible;
 use crate::settings::Settings;
+use crate::terminal::{output, say};
 
 pub(super) async fn run(settings: &Settings, diff: &Diff, as_json: bool) -> anyhow::Result<ExitCode> {
     let client = reader(settings)?;
@@ -20,13 +20,17 @@ pub(super) async fn run(settings: &Settings, diff: &Diff, as_json: bool) -> anyh
     let bytes = call.await?;
     if as_json {
         print_json(&json!({"agent_work_order_id": id, "step": diff.step, "diff": String::from_utf8_lossy(&bytes)}));
-    } else if std::io::stdout().is_terminal() {
-        // Whoever wrote the files may not steer the terminal.
-        for line in String::from_utf8_lossy(&bytes).lines() {
-            anstream::println!("{}", visible(line));
-        }
     } else {
-        std::io::stdout().write_all(&bytes)?; // for `git apply`, byte by byte
+        show_bytes(&bytes);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what is kept of an order as it is, byte by byte, as for `git apply`. Whoever wrote it may not steer a terminal.
+pub(super) fn show_bytes(bytes: &[u8]) {
+    if std::io::stdout().is_terminal() {
+        String::from_utf8_lossy(bytes).lines().for_each(|line| say!("{line}"));
+    } else {
+        output::bytes(bytes);
+    }
 }

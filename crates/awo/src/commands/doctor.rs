@@ -14,8 +14,9 @@ use tokio::process::Command;
 
 use crate::forge;
 use crate::orders::print_json;
-use crate::render::visible;
 use crate::settings::Settings;
+use crate::terminal::text::wrap;
+use crate::terminal::{Line, columns, inline, output};
 use crate::wiring;
 
 /// One line of the table.
@@ -51,15 +52,34 @@ pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<Ex
             .collect();
         print_json(&json!({"good": good, "findings": rows}));
     } else {
-        for finding in &findings {
-            let mark = if finding.good { "✔" } else { "✘" };
-            anstream::println!("  {mark} {:<12} {}", finding.thing, visible(&finding.found));
-            if !finding.cure.is_empty() {
-                anstream::println!("    {:<12} {}", "", finding.cure);
-            }
-        }
+        table(&findings).iter().for_each(output::whole);
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(crate::exit::FAILED) })
+}
+
+/// Columns of the names of things.
+const THING: usize = 12;
+
+/// A row for each finding: whether it is good, what it is about, what was found; below, the cure of what is not.
+fn table(findings: &[Finding]) -> Vec<Line> {
+    let room = columns().saturating_sub(THING + 5).max(THING);
+    let mut lines = Vec::new();
+    for finding in findings {
+        let mark = if finding.good { Line::new().plain("  ").good("✔") } else { Line::new().plain("  ").bad("✘") };
+        let begin = mark.plain(format!(" {:<THING$} ", finding.thing));
+        let indent = Line::new().plain(" ".repeat(THING + 5));
+        let found = wrap(&inline(&finding.found), room);
+        let first = std::iter::once(begin).chain(std::iter::repeat(indent.clone()));
+        lines.extend(first.zip(found).map(|(line, found)| line.plain(found)));
+        lines.extend(wrap(&inline(&finding.cure), room).into_iter().map(|cure| indent.clone().plain(cure)));
+    }
+    let bad: Vec<_> = findings.iter().filter(|finding| !finding.good).map(|finding| finding.thing.as_str()).collect();
+    lines.push(Line::new());
+    lines.push(match bad.as_slice() {
+        [] => Line::new().plain("  nothing is missing"),
+        bad => Line::new().bad("  to be mended: ").plain(bad.join(", ")),
+    });
+    lines
 }
 
 async fn git() -> Finding {

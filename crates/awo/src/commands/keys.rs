@@ -13,8 +13,8 @@ use crate::cli::{Audit, KeyCreate, KeyRevoke, KeysCommand};
 use crate::exit::{NOT_FOUND, coded};
 use crate::keyring;
 use crate::orders::{print_json, print_json_line, writer};
-use crate::render::visible;
 use crate::settings::Settings;
+use crate::terminal::{inline, note, say};
 
 pub(crate) async fn run(settings: &Settings, command: &KeysCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     let catalog = FileCatalog::new(&settings.data_dir);
@@ -49,8 +49,8 @@ async fn create(catalog: &FileCatalog, create: &KeyCreate, as_json: bool) -> any
         shown["key"] = token.reveal().into();
         print_json(&shown);
     } else {
-        anstream::println!("{}", token.reveal());
-        anstream::eprintln!("awo: this is the only time that the key is shown; `awo keys revoke {}` ends it", key.id);
+        say!("{}", token.reveal());
+        note!("awo: this is the only time that the key is shown; `awo keys revoke {}` ends it", key.id);
     }
     Ok(())
 }
@@ -70,8 +70,8 @@ async fn list(catalog: &FileCatalog, as_json: bool) -> anyhow::Result<()> {
             None => "damaged",
         };
         let used = stored.last_used_at.map_or("never used".to_owned(), |at| format!("used {at}"));
-        let (scopes, label) = (stored.scopes.join(","), visible(&stored.name));
-        anstream::println!("{}  {state:<8} {scopes}  {used}  {label}", stored.id);
+        let (scopes, label) = (stored.scopes.join(","), inline(&stored.name));
+        say!("{}  {state:<8} {scopes}  {used}  {label}", stored.id);
     }
     Ok(())
 }
@@ -90,7 +90,7 @@ async fn revoke(catalog: &FileCatalog, revoke: &KeyRevoke, as_json: bool) -> any
     if as_json {
         print_json(&shown(&revoked));
     } else {
-        anstream::println!("{} is revoked; a server that runs knows within two seconds", revoked.id);
+        say!("{} is revoked; a server that runs knows within two seconds", revoked.id);
     }
     Ok(())
 }
@@ -124,7 +124,7 @@ pub(crate) async fn audit(settings: &Settings, audit: &Audit, as_json: bool) -> 
         }
         let entry = &line.entry;
         let subject = entry.subject.as_deref().unwrap_or("-");
-        anstream::println!("{}  {:<12} {} {} {subject}", entry.at, entry.who, entry.result, entry.what);
+        say!("{}  {:<12} {} {} {subject}", entry.at, entry.who, entry.result, entry.what);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -134,7 +134,7 @@ pub(crate) async fn login_link(settings: &Settings, as_json: bool) -> anyhow::Re
     if as_json {
         print_json(&call.answer().await?.json()?);
     } else {
-        anstream::println!("{}", visible(&call.await?.url));
+        say!("{}", inline(&call.await?.url));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,6 +9,7 @@ use crate::cli::Logs;
 use crate::orders::{print_json_line, reader, resolve};
 use crate::render::log_line;
 use crate::settings::Settings;
+use crate::terminal::{note, say};
 
 /// Lines that are asked for at once.
 const PAGE: u64 = 1_000;
@@ -49,12 +50,12 @@ async fn follow(client: &Client, id: &str, which: &LogQuery, as_json: bool) -> a
         match news? {
             News::Message(line) if as_json => print_json_line(&line.read::<Value>()?),
             News::Message(line) => print(&line.read()?),
-            _ => anstream::eprintln!("awo: the server does not answer; still trying"),
+            _ => note!("awo: the server does not answer; still trying"),
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn print(entry: &LogEntry) {
-    anstream::println!("{}", log_line(entry));
+    say!("{}", log_line(entry));
 }

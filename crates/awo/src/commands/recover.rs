@@ -10,11 +10,12 @@ use awo_models::{AgentWorkOrderStatus, OrderId};
 use serde_json::{Value, json};
 
 use crate::cli::Recover;
-use crate::commands::serve::Signals;
 use crate::exit::FAILED;
 use crate::orders::print_json;
-use crate::render::{visible, waiting};
+use crate::render::waiting;
 use crate::settings::Settings;
+use crate::signals::Signals;
+use crate::terminal::{inline, note, say};
 use crate::wiring;
 
 /// How long one look at an order waits for news.
@@ -23,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) async fn run(settings: Settings, recover: Recover, as_json: bool) -> anyhow::Result<ExitCode> {
     let settings = settings.with_agents(&recover.agents);
     if let Some(holder) = wiring::holder(&settings)? {
-        anstream::eprintln!("awo: {holder} has the data directory and goes on with its orders by itself");
+        note!("awo: {holder} has the data directory and goes on with its orders by itself");
         return Ok(ExitCode::SUCCESS);
     }
     if recover.dry_run {
@@ -39,8 +40,8 @@ pub(crate) async fn run(settings: Settings, recover: Recover, as_json: bool) -> 
     orchestrator.start();
     let code = tokio::select! {
         code = until_all_have_ended(&orchestrator, &forecast, as_json) => code,
-        () = signals.next() => {
-            anstream::eprintln!("awo: stopping; what has not ended is left for the next start");
+        _ = signals.next() => {
+            note!("awo: stopping; what has not ended is left for the next start");
             Ok(ExitCode::from(FAILED))
         }
     };
@@ -76,8 +77,8 @@ async fn until_all_have_ended(
                 &json!({"agent_work_order_id": order, "status": state.status.as_str(), "error_message": state.error_message}),
             );
         } else {
-            let why = state.error_message.as_deref().map(|why| format!(": {}", visible(why))).unwrap_or_default();
-            anstream::println!("{id}  {}{why}", state.status);
+            let why = state.error_message.as_deref().map(|why| format!(": {}", inline(why))).unwrap_or_default();
+            say!("{id}  {}{why}", state.status);
         }
     }
     Ok(code)
@@ -91,7 +92,7 @@ fn tell(forecast: &Forecast, as_json: bool) {
         return;
     }
     if forecast.orders.is_empty() {
-        anstream::println!("nothing to recover: every order has ended");
+        say!("nothing to recover: every order has ended");
     }
     for foreseen in &forecast.orders {
         let spilled = match foreseen.spilled_results {
@@ -101,10 +102,10 @@ fn tell(forecast: &Forecast, as_json: bool) {
         };
         let id = foreseen.order.agent_work_order_id;
         let waits = waits(foreseen).map(|waits| format!(", once it has waited {waits}")).unwrap_or_default();
-        anstream::println!("{id}  {}{waits}{spilled}", visible(&sentence(&foreseen.then)));
+        say!("{id}  {}{waits}{spilled}", inline(&sentence(&foreseen.then)));
     }
     for id in &forecast.damaged {
-        anstream::println!("{id}  is damaged and left as it is; `awo state verify` says what is wrong");
+        say!("{id}  is damaged and left as it is; `awo state verify` says what is wrong");
     }
 }
 

@@ -8,8 +8,8 @@ use awo_state::normalized_address;
 use crate::cli::{RepoAdd, RepoCommand, RepoOne};
 use crate::exit::{FAILED, NOT_FOUND, coded};
 use crate::orders::{print_json, reader};
-use crate::render::visible;
 use crate::settings::Settings;
+use crate::terminal::{inline, say};
 
 pub(crate) async fn run(settings: &Settings, command: &RepoCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     let client = reader(settings)?;
@@ -43,7 +43,7 @@ async fn list(client: &Client, as_json: bool) -> anyhow::Result<ExitCode> {
     }
     let all: Vec<ConfiguredRepository> = answer.read()?;
     if all.is_empty() {
-        anstream::println!("no repositories yet: `awo repo add ADDRESS` keeps one");
+        say!("no repositories yet: `awo repo add ADDRESS` keeps one");
     }
     all.iter().for_each(tell);
     Ok(ExitCode::SUCCESS)
@@ -55,7 +55,7 @@ async fn remove(client: &Client, one: &RepoOne) -> anyhow::Result<ExitCode> {
         return Err(coded(NOT_FOUND, message));
     };
     client.delete_repository(&known.id).await?;
-    anstream::println!("  {} is removed", visible(&known.repository_url));
+    say!("  {} is removed", inline(&known.repository_url));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -78,9 +78,9 @@ async fn verify(client: &Client, address: &str, as_json: bool) -> anyhow::Result
     if as_json {
         print_json(&answer.json()?);
     } else if verified.is_accessible {
-        let text = |part: Option<String>| visible(&part.unwrap_or_default());
+        let text = |part: Option<String>| inline(&part.unwrap_or_default());
         let (owner, name) = (text(verified.repository_owner), text(verified.repository_name));
-        anstream::println!("  ✔ {owner}/{name}, default branch {}", text(verified.default_branch));
+        say!("  ✔ {owner}/{name}, default branch {}", text(verified.default_branch));
     } else {
         tell_missing(verified.error_message);
     }
@@ -100,11 +100,11 @@ fn tell(repository: &ConfiguredRepository) {
     let names: Vec<_> = owner.iter().chain(display_name).map(String::as_str).collect();
     let branch = default_branch.as_ref().map(|branch| format!(", default branch {branch}")).unwrap_or_default();
     let line = format!("  {mark} {id}  {}{branch}  {repository_url}", names.join("/"));
-    anstream::println!("{}", visible(&line));
+    say!("{}", inline(&line));
 }
 
 fn tell_missing(reason: Option<String>) {
-    anstream::println!("  ✘ {}", visible(&reason.unwrap_or_default()));
+    say!("  ✘ {}", inline(&reason.unwrap_or_default()));
 }
 
 fn exit_code(is_accessible: bool) -> ExitCode {

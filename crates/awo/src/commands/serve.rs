@@ -10,7 +10,6 @@ use awo_engine::{Orchestrator, StateRepository};
 use awo_http::Api;
 use awo_models::{Isolation, Network};
 use awo_state::FileCatalog;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -21,6 +20,8 @@ use crate::figures;
 use crate::keyring::{self, CatalogTrail};
 use crate::listening::{self, Held, Listening};
 use crate::settings::{Backend, SCRIPTED, Settings};
+use crate::signals::Signals;
+use crate::terminal::say;
 use crate::wiring;
 
 /// Time for steps to end by themselves after SIGTERM; then time for agents to stop. Together with the drain of
@@ -50,10 +51,10 @@ pub(crate) async fn run(mut settings: Settings, serve: Serve) -> anyhow::Result<
         }
     }
     for address in &server.addresses {
-        anstream::println!("listening on {address}");
+        say!("listening on {address}");
     }
     tokio::select! {
-        () = signals.next() => {}
+        _ = signals.next() => {}
         ended = &mut server.serving => {
             let reason = format!("{ended:?}");
             server.orchestrator.drain(Duration::ZERO, STOPPING).await;
@@ -67,7 +68,7 @@ pub(crate) async fn run(mut settings: Settings, serve: Serve) -> anyhow::Result<
             info!(whole, "shutdown_completed");
             Ok(ExitCode::SUCCESS)
         }
-        () = signals.next() => {
+        _ = signals.next() => {
             warn!("shutdown_forced: asked twice");
             Ok(ExitCode::from(FAILED))
         }
@@ -162,28 +163,5 @@ fn served(settings: &Settings, api: Api) -> anyhow::Result<Api> {
     match &settings.public_url {
         Some(url) => api.with_public_url(url).map_err(|error| coded(BAD_INPUT, format!("public_url: {error}"))),
         None => Ok(api),
-    }
-}
-
-/// SIGTERM and Ctrl-C, caught from the moment this is made.
-#[derive(Debug)]
-pub(crate) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    pub(crate) fn listen() -> anyhow::Result<Self> {
-        let terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-        let interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-        Ok(Self { terminate, interrupt })
-    }
-
-    /// Waits for the next of them.
-    pub(crate) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }

@@ -1,14 +1,15 @@
-//! `awo show`, `awo steps`, `awo start`, `awo cancel`, `awo retry` and `awo prompt`: one order.
+//! `awo show`, `awo start`, `awo cancel`, `awo retry` and `awo prompt`: one order.
 
 use std::process::ExitCode;
 
 use awo_client::{PromptRequest, RetryRequest, StepsQuery};
 
-use crate::cli::{One, Prompt, Retry, Steps as Arguments};
-use crate::commands::follow::{conclude, exit_code, follow, introduce, span};
-use crate::orders::{artifacts, note_if_idle, print_json, reader, resolve, writer};
-use crate::render::{activity_line, counted, ending, step_line, visible, waiting};
+use crate::cli::{One, Prompt, Retry};
+use crate::commands::watching::introduce;
+use crate::orders::{artifacts, note_if_idle, place, print_json, reader, resolve, writer};
+use crate::render::{Ending, activity_line, counted, span, waiting};
 use crate::settings::Settings;
+use crate::terminal::{Line, output, say};
 
 pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyhow::Result<ExitCode> {
     let client = reader(settings)?;
@@ -21,78 +22,32 @@ pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyh
     let order = call.await?;
     let steps = client.list_steps(&id, StepsQuery::default()).await?;
     introduce(&order);
-    anstream::println!("  created  {}", order.created_at);
-    anstream::println!("  agent    {}", visible(&order.agent));
+    let field = |name: &str, value: &str| output::whole(&Line::new().plain(format!("  {name:<8} {value}")));
+    let with = |value: &str, why: Option<&str>| why.map_or(value.to_owned(), |why| format!("{value}: {why}"));
+    field("created", &order.created_at.to_string());
+    field("agent", &order.agent);
     if let Some(walls) = &order.isolation.effective {
-        let why = order.isolation.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        anstream::println!("  walls    {}", visible(&format!("{walls}{why}")));
+        field("walls", &with(walls, order.isolation.reason.as_deref()));
     }
     if let Some(network) = &order.network.effective {
-        let why = order.network.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        anstream::println!("  network  {}", visible(&format!("{network}{why}")));
+        field("network", &with(network, order.network.reason.as_deref()));
     }
     if let Some(current) = &order.current_step {
-        anstream::println!("  at work  {} since {}", current.step, current.started_at);
+        field("at work", &format!("{} since {}", current.step, current.started_at));
         if let Some(activity) = activity_line(current) {
-            anstream::println!("           {activity}");
+            field("", &activity);
         }
     }
     if order.queued_prompts > 0 {
-        anstream::println!("  waiting  {}", counted(order.queued_prompts, "prompt"));
+        field("waiting", &counted(order.queued_prompts, "prompt"));
     }
     if let Some(waiting) = waiting(order.waiting_for.as_deref(), order.waiting_until) {
-        anstream::println!("  waits    {waiting}");
+        field("waits", &waiting);
     }
-    anstream::print!("{}", ending(&order, &steps.steps, artifacts(settings).as_deref()));
+    let ending =
+        Ending { order: &order, steps: &steps, artifacts: artifacts(settings), place: place(settings)?, costs: None };
+    ending.lines().iter().for_each(output::whole);
     note_if_idle(settings, std::iter::once(order.status.as_str()))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) async fn steps(settings: &Settings, arguments: &Arguments, as_json: bool) -> anyhow::Result<ExitCode> {
-    let client = reader(settings)?;
-    let id = resolve(&client, &arguments.id).await?;
-    if arguments.watch && !as_json {
-        let order = client.get_order(&id).await?;
-        introduce(&order);
-        note_if_idle(settings, std::iter::once(order.status.as_str()))?;
-        let (order, steps) = follow(&client, &id, false).await?;
-        return Ok(conclude(&order, &steps, artifacts(settings).as_deref()));
-    }
-    if arguments.watch {
-        let (order, _) = follow(&client, &id, true).await?;
-        print_json(&client.list_steps(&id, StepsQuery::default()).answer().await?.json()?);
-        return Ok(exit_code(&order));
-    }
-    let call = client.list_steps(&id, StepsQuery::default());
-    if as_json {
-        print_json(&call.answer().await?.json()?);
-        return Ok(ExitCode::SUCCESS);
-    }
-    let steps = call.await?;
-    for step in &steps.steps {
-        anstream::println!("{}", step_line(step));
-        if arguments.full {
-            for line in visible(step.prompt_text.as_deref().unwrap_or("")).lines() {
-                anstream::println!("      > {line}");
-            }
-            for line in visible(step.output.as_deref().unwrap_or("")).lines() {
-                anstream::println!("      {line}");
-            }
-            for artifact in &step.artifacts {
-                anstream::println!("      artifact {}", visible(artifact));
-            }
-        }
-    }
-    if let Some(current) = &steps.current_step {
-        let activity = activity_line(current).map(|line| format!("   {line}")).unwrap_or_default();
-        anstream::println!("  · {:<18} since {}{activity}", current.step, current.started_at);
-    }
-    if let Some(waiting) = waiting(steps.waiting_for.as_deref(), steps.waiting_until) {
-        anstream::println!("  · waits {waiting}");
-    }
-    let done = steps.steps.iter().filter(|step| step.success && !step.superseded).count();
-    anstream::println!("  {}: {done} of {}", steps.status, counted(steps.total_steps, "step"));
-    note_if_idle(settings, std::iter::once(steps.status.as_str()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -104,7 +59,7 @@ pub(crate) async fn start(settings: &Settings, one: &One, as_json: bool) -> anyh
         print_json(&call.answer().await?.json()?);
     } else {
         call.await?;
-        anstream::println!("  {id} is started; `awo steps {id} --watch` follows it");
+        say!("  {id} is started; `awo steps {id} --watch` follows it");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -119,9 +74,9 @@ pub(crate) async fn cancel(settings: &Settings, one: &One, as_json: bool) -> any
         let order = call.await?;
         let took = order.started_at.zip(order.completed_at).map(|(began, ended)| span(began, ended));
         match took {
-            Some(took) => anstream::println!("  {} is {} after {took}", order.agent_work_order_id, order.status),
-            None if order.status == "cancelled" => anstream::println!("  {} is cancelled", order.agent_work_order_id),
-            None => anstream::println!("  {} will be cancelled when its agent has ended", order.agent_work_order_id),
+            Some(took) => say!("  {} is {} after {took}", order.agent_work_order_id, order.status),
+            None if order.status == "cancelled" => say!("  {} is cancelled", order.agent_work_order_id),
+            None => say!("  {} will be cancelled when its agent has ended", order.agent_work_order_id),
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -134,7 +89,7 @@ pub(crate) async fn retry(settings: &Settings, retry: &Retry, as_json: bool) -> 
     if as_json {
         print_json(&answer.json()?);
     } else {
-        anstream::println!("  {id} is queued again; `awo steps {id} --watch` follows it");
+        say!("  {id} is queued again; `awo steps {id} --watch` follows it");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -153,6 +108,6 @@ pub(crate) async fn prompt(settings: &Settings, prompt: &Prompt, as_json: bool) 
         "running" => "after the step that is at work",
         _ => "as soon as there is a place",
     };
-    anstream::println!("  {id} takes it up {when}; `awo steps {id} --watch` follows it");
+    say!("  {id} takes it up {when}; `awo steps {id} --watch` follows it");
     Ok(ExitCode::SUCCESS)
 }

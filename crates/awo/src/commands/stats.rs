@@ -7,8 +7,9 @@ use awo_client::{OrderFigures, StatsQuery, StepFigures, StepStats, StepStatsGrou
 use crate::cli::Stats;
 use crate::exit::{BAD_INPUT, coded};
 use crate::orders::{print_json, reader};
-use crate::render::{counted, duration, first_line, visible};
+use crate::render::{counted, duration};
 use crate::settings::Settings;
+use crate::terminal::{first_line, note, output, say, visible};
 
 pub(crate) async fn run(settings: &Settings, stats: Stats, as_json: bool) -> anyhow::Result<ExitCode> {
     if stats.csv && as_json {
@@ -18,7 +19,7 @@ pub(crate) async fn run(settings: &Settings, stats: Stats, as_json: bool) -> any
     let (csv, which) = (stats.csv, wanted(stats));
     if csv {
         let table = client.get_step_stats_table(&which).await?;
-        anstream::print!("{}", as_lines(&String::from_utf8_lossy(&table)));
+        output::raw(&as_lines(&String::from_utf8_lossy(&table)));
         return Ok(ExitCode::SUCCESS);
     }
     let answer = client.get_step_stats(&which).answer().await?;
@@ -53,17 +54,17 @@ fn as_lines(table: &str) -> String {
 
 fn tell(stats: &StepStats) {
     for line in lines(stats) {
-        anstream::println!("{line}");
+        say!("{line}");
     }
     if !stats.complete {
-        anstream::eprintln!("awo: not all that is stored has been read yet; ask again in a moment");
+        note!("awo: not all that is stored has been read yet; ask again in a moment");
     }
     if let Some(from) = stats.reaches_back_to {
-        anstream::eprintln!("awo: orders that were created before {from:.0} are not counted, as there are too many");
+        note!("awo: orders that were created before {from:.0} are not counted, as there are too many");
     }
     if stats.unreadable_orders > 0 {
         let damaged = counted(stats.unreadable_orders, "damaged order");
-        anstream::eprintln!("awo: without {damaged}; `awo state verify` says what is wrong");
+        note!("awo: without {damaged}; `awo state verify` says what is wrong");
     }
 }
 

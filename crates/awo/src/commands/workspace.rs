@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 
 use super::state::size;
 use crate::cli::{WorkspaceCommand, WorkspaceGc};
-use crate::exit::{BAD_INPUT, FAILED, NOT_FOUND, UNAVAILABLE, coded};
+use crate::exit::{FAILED, NOT_FOUND, UNAVAILABLE, coded};
+use crate::ids::IdEnd;
 use crate::orders::print_json;
-use crate::render::{counted, visible};
+use crate::render::counted;
 use crate::settings::Settings;
+use crate::terminal::{inline, note, say};
 use crate::wiring;
 
 /// Settings that keep git, which many shells start for their prompt, from starting programs that an agent named. Filters and
@@ -39,7 +41,7 @@ pub(super) async fn run(settings: &Settings, command: &WorkspaceCommand, as_json
             if as_json {
                 print_json(&json!({"order": workspace.order, "path": directory}));
             } else {
-                anstream::println!("{}", visible(&directory.display().to_string()));
+                say!("{}", inline(&directory.display().to_string()));
             }
         }
         WorkspaceCommand::Open(one) => return open(whole(&found, &one.id)?).await,
@@ -56,20 +58,9 @@ async fn all(settings: &Settings) -> anyhow::Result<Vec<KeptWorkspace>> {
 
 /// The one whose order has this id, or a unique end of it.
 fn one<'f>(found: &'f [KeptWorkspace], text: &str) -> anyhow::Result<&'f KeptWorkspace> {
-    let digits = text.strip_prefix("wo-").unwrap_or(text).to_ascii_lowercase();
-    if digits.len() < 4 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        let message = format!("{text:?} is not an order id; give it whole (wo-…), or its last four or more digits");
-        return Err(coded(BAD_INPUT, message));
-    }
-    let mut fitting = found.iter().filter(|workspace| workspace.order.to_string().ends_with(&digits));
-    match (fitting.next(), fitting.next()) {
-        (Some(workspace), None) => Ok(workspace),
-        (Some(_), Some(_)) => Err(coded(BAD_INPUT, format!("more than one ends with {digits}; give more digits"))),
-        (None, _) => Err(coded(
-            NOT_FOUND,
-            format!("order {text} has no checkout, or not any more; `awo workspace list` shows those there are"),
-        )),
-    }
+    let end = IdEnd::read(text)?;
+    let fitting = found.iter().filter(|workspace| end.fits(&workspace.order.to_string()));
+    end.only(fitting, " that has a checkout; `awo workspace list` shows those there are")
 }
 
 fn whole<'f>(found: &'f [KeptWorkspace], text: &str) -> anyhow::Result<(&'f KeptWorkspace, &'f PathBuf)> {
@@ -85,10 +76,10 @@ fn list(found: &[KeptWorkspace], as_json: bool) {
         return;
     }
     for workspace in found {
-        anstream::println!("{}", line(workspace));
+        say!("{}", line(workspace));
     }
     let bytes = found.iter().map(|workspace| workspace.bytes).fold(0, u64::saturating_add);
-    anstream::println!("{}: {}", counted(found.len() as u64, "checkout"), size(bytes));
+    say!("{}: {}", counted(found.len() as u64, "checkout"), size(bytes));
 }
 
 fn as_value(workspace: &KeptWorkspace) -> Value {
@@ -127,9 +118,9 @@ async fn open((workspace, directory): (&KeptWorkspace, &PathBuf)) -> anyhow::Res
     let shell = std::env::var_os("SHELL").filter(|shell| Path::new(shell).is_absolute());
     let shell = shell.unwrap_or_else(|| "/bin/sh".into());
     if workspace.loss == Loss::InUse {
-        anstream::eprintln!("awo: the order has not ended; what you change here gets into its work, or is undone");
+        note!("awo: the order has not ended; what you change here gets into its work, or is undone");
     }
-    anstream::eprintln!("awo: an agent worked here, and may have left what git, editors or builds execute");
+    note!("awo: an agent worked here, and may have left what git, editors or builds execute");
     let status = tokio::process::Command::new(&shell)
         .current_dir(directory)
         .envs(CALM_GIT)
@@ -167,7 +158,7 @@ async fn clear(settings: &Settings, gc: &WorkspaceGc, as_json: bool) -> anyhow::
     }
     tell(&gone, &stay, gc, as_json);
     if failed {
-        anstream::eprintln!("awo: not all that should go could be removed; --log-level warn says what");
+        note!("awo: not all that should go could be removed; --log-level warn says what");
         return Ok(ExitCode::from(FAILED));
     }
     Ok(ExitCode::SUCCESS)
@@ -193,13 +184,13 @@ fn tell(gone: &[KeptWorkspace], stay: &[KeptWorkspace], gc: &WorkspaceGc, as_jso
     }
     let done = if gc.dry_run { "would be removed" } else { "removed" };
     for workspace in gone {
-        anstream::println!("{}: {done}", line(workspace));
+        say!("{}: {done}", line(workspace));
     }
     for workspace in stay {
-        anstream::println!("{}", line(workspace));
+        say!("{}", line(workspace));
     }
-    anstream::println!("{} {done}: {}", counted(gone.len() as u64, "checkout"), size(bytes));
+    say!("{} {done}: {}", counted(gone.len() as u64, "checkout"), size(bytes));
     if stay.iter().any(|workspace| workspace.loss.allows_removal(true)) {
-        anstream::println!("what is nowhere else stays; `awo diff ID` shows it, --force removes it");
+        say!("what is nowhere else stays; `awo diff ID` shows it, --force removes it");
     }
 }

@@ -117,10 +117,6 @@ fn watching_shows_each_step_when_it_ends() {
     }
     shown("completed");
     assert_eq!(eventually("it ends", || watch.try_wait().unwrap()).code(), Some(0));
-    assert_eq!(
-        setting.run(&["steps", &id, "--watch", "--json"]).expect(0).json()["steps"].as_array().map(Vec::len),
-        Some(7)
-    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod keys;
 mod listening;
 mod load;
 mod original;
+mod outputs;
 mod real_agents;
 mod recover;
 mod remotes;
@@ -27,6 +28,7 @@ mod shutdown;
 mod state_tools;
 mod stats;
 mod streams;
+mod terminal;
 mod time_limits;
 #[cfg(feature = "otel")]
 mod traces;

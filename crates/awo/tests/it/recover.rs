@@ -41,7 +41,7 @@ fn while_nobody_runs_what_has_not_ended_that_is_said() {
     let looks: [&[&str]; 3] = [&["list"], &["show", &id], &["steps", &id]];
     for look in looks {
         let told = setting.run(look).expect(0);
-        assert!(told.out.contains("running") && told.err.contains("nothing runs now"), "{look:?}: {told:#?}");
+        assert!(told.out.contains("implement") && told.err.contains("nothing runs now"), "{look:?}: {told:#?}");
     }
     let server = setting.program.serve();
     setting.at_work("implementor", 2);

@@ -51,7 +51,7 @@ fn work_that_is_nowhere_else_goes_only_by_force() {
     assert!(!path.exists());
     assert!(listed(&setting).is_empty());
     let told = setting.run(&["workspace", "path", &id]).expect(4);
-    assert!(told.err.contains("has no checkout"), "{told:#?}");
+    assert!(told.err.contains("that has a checkout"), "{told:#?}");
 }
 
 #[test]

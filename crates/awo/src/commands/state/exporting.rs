@@ -11,10 +11,12 @@ use awo_state::{FileRepository, OrderQuery, StateRepository as _, StateTransfer 
 use serde_json::json;
 
 use crate::cli::Export;
-use crate::exit::{BAD_INPUT, FAILED, NOT_FOUND, UNAVAILABLE, coded};
+use crate::exit::{FAILED, UNAVAILABLE, coded};
+use crate::ids::IdEnd;
 use crate::orders::print_json;
-use crate::render::{counted, visible};
+use crate::render::counted;
 use crate::settings::Settings;
+use crate::terminal::{inline, note, say};
 
 /// The word that the first line begins with.
 pub(super) const FORMAT: &str = "awo-orders-1";
@@ -32,14 +34,14 @@ pub(super) async fn run(settings: &Settings, export: &Export, as_json: bool) -> 
         Some(path) => write_file(repository.as_ref(), &ids, path).await?,
     };
     for (id, reason) in &left_out {
-        anstream::eprintln!("awo: {id} is left out: {}", visible(reason));
+        note!("awo: {id} is left out: {}", inline(reason));
     }
     if export.out.is_some() && as_json {
         let left_out: Vec<_> = left_out.iter().map(|(id, reason)| json!({"order": id, "reason": reason})).collect();
         print_json(&json!({"exported": written, "left_out": left_out}));
     } else if let Some(path) = &export.out {
         let count = counted(written, "order");
-        anstream::println!("{count} in {}; artifacts are not in it", visible(&path.display().to_string()));
+        say!("{count} in {}; artifacts are not in it", inline(&path.display().to_string()));
     }
     Ok(if left_out.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
@@ -57,15 +59,9 @@ fn chosen_of(ids: &[OrderId], asked: &[String]) -> anyhow::Result<Vec<OrderId>> 
         return Ok(ids.to_vec());
     }
     let one = |text: &String| {
-        let end = text.strip_prefix("wo-").unwrap_or(text).trim_start_matches('…').to_ascii_lowercase();
-        let mut fitting = ids.iter().filter(|id| end.len() >= 4 && id.to_string().ends_with(&end));
-        match (fitting.next(), fitting.next()) {
-            (Some(id), None) => Ok(*id),
-            (Some(_), Some(_)) => {
-                Err(coded(BAD_INPUT, format!("more than one order ends with {end}; give more digits")))
-            }
-            (None, _) => Err(coded(NOT_FOUND, format!("no order ends with {end:?}; `awo list` shows them"))),
-        }
+        let end = IdEnd::read(text)?;
+        let fitting = ids.iter().copied().filter(|id| end.fits(&id.to_string()));
+        end.only(fitting, "; `awo list` shows them")
     };
     let mut chosen = asked.iter().map(one).collect::<anyhow::Result<Vec<_>>>()?;
     chosen.sort_unstable();

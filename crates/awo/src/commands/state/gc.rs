@@ -13,8 +13,9 @@ use super::leftovers::{self, LeftOver};
 use super::size;
 use crate::exit::{FAILED, UNAVAILABLE, coded};
 use crate::orders::print_json;
-use crate::render::{counted, visible};
+use crate::render::counted;
 use crate::settings::Settings;
+use crate::terminal::{inline, note, say};
 use crate::wiring;
 
 pub(super) async fn run(settings: &Settings, dry_run: bool, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -41,7 +42,7 @@ pub(super) async fn run(settings: &Settings, dry_run: bool, as_json: bool) -> an
     let whole = retired == planned && files.len() == count;
     tell(&retired, &files, dry_run, as_json);
     if !whole {
-        anstream::eprintln!("awo: not all that should go could be removed; --log-level warn says what");
+        note!("awo: not all that should go could be removed; --log-level warn says what");
         return Ok(ExitCode::from(FAILED));
     }
     Ok(ExitCode::SUCCESS)
@@ -83,16 +84,16 @@ fn tell(retired: &Retired, files: &[LeftOver], dry_run: bool, as_json: bool) {
         return;
     }
     for Expired { id, bytes, why, .. } in &retired.orders {
-        anstream::println!("  {id}  {:>10}  {why}", size(*bytes));
+        say!("  {id}  {:>10}  {why}", size(*bytes));
     }
     for Orphan { id, what, bytes } in &retired.orphans {
-        anstream::println!("  {id}  {:>10}  {what} of an order that is not there", size(*bytes));
+        say!("  {id}  {:>10}  {what} of an order that is not there", size(*bytes));
     }
     for file in files {
         let what = if file.torn { "cut off a journal long ago" } else { "an unfinished file" };
-        anstream::println!("  {}  {}  {what}", visible(&file.path.display().to_string()), size(file.bytes));
+        say!("  {}  {}  {what}", inline(&file.path.display().to_string()), size(file.bytes));
     }
     let done = if dry_run { "would be deleted" } else { "deleted" };
     let (orders, rest) = (retired.orders.len() as u64, (retired.orphans.len() + files.len()) as u64);
-    anstream::println!("{} and {} {done}: {}", counted(orders, "order"), counted(rest, "leftover"), size(bytes));
+    say!("{} and {} {done}: {}", counted(orders, "order"), counted(rest, "leftover"), size(bytes));
 }

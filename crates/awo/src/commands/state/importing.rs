@@ -14,8 +14,8 @@ use super::exporting::FORMAT;
 use crate::cli::Import;
 use crate::exit::{BAD_INPUT, FAILED, coded};
 use crate::orders::print_json;
-use crate::render::visible;
 use crate::settings::Settings;
+use crate::terminal::{inline, note, say};
 use crate::wiring;
 
 /// The first line.
@@ -88,7 +88,7 @@ pub(super) async fn run(settings: &Settings, import: &Import, as_json: bool) -> 
         print_json(&json!({"orders": orders, "whole": cut.is_none()}));
     }
     if let Some(cut) = &cut {
-        anstream::eprintln!("awo: {cut}");
+        note!("awo: {cut}");
     }
     let good = cut.is_none() && outcomes.iter().all(|outcome| outcome.good);
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
@@ -123,8 +123,8 @@ impl Outcome {
 
     fn tell(&self) {
         let order = self.order.map_or_else(|| format!("line {}", self.line), |id| id.to_string());
-        let told = format!("  {:<8}  {order}  {}", self.what, visible(&self.reason));
-        anstream::println!("{}", told.trim_end());
+        let told = format!("  {:<8}  {order}  {}", self.what, inline(&self.reason));
+        say!("{}", told.trim_end());
     }
 
     fn as_json(&self) -> serde_json::Value {

@@ -13,8 +13,9 @@ use serde_json::json;
 use super::{leftovers, size};
 use crate::exit::{BAD_INPUT, FAILED, coded};
 use crate::orders::print_json;
-use crate::render::{counted, visible};
+use crate::render::counted;
 use crate::settings::Settings;
+use crate::terminal::{inline, note, say};
 use crate::wiring;
 
 /// What the orders that it ended are told of it.
@@ -152,7 +153,7 @@ async fn mend(settings: &Settings) -> anyhow::Result<Vec<String>> {
     let repository = wiring::open_files(settings, REPAIR)?; // cuts off and removes what a crash left
     let mut done = Vec::new();
     for finding in &before.findings {
-        let path = visible(&finding.path.display().to_string());
+        let path = inline(&finding.path.display().to_string());
         match (finding.kind, finding.order) {
             (FileFindingKind::TornTail, _) => {
                 let record = finding.record.unwrap_or_default();
@@ -169,7 +170,7 @@ async fn mend(settings: &Settings) -> anyhow::Result<Vec<String>> {
     }
     for left in leftovers::unfinished_artifacts(dir) {
         if std::fs::remove_file(&left.path).is_ok() {
-            done.push(format!("removed {}", visible(&left.path.display().to_string())));
+            done.push(format!("removed {}", inline(&left.path.display().to_string())));
         }
     }
     Ok(done)
@@ -188,7 +189,7 @@ async fn salvage(repository: &FileRepository, id: OrderId) -> Option<String> {
         }
         Ok(None) => None,
         Err(error) => {
-            anstream::eprintln!("awo: {id} is not restored: {}", visible(&format!("{:#}", anyhow::Error::new(error))));
+            note!("awo: {id} is not restored: {}", inline(&format!("{:#}", anyhow::Error::new(error))));
             None
         }
     }
@@ -196,7 +197,7 @@ async fn salvage(repository: &FileRepository, id: OrderId) -> Option<String> {
 
 fn tell(verified: &Verified, findings: &[Finding], repaired: &[String], server: Option<&str>, wrong: u64) {
     for done in repaired {
-        anstream::println!("  ✔ {done}");
+        say!("  ✔ {done}");
     }
     for finding in findings {
         let (path, place, message) = match &finding.at {
@@ -208,16 +209,16 @@ fn tell(verified: &Verified, findings: &[Finding], repaired: &[String], server: 
             Place::Artifacts { path, message, .. } => (path, String::new(), message),
         };
         let mark = if finding.wrong { "✘" } else { "·" };
-        anstream::println!("  {mark} {}{place}: {}", visible(&path.display().to_string()), visible(message));
-        anstream::println!("    {}", finding.meaning);
+        say!("  {mark} {}{place}: {}", inline(&path.display().to_string()), inline(message));
+        say!("    {}", finding.meaning);
         if finding.may_be_the_server {
-            anstream::println!("    the server may just be at work on it: look again");
+            say!("    the server may just be at work on it: look again");
         }
     }
     if let Some(server) = server {
-        anstream::println!("the data directory is in use by {}", visible(server));
+        say!("the data directory is in use by {}", inline(server));
     }
     let orders = counted(verified.sound.len() as u64, "sound order");
     let wrong = if wrong == 0 { "nothing is wrong".to_owned() } else { format!("{} wrong", counted(wrong, "thing")) };
-    anstream::println!("{orders}, {}: {wrong}", size(verified.bytes));
+    say!("{orders}, {}: {wrong}", size(verified.bytes));
 }

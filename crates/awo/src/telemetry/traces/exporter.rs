@@ -11,8 +11,8 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use reqwest::redirect::Policy;
 use tracing::{info, warn};
 
-use crate::render::visible;
 use crate::settings::Collector;
+use crate::terminal::visible;
 
 /// Of what a collector says of its trouble, so many characters are logged.
 const SAID: usize = 300;
