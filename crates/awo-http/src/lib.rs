@@ -17,6 +17,7 @@
 //! | what orders and steps look like | `views/` |
 //! | which problems there are | `problem/types.rs` |
 //! | what a connection may take | `serve.rs`, `serve/` |
+//! | what browsers are shown | `dashboard.rs`, `dashboard/` |
 //! | what streams send, and how they resume | `streams/` |
 
 mod accept;
@@ -26,6 +27,8 @@ mod api;
 mod audit;
 mod body;
 mod create;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod door;
 mod edge;
 pub mod figures;

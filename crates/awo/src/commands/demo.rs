@@ -134,7 +134,7 @@ fn tell_next(ours: &Settings) {
     );
     anstream::println!("\n  Now your own:   awo run --repo . \"Fix the flaky login test\"      {found}");
     anstream::println!(
-        "                  awo serve                                        API at http://{}",
+        "                  awo serve                                        page and API at http://{}",
         ours.bind
     );
 }
