@@ -13,12 +13,14 @@ mod deny;
 mod docs;
 mod fuzz;
 mod layers;
+mod npm;
 mod process;
 mod provision;
 mod python;
 mod random;
 mod remote;
 mod repository;
+mod screenshots;
 mod server;
 mod streams;
 mod test;
@@ -61,6 +63,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Check which crate may use which, and that each builds alone.
     Layers,
+    /// Show the main views of the page to a real browser, and keep pictures of them.
+    Screenshots(screenshots::Arguments),
     /// Cut the streams of the real server at random, and the server itself: check that clients have each event once.
     Streams(streams::Arguments),
     /// Run the tests, the documentation tests and the examples.
@@ -93,6 +97,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Docs => docs::run(&repository),
         Command::Fuzz(arguments) => fuzz::run(&repository, &arguments),
         Command::Layers => layers::run(&repository),
+        Command::Screenshots(arguments) => screenshots::run(&repository, &arguments),
         Command::Streams(arguments) => streams::run(&repository, &arguments),
         Command::Test(arguments) => test::run(&repository, &arguments),
         Command::Tidy => tidy::run(&repository),

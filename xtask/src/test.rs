@@ -1,6 +1,7 @@
 //! `test`: every test of the repository on a machine that has nothing but Rust: what is missing is installed where that
 //! is allowed, else the tests that need it are left out, and that is said last and loudly.
 
+mod browser;
 mod clients;
 mod service;
 
@@ -12,6 +13,7 @@ use crate::agents::{self, Programs};
 use crate::repository::Repository;
 use crate::tidy;
 use crate::{process, provision};
+pub(crate) use browser::Browser;
 use clients::Clients;
 use service::Service;
 
@@ -41,6 +43,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     let agents =
         if wanted(agents::PACKAGES) { agents::provide(repository, agents::USUAL)? } else { Programs::default() };
     let clients = if wanted(&[clients::PACKAGE]) { clients::provide(repository)? } else { Clients::default() };
+    let browser = if wanted(&[browser::PACKAGE]) { browser::provide(repository)? } else { Browser::default() };
 
     // Tests of walls have nothing to prove without it, and say so.
     let no_walls = provision::missing_program("bwrap", "--version", "bubblewrap")?;
@@ -68,12 +71,16 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     tests.env("INSTA_UPDATE", "no").env("INSTA_SNAPSHOT_REFERENCES_FILE", &references.path);
     tests.envs(agents.variables());
     tests.envs(clients.variables.iter().map(|(name, path)| (name, path)));
+    tests.envs(browser.variables.iter().map(|(name, path)| (name, path)));
     let skipped_programs = || {
         if let Some(reason) = agents.skipped() {
             eprintln!("\nSKIPPED: the tests with real agent programs, because {reason}");
         }
         for reason in &clients.skipped {
             eprintln!("\nSKIPPED: some tests of the clients in the documentation, because {reason}");
+        }
+        if let Some(reason) = &browser.skipped {
+            eprintln!("\nSKIPPED: the tests of the page, because {reason}");
         }
         if let Some(reason) = &no_walls {
             eprintln!("\nSKIPPED: the tests of walls, because {reason}");

@@ -10,9 +10,18 @@ use crate::door::Ends;
 use crate::problem::{Problem, ProblemType};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Names of this machine for itself; good together with the server's own port.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// Whether somebody follows a link of another site to our page: it is the same for all, does nothing, and what it asks for then
+/// is asked by ourselves.
+fn opens_the_page(uri: &Uri, headers: &HeaderMap) -> bool {
+    let is = |name: HeaderName, value: &str| headers.get(name).is_some_and(|it| it.as_bytes() == value.as_bytes());
+    uri.path() == "/" && is(SEC_FETCH_MODE, "navigate") && is(SEC_FETCH_DEST, "document")
+}
 
 /// The names a client may call the server by.
 #[derive(Debug, Clone)]
@@ -86,7 +95,8 @@ impl AllowedHosts {
                  header, or add the page's host to its allowed hosts",
             ));
         }
-        if headers.get_all(SEC_FETCH_SITE).iter().any(|site| site.as_bytes() == b"cross-site") {
+        let is_cross_site = headers.get_all(SEC_FETCH_SITE).iter().any(|site| site.as_bytes() == b"cross-site");
+        if is_cross_site && !opens_the_page(uri, headers) {
             return Err(Problem::new(
                 ProblemType::OriginRefused,
                 "the browser says that another site made this request; open the server's own address instead",

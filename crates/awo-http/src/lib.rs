@@ -18,6 +18,7 @@
 //! | what figures look like in columns | `handlers/stats/csv.rs` |
 //! | which problems there are | `problem/types.rs` |
 //! | what a connection may take | `serve.rs`, `serve/` |
+//! | what browsers are shown | `dashboard.rs`, `dashboard/` |
 //! | what streams send, and how they resume | `streams/` |
 
 mod accept;
@@ -27,6 +28,8 @@ mod api;
 mod audit;
 mod body;
 mod create;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod door;
 mod edge;
 pub mod figures;

@@ -26,7 +26,7 @@ use crate::problem::{Problem, ProblemType};
 fn table() -> Table {
     use Access::{AnyKey, Key, Open};
     use Scope::{MetricsRead, OrdersRead, OrdersWrite, RepositoriesWrite};
-    Table { router: OpenApiRouter::with_openapi(begin()), rules: Rules::default() }
+    let table = Table { router: OpenApiRouter::with_openapi(begin()), rules: Rules::default() }
         .routes(Key(OrdersRead), routes!(orders::list_orders))
         .routes(Key(OrdersWrite), routes!(orders::create_order))
         .routes(Key(OrdersRead), routes!(orders::get_order))
@@ -66,7 +66,10 @@ fn table() -> Table {
         .routes(Open, routes!(docs::get_docs_file))
         .routes(AnyKey, routes!(login::create_login_link))
         .routes(Open, routes!(login::follow_login_link))
-        .routes(AnyKey, routes!(login::delete_session))
+        .routes(AnyKey, routes!(login::delete_session));
+    #[cfg(feature = "dashboard")]
+    let table = table.routes(Open, routes!(crate::dashboard::get_page_file));
+    table
 }
 
 /// The routes, and the rules of who may call them.

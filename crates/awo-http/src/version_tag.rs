@@ -45,7 +45,7 @@ impl VersionTag {
 }
 
 /// The tags that came with a request.
-fn known(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+pub(crate) fn known(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let tags = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     tags.flat_map(|list| list.split(',')).map(str::trim)
 }

@@ -60,8 +60,22 @@ pub fn call(
     // A server may answer before it has read a body that it does not want.
     let _ = stream.write_all(body.unwrap_or_default());
     let mut bytes = Vec::new();
-    let read = stream.read_to_end(&mut bytes);
+    let read = read_answer(&mut stream, &mut bytes);
     parse(&bytes).ok_or_else(|| read.err().unwrap_or_else(|| io::Error::other("the answer ended early")))
+}
+
+/// Reads until the connection ends, or all is there that was announced: some servers keep the connection all the same.
+fn read_answer(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let mut piece = [0; 16 * 1024];
+    loop {
+        match stream.read(&mut piece)? {
+            0 => return Ok(()),
+            count => bytes.extend_from_slice(&piece[..count]),
+        }
+        if parse(bytes).is_some_and(|answer| answer.header("content-length").is_some()) {
+            return Ok(());
+        }
+    }
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {

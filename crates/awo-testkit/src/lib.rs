@@ -2,11 +2,13 @@
 //!
 //! [`World`] is the usual way in: an engine whose agent, checkout, forge and prompts are fakes in memory, whose
 //! repository can be made to fail, and whose calls are written down in order. [`repository`] makes real repositories,
-//! [`programs`] and [`DirectedAgent`] real agent programs, [`hostile`] those that misbehave, [`Program`] the real program with a real server.
+//! [`programs`] and [`DirectedAgent`] real agent programs, [`hostile`] those that misbehave, [`Program`] the real program with a real server,
+//! [`browser`] a real browser.
 
 #![expect(clippy::missing_panics_doc, reason = "fakes panic when a test misuses them")]
 
 mod agent;
+pub mod browser;
 mod certificates;
 mod clock;
 mod directed;

@@ -13,7 +13,7 @@ pub fn path(name: &str) -> PathBuf {
 }
 
 /// Programs that every run of the tests is provided with; others only `cargo xtask agents --all`.
-const IN_EVERY_RUN: [&str; 4] = ["claude", "codex", "python", "chromium"];
+const IN_EVERY_RUN: [&str; 6] = ["claude", "codex", "python", "chromium", "chromedriver", "axe"];
 
 /// Where a real program is, an agent such as `claude` or what a client needs: `cargo xtask test` provides it and names it in
 /// `AWO_TEST_CLAUDE`. `None` where it does not, which is said; the test then has nothing to do.

@@ -31,6 +31,8 @@ pub struct StepHistory {
     pub waiting_for: Option<String>,
     /// Until when it waits. A little later it goes on by itself.
     pub waiting_until: Option<Timestamp>,
+    /// Names of the steps of the workflow, in the order in which they come; prompts that wait have none yet.
+    pub workflow: Vec<String>,
 }
 
 /// What one attempt of a step left.

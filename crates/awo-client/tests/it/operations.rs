@@ -12,10 +12,11 @@ use crate::document::{document, operations};
 use crate::scripted::{Scripted, Turn};
 
 /// Operations without a method, and why.
-const WITHOUT: [(&str, &str); 3] = [
+const WITHOUT: [(&str, &str); 4] = [
     ("converse_about_order", "the same messages come by `follow_order`, which goes on where it broke off"),
     ("get_docs", "a page for people"),
     ("get_docs_file", "a part of that page"),
+    ("get_page_file", "a part of the page of the orders"),
 ];
 
 /// Calls every method of an operation, with all that can be said.

@@ -6,8 +6,8 @@ use awo_engine::ports::{AgentHealth, Login};
 use awo_engine::{AgentStatus, DiskUse};
 use awo_models::Timestamp;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -246,13 +246,24 @@ pub(crate) async fn get_metrics(State(api): ApiState) -> Response {
 }
 
 /// Get what this service is
+///
+/// Browsers, which name HTML before JSON, get the page that shows the orders, if the program was built with it.
 #[utoipa::path(
     get,
     path = "/",
     tag = "server",
-    responses((status = 200, description = "What it is", body = ServiceInformation<'static>))
+    responses((status = 200, description = "What it is, or the page", content(
+        (ServiceInformation<'static> = "application/json"),
+        (String = "text/html"),
+    )))
 )]
-pub(crate) async fn get_service(State(api): ApiState) -> Response {
+pub(crate) async fn get_service(State(api): ApiState, headers: HeaderMap) -> Response {
+    #[cfg(feature = "dashboard")]
+    if crate::dashboard::is_wanted(&headers) {
+        return crate::dashboard::page(&headers);
+    }
+    #[cfg(not(feature = "dashboard"))]
+    drop(headers);
     answer::json(
         StatusCode::OK,
         &ServiceInformation {

@@ -69,7 +69,7 @@ pub(super) fn of(operation: &str) -> &'static [ProblemType] {
         ],
         "follow_logs" => &[OrderNotFound, InvalidRequest, TooManyStreams, OrderDamaged, OrderTooNew, StoreUnavailable],
         "get_readiness" => &[NotReady],
-        "get_docs_file" => &[PathNotFound],
+        "get_docs_file" | "get_page_file" => &[PathNotFound],
         "create_login_link" => &[NotAllowed],
         "follow_login_link" => &[InvalidRequest, LinkRefused],
         _ => of_repositories(operation),

@@ -31,6 +31,8 @@ pub(crate) struct StepHistoryView<'a> {
     /// Steps of the workflow, those that prompts became or will become included.
     #[schema(example = 7)]
     total_steps: usize,
+    /// Their names, in the order in which they come; prompts that wait have none yet.
+    workflow: Vec<String>,
     /// Prompts that wait until the order takes them up.
     queued_prompts: usize,
     /// `degraded` while the store does not take the order's saves; the work goes on.
@@ -144,6 +146,7 @@ impl<'a> StepHistoryView<'a> {
             waiting_for: order.waiting_for(),
             waiting_until: order.state.waiting_until,
             total_steps: order.total_steps(),
+            workflow: order.workflow().iter().map(|definition| definition.step.to_string()).collect(),
             queued_prompts: order.waiting_prompts(),
             persistence: persistence_word(*persistence),
             pending_steps: persistence.pending_steps,

@@ -35,6 +35,11 @@ async fn web_pages_of_others_are_refused() {
         world.get_with("/agent-work-orders", &[("origin", origin)]).await.problem(403, "origin-refused");
     }
     world.get_with("/health", &[("sec-fetch-site", "cross-site")]).await.problem(403, "origin-refused");
+    let followed = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    assert_eq!(world.get_with("/?order=wo-1", &followed).await.status, StatusCode::OK, "a link to our page");
+    world.get_with("/agent-work-orders", &followed).await.problem(403, "origin-refused");
+    let framed = [followed[0], followed[1], ("sec-fetch-dest", "iframe")];
+    world.get_with("/", &framed).await.problem(403, "origin-refused");
     for origin in ["http://localhost:8888", "http://127.0.0.1:8888", "http://[::1]:8888"] {
         let answer = world.get_with("/health", &[("origin", origin), ("sec-fetch-site", "same-origin")]).await;
         assert_eq!(answer.status, StatusCode::OK);

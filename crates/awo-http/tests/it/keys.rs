@@ -63,7 +63,10 @@ async fn without_a_key_no_route_answers_but_the_open_ones() {
         }
     }
     open.dedup();
-    assert_eq!(open, ["", "/docs", "/docs/{file}", "/health/live", "/health/ready", "/login", "/openapi.json"]);
+    assert_eq!(
+        open,
+        ["", "/docs", "/docs/{file}", "/health/live", "/health/ready", "/login", "/openapi.json", "/page/{file}"]
+    );
     guarded.send("GET", "/nothing", &[], &json!({})).await.problem(401, "unauthorized");
     assert!(guarded.trail.calls().is_empty(), "who is not known changes nothing");
 }

@@ -26,6 +26,7 @@ mod local;
 mod logs;
 mod openapi;
 mod orders;
+mod page;
 mod pollers;
 mod prompts;
 mod repositories;

@@ -119,5 +119,5 @@ fn tell_next(ours: &Settings) {
         |path| format!("claude: {}", path.display()),
     );
     say!("\n  Now your own:   awo run --repo . \"Fix the flaky login test\"      {found}");
-    say!("                  awo serve                                        API at http://{}", ours.bind);
+    say!("                  awo serve                                        page and API at http://{}", ours.bind);
 }

@@ -8,6 +8,7 @@ mod cancel;
 mod clients;
 mod command_line;
 mod crash;
+mod dashboard;
 mod delivery;
 mod figures;
 mod follow_up;

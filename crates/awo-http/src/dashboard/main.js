@@ -1,0 +1,66 @@
+// Starts the page: finds the view for the address, shows it, and gives it up when another one is wanted.
+
+import { change, getJson, onRefused } from "./api.js";
+import { fill, h, setText } from "./dom.js";
+import { showHelp } from "./dialogs.js";
+import { keysOf, listen } from "./keys.js";
+import { loginView } from "./login.js";
+import { newOrderView } from "./new-order.js";
+import { orderView } from "./order.js";
+import { ordersView } from "./orders.js";
+import { NEW_ORDER, go, onChange, place } from "./route.js";
+
+const root = document.getElementById("view");
+let shown = { stop() {} };
+let shownName = null;
+
+function viewOf(at) {
+  if (at.order) return ["order", () => orderView(at)];
+  if (at.view === "new") return ["new", () => newOrderView()];
+  return ["orders", () => ordersView(at)];
+}
+
+/** Shows the view of the address. A view that can take the new address itself stays. */
+function show() {
+  const at = place();
+  const [name, make] = viewOf(at);
+  if (name === shownName && shown.take?.(at)) return;
+  put(name, make());
+}
+
+function put(name, view) {
+  const isFirst = shownName === null;
+  shown.stop();
+  [shown, shownName] = [view, name];
+  fill(root, view.element);
+  keysOf(view.keys ?? {});
+  for (const [id, of] of [["to-orders", "orders"], ["to-new", "new"]]) {
+    const link = document.getElementById(id);
+    if (of === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (isFirst) return;
+  scrollTo(0, 0);
+  // Who hears the page is told where they are.
+  (root.querySelector("[data-first]") ?? root.querySelector("h1"))?.focus();
+}
+
+async function showServer() {
+  const health = await getJson("/health").catch(() => null);
+  if (health) setText(document.getElementById("server"), `${location.host} · ${health.version}`);
+}
+
+function help() {
+  const leave = async () => {
+    await change("POST", "/logout").catch(() => null);
+    location.assign("/");
+  };
+  showHelp(h("p", {}, "Where the server asks for keys: ", h("button", { type: "button", onclick: leave }, "Log out")));
+}
+
+onRefused(problem => shownName === "login" || put("login", loginView(problem)));
+onChange(show);
+listen({ n: () => go(NEW_ORDER), "?": help, Escape: () => shownName !== "orders" && go("/") });
+document.getElementById("ask-help").addEventListener("click", help);
+show();
+showServer();

@@ -1,0 +1,45 @@
+// Owns how text of others is shown: agents, repositories and people may put anything into it. It is only ever shown as text;
+// here, what would hide or reorder it is made visible.
+
+const HIDDEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+
+/** The text with each hidden or reordering character as a sign that can be seen. Line breaks and tabs stay. */
+export function visible(text) {
+  return String(text).replaceAll("\r\n", "\n").replace(HIDDEN, sign);
+}
+
+function sign(character) {
+  const code = character.codePointAt(0);
+  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+  if (code === 0x7f) return "␡";
+  return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+}
+
+/** The first line that says something. */
+export function firstLine(text) {
+  return String(text ?? "").split(/[\r\n]+/).map(line => line.trim()).find(line => line !== "") ?? "";
+}
+
+/** At most so many characters, with a sign where some are left out. */
+export function shorten(text, most) {
+  const characters = Array.from(text);
+  return characters.length <= most ? text : characters.slice(0, most - 1).join("") + "…";
+}
+
+/** The end of a repository's address that people know it by. */
+export function shortRepository(address) {
+  const parts = String(address).replace(/\.git$/, "").replace(/\/+$/, "").split(/[/:]/).filter(part => part !== "");
+  return parts.slice(-2).join("/");
+}
+
+/** The address, if it is one that a page may link to: http or https. */
+export function safeLink(address) {
+  if (typeof address !== "string") return null;
+  try {
+    const { protocol, href } = new URL(address);
+    return protocol === "http:" || protocol === "https:" ? href : null;
+  } catch {
+    return null;
+  }
+}

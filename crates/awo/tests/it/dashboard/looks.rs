@@ -1,0 +1,125 @@
+//! How the page looks: the main views, in light and dark, wide and narrow, without barriers that a program can find. With
+//! `AWO_SCREENSHOTS` the pictures are kept there, for people to look at.
+
+use std::path::PathBuf;
+
+use awo_testkit::browser::Browser;
+use awo_testkit::{programs, until};
+use serde_json::{Value, json};
+
+use super::{browser, is_clean, open_order, step_is};
+use crate::setting::{Setting, completed, create, ended};
+
+/// Name, width, height and colours of a window.
+const WINDOWS: [(&str, u32, u32, &str); 4] = [
+    ("light", 1360, 900, "light"),
+    ("dark", 1360, 900, "dark"),
+    ("phone", 390, 844, "light"),
+    ("phone-dark", 390, 844, "dark"),
+];
+
+struct Looks {
+    browser: Browser,
+    axe: String,
+    pictures: Option<PathBuf>,
+}
+
+impl Looks {
+    /// Looks at what is shown now, in every window.
+    #[track_caller]
+    fn at(&self, view: &str) {
+        for (name, width, height, colours) in WINDOWS {
+            self.browser.resize(width, height);
+            self.browser.prefer(colours);
+            self.browser
+                .until("the colours are there", &format!("document.documentElement.dataset.theme === '{colours}'"));
+            let wide = self.browser.run("return document.documentElement.scrollWidth - innerWidth");
+            assert!(wide.as_i64().unwrap() <= 0, "{view} is wider than {name} by {wide}");
+            self.has_no_barriers(view, name);
+            self.browser.run("scrollTo(0, 0)");
+            let picture = self.browser.picture();
+            assert!(picture.len() > 5_000, "{view} in {name} is empty");
+            if let Some(directory) = &self.pictures {
+                std::fs::write(directory.join(format!("{view}-{name}.png")), picture).unwrap();
+            }
+        }
+    }
+
+    #[track_caller]
+    fn has_no_barriers(&self, view: &str, window: &str) {
+        if self.browser.run("return typeof axe") == "undefined" {
+            self.browser.devtools("Runtime.evaluate", &json!({"expression": self.axe}));
+        }
+        let found = self.browser.run(
+            "const { violations, passes } = await axe.run(document, { resultTypes: ['violations'] });
+             return [passes.length, violations.flatMap(it => it.nodes.map(node => `${it.id}: ${node.html} ${node.failureSummary}`))]",
+        );
+        assert!(found[0].as_u64().unwrap() > 15, "it was looked for: {found}");
+        assert_eq!(found[1], json!([]), "{view} in {window}");
+    }
+}
+
+#[test]
+fn the_main_views_are_without_barriers_in_every_window() {
+    let Some(browser) = browser() else { return };
+    let Some(axe) = programs::real("axe") else { return };
+    let setting = Setting::new();
+    let server = setting.program.serve();
+    let pictures = std::env::var_os("AWO_SCREENSHOTS").map(PathBuf::from);
+    let looks = Looks { browser, axe: std::fs::read_to_string(axe).unwrap(), pictures };
+    let browser = &looks.browser;
+    let (address, agent) = (server.address(), &setting.agent);
+
+    browser.open(address);
+    browser.until_shown("No orders yet");
+    looks.at("empty");
+
+    let whole = create(&server, &asked(&setting, "Say hello in more languages\n\nEach greeting in a file of its own."));
+    completed(&server, &whole);
+    agent.fail("implementor", "I have looked at src/greeting.rs.\nI could not find the function that greets.\n");
+    let failed = create(&server, &asked(&setting, "Fix the flaky login test"));
+    ended(&server, &failed);
+    agent.mend("implementor");
+    agent.hold("implementor");
+    let mut held = asked(&setting, "Tidy the change log");
+    held["start"] = false.into();
+    create(&server, &held);
+    let running = create(&server, &asked(&setting, "Add a greeting that can be translated, and tests that hold it"));
+    setting.at_work("implementor", 3);
+
+    browser.open(address);
+    browser.until("all are there", "document.querySelectorAll('.orders tbody tr').length === 4");
+    looks.at("orders");
+    open_order(browser, &server, &running);
+    browser.until("implement is at work", &step_is("implement", "running"));
+    browser.click(".log > summary");
+    browser.until("the log is there", "document.querySelectorAll('.log-lines li').length > 5");
+    looks.at("running");
+    open_order(browser, &server, &failed);
+    browser.until("it has failed", &step_is("implement", "failed"));
+    looks.at("failed");
+    open_order(browser, &server, &whole);
+    browser.click(".timeline > li:nth-child(5) summary");
+    browser.click(".files-part [aria-expanded]");
+    browser.until("the diff is there", "document.querySelector('.diff .added') !== null");
+    looks.at("completed");
+    browser.open(&format!("{address}/?view=new"));
+    browser.click("details.folded:last-of-type > summary");
+    browser.click("button[value=start]");
+    browser.until_shown("is missing");
+    looks.at("new");
+    browser.run("document.activeElement.blur()");
+    browser.press("?");
+    looks.at("help");
+    is_clean(browser);
+
+    browser.open(&format!("{address}/docs"));
+    browser.until("the description is shown", "document.querySelectorAll('.opblock').length > 30");
+    is_clean(browser);
+    agent.release("implementor");
+    until("it ends", || crate::setting::has_ended(&crate::setting::order(&server, &running)));
+}
+
+fn asked(setting: &Setting, request: &str) -> Value {
+    json!({"repository_url": setting.remote.url(), "user_request": request})
+}
