@@ -4,6 +4,7 @@ mod generated;
 mod limits;
 mod orders;
 mod serving;
+mod stats;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use generated::{Completions, Manual};
 pub(crate) use limits::LimitArguments;
 pub(crate) use orders::{Create, Diff, List, Logs, OnInterrupt, One, OrderArguments, Prompt, Retry, Run, Steps};
 pub(crate) use serving::{Agents, Demo, Recover, Serve};
+pub(crate) use stats::Stats;
 pub(crate) use upkeep::{
     Audit, Export, Import, KeyCreate, KeyRevoke, Keys, KeysCommand, Repo, RepoAdd, RepoCommand, RepoOne, State,
     StateCommand, Workspace, WorkspaceCommand, WorkspaceGc,
@@ -86,6 +88,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Show what the work of an order says about itself.
     Logs(Logs),
+    /// Show how long steps take, what they cost, and why they fail.
+    Stats(Stats),
     /// Start an order that was created with --hold.
     Start(One),
     /// Cancel an order.

@@ -15,6 +15,7 @@ mod run;
 mod serve;
 mod show;
 mod state;
+mod stats;
 mod steps;
 mod watching;
 mod workspace;
@@ -54,8 +55,8 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
 
 /// Whether a command is of no use when nobody reads what it prints.
 fn only_shows(command: &Command) -> bool {
-    use Command::{Audit, Diff, Doctor, List, Logs, Show, Steps, Top};
-    matches!(command, Audit(_) | Diff(_) | Doctor(_) | List(_) | Logs(_) | Show(_) | Steps(_) | Top)
+    use Command::{Audit, Diff, Doctor, List, Logs, Show, Stats, Steps, Top};
+    matches!(command, Audit(_) | Diff(_) | Doctor(_) | List(_) | Logs(_) | Show(_) | Stats(_) | Steps(_) | Top)
 }
 
 async fn carry_out(settings: Settings, command: Command, json: bool) -> anyhow::Result<ExitCode> {
@@ -70,6 +71,7 @@ async fn carry_out(settings: Settings, command: Command, json: bool) -> anyhow::
         Command::Steps(steps) => steps::run(&settings, &steps, json).await,
         Command::Diff(diff) => diff::run(&settings, &diff, json).await,
         Command::Logs(logs) => logs::run(&settings, &logs, json).await,
+        Command::Stats(stats) => stats::run(&settings, stats, json).await,
         Command::Start(one) => show::start(&settings, &one, json).await,
         Command::Cancel(one) => show::cancel(&settings, &one, json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, json).await,

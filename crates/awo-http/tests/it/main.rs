@@ -33,6 +33,7 @@ mod requests;
 mod serve;
 mod sockets;
 mod sse;
+mod stats;
 mod steps;
 mod stores;
 mod streams;
