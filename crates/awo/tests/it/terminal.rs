@@ -104,10 +104,14 @@ fn a_terminal_that_changes_its_size_shows_every_step_once() {
     setting.agent.hold("implementor");
     let Some(terminal) = Terminal::open(&run_command(&setting, &[]), 120, 40) else { return };
     setting.at_work("implementor", 1);
-    for (columns, rows) in [(40, 40), (60, 20), (120, 40)] {
-        terminal.shows("implement ");
-        terminal.resize(columns, rows);
-    }
+    terminal.shows("implement ");
+    // The moving line is broken into two, and drawn anew in one that is cut.
+    let line = |shown: &str| shown.lines().find(|line| line.contains("implement ")).map(str::to_owned);
+    terminal.resize(24, 40);
+    terminal.eventually("the line is cut", |shown| line(shown).is_some_and(|line| line.ends_with('…')));
+    terminal.resize(60, 20);
+    terminal.eventually("the line is whole", |shown| line(shown).is_some_and(|line| line.ends_with('s')));
+    terminal.resize(120, 40);
     setting.agent.release("implementor");
     terminal.shows("[0]");
     let shown = terminal.shown();
