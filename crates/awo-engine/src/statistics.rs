@@ -13,7 +13,7 @@ mod tests;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use awo_models::{AgentWorkOrder, OrderId, StepHistory, StepName, Timestamp, UsualDuration};
+use awo_models::{AgentWorkOrder, Epoch, OrderId, StepHistory, StepName, Timestamp, UsualDuration};
 use awo_state::{OrderQuery, OrderRow, StateError};
 use tokio::sync::{Mutex as Turn, watch};
 use tracing::{info, warn};
@@ -120,9 +120,9 @@ pub(crate) async fn read(engine: &Engine) -> bool {
     true
 }
 
-/// Nothing of an order has a result that nobody ever claimed.
+/// Whether an order may have results: one that nobody ever claimed has none.
 fn has_results(row: &OrderRow) -> bool {
-    row.order.state.started_at.is_some()
+    row.epoch > Epoch::default()
 }
 
 /// Counts an order that an earlier life stored; whether there is room for older ones.
@@ -131,20 +131,17 @@ async fn count(engine: &Engine, id: OrderId) -> bool {
     if statistics.index().has(id) {
         return true;
     }
+    // The store may answer without ever giving others a turn.
+    tokio::task::yield_now().await;
     match until_answered(engine, || engine.repository.get(id)).await {
-        Ok(Some(seen)) => {
-            let counted = CountedOrder::of(&seen.order, &seen.history);
-            return statistics.index().count(counted);
-        }
-        Ok(None) => {}
+        Ok(Some(seen)) => statistics.index().count(CountedOrder::of(&seen.order, &seen.history)),
+        Ok(None) => true,
         Err(damaged) => {
             warn!(agent_work_order_id = %id, reason = describe(&damaged), "agent_work_order_not_counted");
             statistics.index().damaged([id]);
+            true
         }
     }
-    // The store may answer without ever giving others a turn.
-    tokio::task::yield_now().await;
-    true
 }
 
 /// Asks until the store answers, whatever the answer is.

@@ -45,7 +45,7 @@ impl Row {
 
     /// The step `implement` has an agent of its own.
     fn agent(&self) -> &'static str {
-        if self.step == 1 { "coder" } else { "claude" }
+        if self.step == 1 { "coder" } else { agent(self.order) }
     }
 
     /// Orders with an even number ask for one.
@@ -57,6 +57,11 @@ impl Row {
     fn id(&self) -> OrderId {
         id(self.order)
     }
+}
+
+/// The agent that orders ask for: half of them for another one.
+fn agent(order: usize) -> &'static str {
+    if order % 6 < 3 { "claude" } else { "codex" }
 }
 
 fn id(order: usize) -> OrderId {
@@ -91,7 +96,7 @@ fn order(number: usize, rows: &[Row]) -> CountedOrder {
         workflow_type: number.is_multiple_of(3).then_some(WorkflowType::AgentWorkflowPlan),
         selected_commands: None,
         workflow: vec![definition("plan", None), definition("implement", Some("coder"))],
-        agent: "claude".into(),
+        agent: agent(number).into(),
         model: number.is_multiple_of(2).then(|| "opus".into()),
         isolation: Isolation::Auto,
         network: Network::Host,
@@ -181,7 +186,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 fn queries() -> impl Strategy<Value = StatsQuery> {
     let filters = (
         prop::option::weighted(0.2, prop::sample::select(&REPOSITORIES[..])),
-        prop::option::weighted(0.2, prop::sample::select(&["claude", "coder"][..])),
+        prop::option::weighted(0.2, prop::sample::select(&["claude", "codex", "coder"][..])),
         prop::option::weighted(0.2, prop::sample::select(&["opus", "haiku"][..])),
         prop::option::weighted(0.2, prop::sample::select(&["plan", "prompt"][..])),
         prop::option::weighted(0.2, prop::sample::select(&["agent_workflow_plan", "selected_commands"][..])),
@@ -271,7 +276,10 @@ proptest! {
 
     #[test]
     fn what_is_usual_is_told_by_the_newest_successes_of_the_same_agent_or_of_any(
-        rows in rows(), step in 0..3_usize, agent in prop::sample::select(&["claude", "coder"][..]), least in 1..6_usize,
+        rows in rows(),
+        step in 0..3_usize,
+        agent in prop::sample::select(&["claude", "codex", "coder"][..]),
+        least in 1..6_usize,
     ) {
         let mut index = Index::default();
         for order in orders(&rows) {
@@ -293,7 +301,7 @@ fn succeeded(order: usize, took: u64) -> Row {
 
 #[test]
 fn only_the_newest_attempts_say_what_is_usual() {
-    let rows: Vec<_> = (0..300).map(|number| succeeded(number, if number < 100 { 999 } else { 7 })).collect();
+    let rows: Vec<_> = (0..300).map(|n| succeeded(n * 6, if n < 100 { 999 } else { 7 })).collect();
     let mut index = Index::default();
     for order in orders(&rows) {
         index.count(CountedOrder::clone(&order));

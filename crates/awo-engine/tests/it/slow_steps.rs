@@ -62,6 +62,7 @@ async fn a_step_that_takes_much_longer_than_usual_is_slow_once_and_goes_on() {
         if let Some(activity) = view.activity.filter(|activity| activity.step == "implement") {
             usual = usual.or(activity.usual);
         }
+        assert!(!running.is_finished(), "it is told while the step is at work");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let usual = usual.unwrap();
@@ -151,9 +152,13 @@ async fn an_attempt_that_was_found_slow_and_goes_on_in_the_next_process_is_not_f
 }
 
 async fn until_waits(world: &World, id: OrderId) {
-    while !crate::waiting::waits(world, id).await {
+    for _ in 0..10_000 {
+        if crate::waiting::waits(world, id).await {
+            return;
+        }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+    panic!("it never waits");
 }
 
 #[tokio::test(start_paused = true)]

@@ -129,9 +129,8 @@ async fn they_take_a_key_that_reads_orders() {
 async fn damaged_orders_are_told_and_an_outage_is_not_waited_for_for_ever() {
     let world = World::new();
     let (damaged, listed) = (world.order().await, world.order().await);
-    let mut order = awo_models::AgentWorkOrder::clone(&world.repository.get(damaged).await.unwrap().unwrap().order);
-    order.state.started_at = Some(at(1));
-    let row = OrderRow { order: Arc::new(order), seq: awo_models::EventSeq(1), epoch: awo_models::Epoch(1), bytes: 0 };
+    let order = world.repository.get(damaged).await.unwrap().unwrap().order;
+    let row = OrderRow { order, seq: awo_models::EventSeq(1), epoch: awo_models::Epoch(1), bytes: 0 };
     let mut repository = MockStateRepository::new();
     let page = Page { items: vec![row], next: None, total: 1, damaged: vec![listed] };
     repository.expect_list().returning(move |_| Ok(page.clone()));
