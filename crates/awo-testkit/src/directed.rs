@@ -73,6 +73,11 @@ impl DirectedAgent {
         self.direct("fail", role, words);
     }
 
+    /// Lets the role fail no more.
+    pub fn mend(&self, role: &str) {
+        fs::remove_file(self.directory.join(format!("fail-{role}"))).expect("the role fails");
+    }
+
     /// Lets the role's service tell it to wait, perhaps until a second of the epoch.
     pub fn limit(&self, role: &str, until: Option<i64>) {
         self.direct("limit", role, &until.map(|second| second.to_string()).unwrap_or_default());

@@ -151,7 +151,7 @@ impl Ending<'_> {
                 }
                 self.needs_server(&mut next);
                 let from = self.failed().map_or("from its first step".to_owned(), |step| format!("from {}", step.step));
-                next.push((format!("awo retry {id}"), format!("{from}; what is done is kept")));
+                next.push((format!("awo retry {id} --watch"), format!("{from}; what is done is kept")));
                 next.push((
                     format!("awo prompt {id} \"…\""),
                     "tells the agent what is missing, then goes on".to_owned(),
@@ -159,7 +159,7 @@ impl Ending<'_> {
             }
             "completed" if self.order.error_message.is_some() => {
                 self.needs_server(&mut next);
-                next.push((format!("awo retry {id}"), "tries again what is missing".to_owned()));
+                next.push((format!("awo retry {id} --watch"), "tries again what is missing".to_owned()));
             }
             "completed" => {
                 next.push((format!("awo diff {id}"), "what it changed".to_owned()));
