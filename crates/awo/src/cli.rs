@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use generated::{Completions, Manual};
 pub(crate) use limits::LimitArguments;
-pub(crate) use orders::{Create, Diff, List, Logs, OnInterrupt, One, OrderArguments, Prompt, Retry, Run, Steps};
+pub(crate) use orders::{Create, Diff, List, Logs, OnInterrupt, One, OrderArguments, Prompt, Retry, Run, Start, Steps};
 pub(crate) use serving::{Agents, Demo, Recover, Serve};
 pub(crate) use stats::Stats;
 pub(crate) use upkeep::{
@@ -91,7 +91,7 @@ pub(crate) enum Command {
     /// Show how long steps take, what they cost, and why they fail.
     Stats(Stats),
     /// Start an order that was created with --hold.
-    Start(One),
+    Start(Start),
     /// Cancel an order.
     Cancel(One),
     /// Try an order that has ended again, from its first step that is not done or from an earlier one.

@@ -77,7 +77,7 @@ async fn carry_out(settings: Settings, command: Command, json: bool) -> anyhow::
         Command::Diff(diff) => diff::run(&settings, &diff, json).await,
         Command::Logs(logs) => logs::run(&settings, &logs, json).await,
         Command::Stats(stats) => stats::run(&settings, stats, json).await,
-        Command::Start(one) => show::start(&settings, &one, json).await,
+        Command::Start(start) => show::start(&settings, &start, json).await,
         Command::Cancel(one) => show::cancel(&settings, &one, json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, json).await,
         Command::Prompt(prompt) => show::prompt(&settings, &prompt, json).await,

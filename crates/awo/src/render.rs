@@ -126,7 +126,14 @@ pub(crate) fn running_line(current: &CurrentStep, sign: &str, now: Timestamp) ->
     let name =
         if current.attempt > 1 { format!("{} ({})", current.step, current.attempt) } else { current.step.clone() };
     let line = step_columns(|line| line.plain(sign), &name, &span(current.started_at, now));
-    line.faint(activity_line(current).unwrap_or_default())
+    let usual = current.usual.as_ref().map(|usual| format!("usually {}", duration(usual.p50_seconds)));
+    let line = match (usual, current.slow_since) {
+        (Some(usual), Some(_)) => line.bad(format!("slow, {usual}")),
+        (None, Some(_)) => line.bad("slow"),
+        (Some(usual), None) => line.plain(usual),
+        (None, None) => return line.faint(activity_line(current).unwrap_or_default()),
+    };
+    line.faint(activity_line(current).map(|activity| format!(" · {activity}")).unwrap_or_default())
 }
 
 /// The line of an order that does nothing at present, and says why if it waits.
@@ -182,7 +189,7 @@ mod tests {
         let at_work = |activity: serde_json::Value| {
             let text = serde_json::json!({
                 "step": "implement", "attempt": 1, "started_at": "2026-01-01T00:00:00Z", "activity": activity,
-                "agent_name": "implementor", "session_id": null, "step_number": 5, "usage": {
+                "agent_name": "implementor", "session_id": null, "step_number": 5, "usual": null, "slow_since": null, "usage": {
                     "agent_version": null, "cost_usd": null, "model": null, "turns": null,
                     "tokens": {"input": 40_000, "output": 1_234, "cache_read": null, "cache_write": null},
                 },
@@ -199,6 +206,23 @@ mod tests {
         assert_eq!(at_work(serde_json::json!([used, ended, said])).unwrap(), "Edit src/a b.rs · 41k tokens");
         assert_eq!(at_work(serde_json::json!([said])).unwrap(), "I look at it.\\u{1b}[2J · 41k tokens");
         assert_eq!(at_work(serde_json::json!([])).unwrap(), "41k tokens");
+    }
+
+    #[test]
+    fn the_step_at_work_is_told_with_what_is_usual() {
+        let line = |usual: serde_json::Value, slow_since: Option<&str>| {
+            let text = serde_json::json!({
+                "step": "implement", "attempt": 2, "started_at": "2026-01-01T00:00:00Z", "activity": [], "usage": null,
+                "agent_name": "implementor", "session_id": null, "step_number": 5, "usual": usual, "slow_since": slow_since,
+            });
+            let now = "2026-01-01T00:01:12Z".parse().unwrap();
+            running_line(&serde_json::from_value(text).unwrap(), "*", now).fitting(80)
+        };
+        let usual = serde_json::json!({"p50_seconds": 3.0, "p95_seconds": 9.0, "samples": 7});
+        assert_eq!(line(usual.clone(), None), "  * implement (2)        1 m 12 s   usually 3.0 s");
+        let slow = line(usual, Some("2026-01-01T00:01:00Z"));
+        assert_eq!(slow, "  * implement (2)        1 m 12 s   \u{1b}[31mslow, usually 3.0 s\u{1b}[0m");
+        assert_eq!(line(serde_json::Value::Null, None), "  * implement (2)        1 m 12 s   ");
     }
 
     #[test]

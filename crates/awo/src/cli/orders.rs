@@ -110,6 +110,14 @@ pub(crate) struct One {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// The order: its id, or a unique end of it (four digits or more).
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Diff {
     /// The order: its id, or a unique end of it (four digits or more).
     pub(crate) id: String,
@@ -125,6 +133,8 @@ pub(crate) struct Retry {
     /// Step to begin with.
     #[arg(long, value_name = "STEP")]
     pub(crate) from_step: Option<String>,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
 }
 
 #[derive(Debug, Args)]
@@ -136,6 +146,8 @@ pub(crate) struct Prompt {
     /// Key against doubled requests: the same key brings the prompt once.
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
 }
 
 #[derive(Debug, Args)]

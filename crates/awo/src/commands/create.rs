@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use awo_client::{AgentWorkOrder as Order, CreateOrder};
+use awo_client::CreateOrder;
 
 use crate::cli::{Create, OrderArguments};
-use crate::commands::watching::{Form, Runner, Watch};
+use crate::commands::watching::at_server;
 use crate::exit::{BAD_INPUT, coded};
 use crate::orders::{print_json, writer};
 use crate::settings::Settings;
-use crate::signals::Signals;
 use crate::terminal::say;
 
 pub(crate) async fn run(settings: &Settings, create: Create, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -21,12 +20,8 @@ pub(crate) async fn run(settings: &Settings, create: Create, as_json: bool) -> a
     let client = writer(settings)?;
     let call = client.create_order(&body, create.idempotency_key.as_deref());
     if create.watching.watch {
-        let signals = Signals::listen()?;
-        let order: Order = call.await?.order;
-        let id = &*order.agent_work_order_id;
-        let form = if as_json { Form::JsonLines } else { Form::Lines };
-        let (client, on_interrupt, runner) = (&client, create.watching.on_interrupt, Runner::Server);
-        return Watch { settings, client, id, form, on_interrupt, runner }.until_it_ends(signals).await;
+        let id = call.await?.order.agent_work_order_id;
+        return at_server(settings, &client, &id, create.watching.on_interrupt, as_json).await;
     }
     if as_json {
         print_json(&call.answer().await?.json()?);

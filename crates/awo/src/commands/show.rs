@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use awo_client::{PromptRequest, RetryRequest, StepsQuery};
 
-use crate::cli::{One, Prompt, Retry};
-use crate::commands::watching::introduce;
+use crate::cli::{One, Prompt, Retry, Start};
+use crate::commands::watching::{at_server, introduce};
 use crate::orders::{artifacts, note_if_idle, place, print_json, reader, resolve, writer};
 use crate::render::{Ending, activity_line, counted, span, waiting};
 use crate::settings::Settings;
@@ -51,10 +51,14 @@ pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyh
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn start(settings: &Settings, one: &One, as_json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn start(settings: &Settings, start: &Start, as_json: bool) -> anyhow::Result<ExitCode> {
     let client = writer(settings)?;
-    let id = resolve(&client, &one.id).await?;
+    let id = resolve(&client, &start.id).await?;
     let call = client.start_order(&id);
+    if start.watching.watch {
+        call.await?;
+        return at_server(settings, &client, &id, start.watching.on_interrupt, as_json).await;
+    }
     if as_json {
         print_json(&call.answer().await?.json()?);
     } else {
@@ -86,6 +90,9 @@ pub(crate) async fn retry(settings: &Settings, retry: &Retry, as_json: bool) -> 
     let client = writer(settings)?;
     let id = resolve(&client, &retry.id).await?;
     let answer = client.retry_order(&id, &RetryRequest { from_step: retry.from_step.clone() }).answer().await?;
+    if retry.watching.watch {
+        return at_server(settings, &client, &id, retry.watching.on_interrupt, as_json).await;
+    }
     if as_json {
         print_json(&answer.json()?);
     } else {
@@ -99,6 +106,10 @@ pub(crate) async fn prompt(settings: &Settings, prompt: &Prompt, as_json: bool) 
     let id = resolve(&client, &prompt.id).await?;
     let body = PromptRequest { prompt_text: prompt.text.clone(), ..PromptRequest::default() };
     let call = client.prompt_order(&id, &body, prompt.idempotency_key.as_deref());
+    if prompt.watching.watch {
+        call.await?;
+        return at_server(settings, &client, &id, prompt.watching.on_interrupt, as_json).await;
+    }
     if as_json {
         print_json(&call.answer().await?.json()?);
         return Ok(ExitCode::SUCCESS);

@@ -50,6 +50,19 @@ enum Wish {
     Leave,
 }
 
+/// Follows an order that was just handed to a server.
+pub(crate) async fn at_server(
+    settings: &Settings,
+    client: &Client,
+    id: &str,
+    on_interrupt: OnInterrupt,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let signals = Signals::listen()?;
+    let form = if as_json { Form::JsonLines } else { Form::Lines };
+    Watch { settings, client, id, form, on_interrupt, runner: Runner::Server }.until_it_ends(signals).await
+}
+
 /// An order that is watched.
 #[derive(Debug)]
 pub(crate) struct Watch<'a> {

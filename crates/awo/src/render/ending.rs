@@ -5,14 +5,12 @@ use std::path::PathBuf;
 use awo_client::{AgentWorkOrder as Order, StepExecutionResult as Step, StepHistory as Steps};
 
 use super::{counted, duration, money, tail, tokens};
-use crate::terminal::text::{inline, pad, wrap};
+use crate::terminal::text::{inline, pad, width, wrap};
 use crate::terminal::{Line, columns, first_line};
 use crate::timing::SaveCosts;
 
 /// Lines of one thing that is told; a text is longer in the order itself.
 const LINES: usize = 8;
-/// Columns of a command, with what it does behind it.
-const COMMAND: usize = 42;
 
 /// Where an order can be told to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +151,7 @@ impl Ending<'_> {
                 }
                 self.needs_server(&mut next);
                 let from = self.failed().map_or("from its first step".to_owned(), |step| format!("from {}", step.step));
-                next.push((format!("awo retry {id}"), format!("{from}; what is done is kept")));
+                next.push((format!("awo retry {id} --watch"), format!("{from}; what is done is kept")));
                 next.push((
                     format!("awo prompt {id} \"…\""),
                     "tells the agent what is missing, then goes on".to_owned(),
@@ -161,7 +159,7 @@ impl Ending<'_> {
             }
             "completed" if self.order.error_message.is_some() => {
                 self.needs_server(&mut next);
-                next.push((format!("awo retry {id}"), "tries again what is missing".to_owned()));
+                next.push((format!("awo retry {id} --watch"), "tries again what is missing".to_owned()));
             }
             "completed" => {
                 next.push((format!("awo diff {id}"), "what it changed".to_owned()));
@@ -171,8 +169,9 @@ impl Ending<'_> {
             }
             _ => {}
         }
-        commands(lines, "kept", &kept);
-        commands(lines, "next", &next);
+        let room = kept.iter().chain(&next).map(|(command, _)| width(command)).max().unwrap_or(0);
+        commands(lines, "kept", &kept, room);
+        commands(lines, "next", &next, room);
     }
 
     fn needs_server(&self, next: &mut Vec<(String, String)>) {
@@ -209,10 +208,11 @@ fn told(lines: &mut Vec<Line>, before: &str, text: &str) {
     lines.extend(wrapped.iter().map(|line| Line::new().plain(before).plain(line)));
 }
 
-fn commands(lines: &mut Vec<Line>, title: &str, commands: &[(String, String)]) {
+/// Commands in `room` columns, with what each does behind it.
+fn commands(lines: &mut Vec<Line>, title: &str, commands: &[(String, String)], room: usize) {
     for (place, (command, what)) in commands.iter().enumerate() {
         let title = if place == 0 { title } else { "" };
-        let line = Line::new().plain(format!("  {title:<8} {}", pad(&inline(command), COMMAND)));
-        lines.push(line.plain(" ").faint(what));
+        let line = Line::new().plain(format!("  {title:<8} {}", pad(&inline(command), room)));
+        lines.push(line.plain("   ").faint(what));
     }
 }

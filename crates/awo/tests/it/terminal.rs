@@ -62,12 +62,22 @@ fn a_failure_says_what_is_kept_and_what_to_do() {
     let failed = terminal.shows("[1]");
     settled(&setting).bind(|| insta::assert_snapshot!("failed_100", failed));
     // What it names can be done.
+    setting.agent.mend("implementor");
     let id = text(&setting.run(&["list", "--json"]).expect(0).json()[0]["agent_work_order_id"]);
     let tail = &id[id.len() - 8..];
     setting.run(&["workspace", "path", tail]).expect(0);
     let said = setting.run(&["steps", tail, "--transcript", "plan"]).expect(0);
     assert!(said.out.contains("\"type\":\"result\""), "{said:?}");
     let none = setting.run(&["steps", tail, "--transcript", "commit"]).expect(4);
+    let server = setting.program.serve();
+    let again = setting.run(&["retry", tail, "--watch"]).expect(0);
+    assert!(again.out.contains("✔ implement (2)") && again.out.contains("7 of 7 steps"), "{again:?}");
+    let more = setting.run(&["prompt", tail, "Say it in Welsh, too", "--watch", "--json"]).expect(0);
+    assert!(
+        more.out.lines().last().unwrap().contains("\"event\":\"end\"") && more.out.contains("prompt-1"),
+        "{more:?}"
+    );
+    drop(server);
     assert!(none.err.contains("it has classify, plan, find_plan, generate_branch, implement"), "{none:?}");
 }
 
@@ -104,10 +114,14 @@ fn a_terminal_that_changes_its_size_shows_every_step_once() {
     setting.agent.hold("implementor");
     let Some(terminal) = Terminal::open(&run_command(&setting, &[]), 120, 40) else { return };
     setting.at_work("implementor", 1);
-    for (columns, rows) in [(40, 40), (60, 20), (120, 40)] {
-        terminal.shows("implement ");
-        terminal.resize(columns, rows);
-    }
+    terminal.shows("implement ");
+    // The moving line is broken into two, and drawn anew in one that is cut.
+    let line = |shown: &str| shown.lines().find(|line| line.contains("implement ")).map(str::to_owned);
+    terminal.resize(24, 40);
+    terminal.eventually("the line is cut", |shown| line(shown).is_some_and(|line| line.ends_with('…')));
+    terminal.resize(60, 20);
+    terminal.eventually("the line is whole", |shown| line(shown).is_some_and(|line| line.ends_with('s')));
+    terminal.resize(120, 40);
     setting.agent.release("implementor");
     terminal.shows("[0]");
     let shown = terminal.shown();
