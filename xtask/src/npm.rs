@@ -11,20 +11,20 @@ use crate::{process, provision};
 /// The files that say what is installed.
 const FILES: [&str; 2] = ["package.json", "package-lock.json"];
 
-/// What `look` finds in the `node_modules` of a lock, which are installed if it finds nothing; `works` is asked of what was
+/// What `find` finds in the `node_modules` of a lock, which are installed if it finds nothing; `works` is asked of what was
 /// just installed. `lock` is a directory of the repository, `name` begins the name of the directory outside of it.
 pub(crate) fn provide<T>(
     repository: &Repository,
     lock: &str,
     name: &str,
-    look: impl Fn(&Path) -> Result<T>,
+    find: impl Fn(&Path) -> Result<T>,
     works: impl Fn(&T) -> Result<()>,
 ) -> Result<T> {
     let lock = repository.root().join(lock);
     let (kind, name) = name.split_once('/').unwrap_or(("npm", name));
     let places = provision::cache_directory()?.join(kind);
     let place = places.join(format!("{name}-{}", digest(&lock)?));
-    let found = |place: &Path| look(&place.join("node_modules"));
+    let found = |place: &Path| find(&place.join("node_modules"));
     if let Ok(there) = found(&place) {
         return Ok(there);
     }

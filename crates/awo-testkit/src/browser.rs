@@ -1,5 +1,5 @@
 //! A real browser that a test drives as a person would: opens addresses, types, clicks, and looks at what is shown. Speaks
-//! WebDriver to `chromedriver`, as plainly as a test needs it.
+//! `WebDriver` to `chromedriver`, as plainly as a test needs it.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::http;
 use crate::waiting::{eventually, until};
 
-/// What names an element in WebDriver.
+/// What names an element in `WebDriver`.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// What is noted of each page from its beginning: what its policy stopped, and programs that failed.
@@ -36,10 +36,11 @@ pub struct Browser {
     _output: BufReader<ChildStdout>,
     address: String,
     session: String,
-    _profile: TempDir,
+    // Removed with the value.
+    profile: TempDir,
 }
 
-/// Keys without a letter, as WebDriver names them.
+/// Keys without a letter, as `WebDriver` names them.
 pub mod key {
     #![expect(missing_docs, reason = "their names say it")]
     pub const TAB: &str = "\u{e004}";
@@ -68,7 +69,7 @@ impl Browser {
             _output: output,
             address: format!("127.0.0.1:{port}"),
             session: String::new(),
-            _profile: profile,
+            profile,
         };
         let arguments = [
             "--headless".to_owned(),
@@ -81,7 +82,7 @@ impl Browser {
             "--disable-component-update".to_owned(),
             "--disable-sync".to_owned(),
             "--force-prefers-reduced-motion".to_owned(),
-            format!("--user-data-dir={}", started._profile.path().display()),
+            format!("--user-data-dir={}", started.profile.path().display()),
         ];
         let asked = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",

@@ -38,6 +38,6 @@ export function showHelp(more) {
     h("h2", { id: "help-title" }, "Keys"),
     h("dl", { class: "keys" }, KEYS.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])),
     more,
-    h("form", { method: "dialog", class: "buttons" }, h("button", { class: "plain" }, "Close")));
+    h("form", { method: "dialog", class: "buttons" }, h("button", { class: "plain", autofocus: true }, "Close")));
   dialog.showModal();
 }

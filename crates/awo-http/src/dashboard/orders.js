@@ -88,7 +88,7 @@ export function ordersView(first) {
     table.show(orders);
     const last = at.from + orders.length - 1;
     setText(summary, orders.length < total || at.from > 1 ? `${grouped(at.from)}–${grouped(last)} of ${grouped(total)}`
-      : counted(total, "order"));
+      : orders.length > 0 ? counted(total, "order") : "");
     show(table.element, orders.length > 0);
     show(empty, orders.length === 0);
     if (orders.length === 0) fill(empty, isFiltered(at) ? nothingMatches() : nothingYet());

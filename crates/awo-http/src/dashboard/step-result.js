@@ -21,21 +21,28 @@ export function resultBody(id, { number, result }, doing) {
     tries(result),
     h("div", { class: "buttons" },
       retry,
-      changes(result) ? diffButton(path) : null,
-      result.artifacts.some(name => name.includes("transcript")) ? fileLink(`${path}/transcript`, "Transcript") : null));
+      result.artifacts.some(name => name.includes("transcript")) ? fileLink(`${path}/transcript`, "Transcript") : null,
+      changes(result) ? diffButton(path) : null));
   update();
   return { element, update };
 }
 
-/** Earlier results of a step, folded. */
+/** Earlier results that are shown at once. */
+const PART = 50;
+
+/** Earlier results of a step, folded, the newest first; there may be very many. */
 export function earlierResults(id, earlier, doing) {
   if (earlier.length === 0) return null;
   const list = h("ol", { class: "earlier" });
-  const unfolded = event => {
-    if (!event.target.open || list.childElementCount > 0) return;
-    fill(list, earlier.map(entry => earlierResult(id, entry, doing)));
-  };
-  return h("details", { class: "folded", ontoggle: unfolded }, h("summary", {}, counted(earlier.length, "earlier attempt")), list);
+  const more = h("button", { type: "button", class: "plain", onclick: next }, "More");
+  function next() {
+    const shown = list.childElementCount;
+    list.append(...earlier.slice(shown, shown + PART).map(entry => earlierResult(id, entry, doing)));
+    show(more, list.childElementCount < earlier.length);
+    setText(more, `${counted(earlier.length - list.childElementCount, "attempt")} before these`);
+  }
+  const unfolded = event => event.target.open && list.childElementCount === 0 && next();
+  return h("details", { class: "folded", ontoggle: unfolded }, h("summary", {}, counted(earlier.length, "earlier attempt")), list, more);
 }
 
 function earlierResult(id, entry, doing) {

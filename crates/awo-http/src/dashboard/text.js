@@ -18,7 +18,7 @@ function sign(character) {
 
 /** The first line that says something. */
 export function firstLine(text) {
-  return String(text ?? "").split(/[\r\n]+/).map(line => line.trim()).find(line => line !== "") ?? "";
+  return /\S[^\r\n]*/.exec(String(text ?? ""))?.[0].trim() ?? "";
 }
 
 /** At most so many characters, with a sign where some are left out. */
