@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Workspace(Workspace),
     /// Look after the repositories that orders are often made for.
     Repo(Repo),
+    /// Look after who is told of orders: webhooks and programs of the settings.
+    Notify(Notify),
     /// Make, list and revoke keys of the API.
     Keys(Keys),
     /// Print a link that lets a browser in to the server, once, within five minutes. Asks with your own key.
@@ -305,6 +307,25 @@ pub(crate) struct RepoAdd {
 pub(crate) struct RepoOne {
     /// The repository: its address, or the id of a configured one.
     pub(crate) repository: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Notify {
+    #[command(subcommand)]
+    pub(crate) command: NotifyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// Tell them that nothing happened, and say whether each took it.
+    Test(NotifyTest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NotifyTest {
+    /// Only those of this name.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Args)]

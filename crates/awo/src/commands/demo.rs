@@ -15,7 +15,7 @@ use crate::commands::follow::{conclude, exit_code, follow, introduce};
 use crate::commands::serve::{Server, Signals};
 use crate::orders::print_json;
 use crate::render::counted;
-use crate::settings::{Backend, Bind, Settings, Tls};
+use crate::settings::{Backend, Bind, Notify, Settings, Tls};
 use crate::timing::{SaveCosts, TimedRepository};
 use crate::wiring;
 
@@ -39,6 +39,7 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
         public_url: None,
         state: Backend::File,
         agent: "scripted".into(),
+        notify: Notify::default(),
         ..settings
     };
     let costs = Arc::new(SaveCosts::default());

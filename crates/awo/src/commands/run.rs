@@ -57,6 +57,7 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
     }
     let store = wiring::open_store(&settings, "awo run").await?;
     let orchestrator = wiring::orchestrator(&settings, Arc::clone(&store.repository))?;
+    orchestrator.tell();
     let client = in_process(wiring::router(&settings, &orchestrator));
     let order: Order = client.create_order(&body, None).await?.order;
     let running = orchestrator.spawn_order(order.agent_work_order_id.parse()?);

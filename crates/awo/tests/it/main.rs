@@ -17,6 +17,7 @@ mod injection;
 mod keys;
 mod listening;
 mod load;
+mod notices;
 mod original;
 mod real_agents;
 mod recover;
