@@ -17,6 +17,8 @@ pub use redirects::{Redirect, Redirects};
 
 pub(crate) use hosts::spelled;
 pub(crate) use names::look_up;
+#[cfg(feature = "webhooks")]
+pub(crate) use network::is_private_text;
 pub(crate) use network::{is_public, literal};
 
 /// Longest address that is looked at, in bytes.

@@ -41,7 +41,7 @@ pub use driver::{
 };
 pub use environment::agent_environment;
 pub(crate) use words::{
-    answered, clip, code_of_status, detail, errors, fail, name, object, status_in, text, told, without_result,
+    answered, clip, clip_to, code_of_status, detail, errors, fail, name, object, status_in, text, told, without_result,
 };
 
 use crate::process::{Invocation, ProcessTracker, RunError, RunLimits, find_program, search_path};
@@ -323,7 +323,7 @@ fn unusable(what: &str, path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// An error and its causes, as one sentence.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |story, cause| format!("{story}: {cause}"))
 }

@@ -21,6 +21,7 @@ mod git;
 mod github;
 mod keeper;
 mod local_forge;
+mod notify;
 mod opencode;
 #[cfg(target_os = "linux")]
 mod proc;
@@ -52,6 +53,9 @@ pub use git::{GitError, GitVersion, git_version};
 pub use github::{ApiAddressError, GithubForge, GithubSettings};
 pub use keeper::Keeper;
 pub use local_forge::LocalForge;
+pub use notify::{CommandRecipient, CommandSettings, ToldFiles, Wanted};
+#[cfg(feature = "webhooks")]
+pub use notify::{WebhookError, WebhookRecipient, WebhookSettings};
 pub use opencode::OpenCode;
 pub use process::{
     Custody, EndCause, Exit, Invocation, Line, NoTracking, ProcessTracker, RunEnd, RunError, RunLimits, find_program,

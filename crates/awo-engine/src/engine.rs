@@ -16,6 +16,7 @@ use crate::chronicle::Chronicle;
 use crate::disk_use::SeenDisk;
 use crate::hints::Hints;
 use crate::live::LiveOrders;
+use crate::notifying::Notices;
 use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore};
 use crate::recorder::describe;
 use crate::retention::RetentionPolicy;
@@ -36,6 +37,7 @@ pub(crate) struct Engine {
     pub(crate) catalog: Option<Arc<dyn Catalog>>,
     pub(crate) chronicle: Chronicle,
     pub(crate) spills: Option<Arc<dyn SpillStore>>,
+    pub(crate) notices: Notices,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) live: LiveOrders,
@@ -149,6 +151,8 @@ pub struct Settings {
     pub retention: RetentionPolicy,
     /// Whether a change of files that tell machines what to run is kept from being pushed.
     pub hold_ci_changes: bool,
+    /// What happened so long ago is not told again to a recipient that did not take it.
+    pub give_up_notices_after: Duration,
 }
 
 impl Default for Settings {
@@ -175,6 +179,7 @@ impl Default for Settings {
             keep_workspaces: false,
             retention: RetentionPolicy::default(),
             hold_ci_changes: false,
+            give_up_notices_after: Duration::from_hours(24),
         }
     }
 }

@@ -34,6 +34,9 @@ const CLAIMS: [&str; 2] = ["waiting", "interruption"];
 /// What becomes of results that the store does not take.
 const SPILLS: [&str; 2] = ["kept", "failed"];
 
+/// What becomes of a notice, and of each try to tell it.
+const NOTICES: [&str; 3] = ["told", "failed", "given_up"];
+
 /// Says what each figure means, and begins those with 0 whose labels are few. To be called once, when the recorder is there.
 pub fn describe() {
     use AgentWorkOrderStatus::{Cancelled, Completed, Failed};
@@ -41,6 +44,7 @@ pub fn describe() {
     describe_counter!("awo_saves_total", "Tries to save results; refused: the order is somebody else's");
     describe_histogram!("awo_save_duration_seconds", Unit::Seconds, "How long a try to save took");
     describe_counter!("awo_spills_total", "Unsaved results that were put beside the store");
+    describe_counter!("awo_notices_total", "Notices that recipients took, tries that failed, and notices given up");
     describe_counter!("awo_log_lines_left_out_total", "Lines missing in logs of orders that could not keep up");
     describe_counter!("awo_orders_claimed_total", "Orders that were taken to be run, and what they came from");
     describe_counter!("awo_orders_ended_total", "Orders that ended here");
@@ -61,6 +65,7 @@ pub fn describe() {
     let few = [
         ("awo_saves_total", "outcome", &SAVES[..]),
         ("awo_spills_total", "outcome", &SPILLS),
+        ("awo_notices_total", "outcome", &NOTICES),
         ("awo_orders_claimed_total", "after", &CLAIMS),
         ("awo_orders_ended_total", "status", &ends),
     ];
@@ -82,6 +87,10 @@ pub(crate) fn save_tried(outcome: &'static str, took: Duration) {
 
 pub(crate) fn spilled(kept: bool) {
     counter!("awo_spills_total", "outcome" => if kept { "kept" } else { "failed" }).increment(1);
+}
+
+pub(crate) fn notice_tried(outcome: &'static str) {
+    counter!("awo_notices_total", "outcome" => outcome).increment(1);
 }
 
 pub(crate) fn lines_left_out(lines: u64) {

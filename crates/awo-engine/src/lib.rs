@@ -31,6 +31,7 @@
 //! | what was last seen of the agents | `agent_health.rs` |
 //! | which request the present work is for | `cause.rs` |
 //! | what is told of orders as spans | `traces.rs` |
+//! | who outside is told of orders, and how often | `notifying.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
 
 mod activity;
@@ -56,6 +57,7 @@ mod issue_reference;
 mod issue_text;
 mod live;
 mod new_order;
+mod notifying;
 mod orchestrator;
 mod parking;
 mod path_policy;

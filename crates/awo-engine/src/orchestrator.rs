@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,8 +23,11 @@ use crate::engine::{Engine, Settings};
 use crate::error::EngineError;
 use crate::hints::Hints;
 use crate::live::{LiveOrders, StopReason};
+use crate::notifying::{self, Notices};
 use crate::parking::{Places, Seat};
-use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore, SystemClock};
+use crate::ports::{
+    AgentExecutor, Clock, Forge, PromptSource, Recipient, SandboxProvider, SpillStore, SystemClock, ToldStore,
+};
 use crate::queue::{QueueReceiver, QueueSender, queue};
 use crate::recorder::describe;
 use crate::recovery::{Forecast, foresee};
@@ -76,6 +80,8 @@ pub struct OrchestratorBuilder {
     catalog: Option<Arc<dyn Catalog>>,
     log: Option<Arc<dyn OrderLog>>,
     spills: Option<Arc<dyn SpillStore>>,
+    recipients: Vec<Arc<dyn Recipient>>,
+    told: Option<Arc<dyn ToldStore>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
 }
@@ -99,6 +105,8 @@ impl OrchestratorBuilder {
             catalog: None,
             log: None,
             spills: None,
+            recipients: Vec::new(),
+            told: None,
             clock: Arc::new(SystemClock::default()),
             settings: Settings::default(),
         }
@@ -129,6 +137,18 @@ impl OrchestratorBuilder {
         self
     }
 
+    /// Tells somebody outside what happens to orders, from [`Orchestrator::tell`] on.
+    pub fn with_recipient(mut self, recipient: Arc<dyn Recipient>) -> Self {
+        self.recipients.push(recipient);
+        self
+    }
+
+    /// Keeps in mind how far recipients have been told. Without it each process tells of what happens while it is there.
+    pub fn with_told(mut self, told: Arc<dyn ToldStore>) -> Self {
+        self.told = Some(told);
+        self
+    }
+
     /// Takes time and chance from another place.
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -156,6 +176,11 @@ impl OrchestratorBuilder {
             catalog: self.catalog,
             chronicle: Chronicle::new(self.log),
             spills: self.spills,
+            notices: Notices {
+                recipients: self.recipients,
+                told: self.told,
+                give_up_after: self.settings.give_up_notices_after,
+            },
             clock: self.clock,
             settings: self.settings,
             live: LiveOrders::default(),
@@ -165,7 +190,13 @@ impl OrchestratorBuilder {
             draining: CancellationToken::new(),
             giving_up: CancellationToken::new(),
         };
-        Orchestrator { engine: Arc::new(engine), queue, waiting: Mutex::new(Some(waiting)), tasks: TaskTracker::new() }
+        Orchestrator {
+            engine: Arc::new(engine),
+            queue,
+            waiting: Mutex::new(Some(waiting)),
+            telling: AtomicBool::new(false),
+            tasks: TaskTracker::new(),
+        }
     }
 }
 
@@ -177,6 +208,7 @@ pub struct Orchestrator {
     engine: Arc<Engine>,
     queue: QueueSender,
     waiting: Mutex<Option<QueueReceiver>>,
+    telling: AtomicBool,
     tasks: TaskTracker,
 }
 
@@ -221,12 +253,25 @@ impl Orchestrator {
         }
     }
 
+    /// Starts to tell recipients what happens to orders, and what happened to those that an earlier life did not tell of.
+    /// [`Orchestrator::start`] does it, too; does nothing the second time.
+    pub fn tell(&self) {
+        if self.telling.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        for recipient in &self.engine.notices.recipients {
+            let since = self.engine.clock.now();
+            self.tasks.spawn(notifying::tell(Arc::clone(&self.engine), Arc::clone(recipient), since));
+        }
+    }
+
     /// Starts to take orders from the queue, beginning with those that an earlier life left. Does nothing the second
     /// time.
     pub fn start(&self) {
         let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return;
         };
+        self.tell();
         let (engine, queue) = (Arc::clone(&self.engine), self.queue.clone());
         self.tasks.spawn(async move {
             let draining = engine.draining.clone();

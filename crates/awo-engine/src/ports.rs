@@ -1,4 +1,4 @@
-//! What the engine needs of the world: six small traits, each held as `Arc<dyn …>`.
+//! What the engine needs of the world: small traits, each held as `Arc<dyn …>`.
 //!
 //! A port reports trouble as a [`Failure`](awo_models::Failure), which is stored and shown; so its message names the
 //! input and the cure and holds no secrets.
@@ -7,6 +7,7 @@ mod agent;
 mod clock;
 mod forge;
 mod prompts;
+mod recipient;
 mod sandbox;
 mod spill;
 
@@ -17,6 +18,7 @@ pub use agent::{
 pub use clock::{Clock, SystemClock};
 pub use forge::{Forge, PullRequestDraft, Unverified, VerifiedRepository};
 pub use prompts::{PromptError, PromptSource};
+pub use recipient::{Recipient, Told, ToldStore};
 pub use sandbox::{FileKind, KeptCommit, Progress, Sandbox, SandboxProvider, SandboxRequest, Standing};
 pub use spill::{Spill, SpillStore};
 

@@ -13,6 +13,7 @@ mod follow_up;
 mod history;
 mod ids;
 mod names;
+mod notice;
 mod order;
 mod patch;
 mod serde_nanos;
@@ -29,6 +30,7 @@ pub use follow_up::{FollowUp, follow_up_number, follow_up_step, results_by_thems
 pub use history::StepHistory;
 pub use ids::{Epoch, OrderId, ParseOrderIdError};
 pub use names::{AgentName, InvalidName, StepName, agents, commands, steps};
+pub use notice::{Notice, NoticeData, NoticeKind, ParseNoticeKindError};
 pub use order::{
     AgentWorkOrder, Idempotency, Isolation, Issue, Limits, Network, OrderLimits, OrderSpec, OrderState, SandboxType,
 };

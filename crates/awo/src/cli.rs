@@ -17,8 +17,8 @@ pub(crate) use orders::{Create, Diff, List, Logs, OnInterrupt, One, OrderArgumen
 pub(crate) use serving::{Agents, Demo, Recover, Serve};
 pub(crate) use stats::Stats;
 pub(crate) use upkeep::{
-    Audit, Export, Import, KeyCreate, KeyRevoke, Keys, KeysCommand, Repo, RepoAdd, RepoCommand, RepoOne, State,
-    StateCommand, Workspace, WorkspaceCommand, WorkspaceGc,
+    Audit, Export, Import, KeyCreate, KeyRevoke, Keys, KeysCommand, Notify, NotifyCommand, NotifyTest, Repo, RepoAdd,
+    RepoCommand, RepoOne, State, StateCommand, Workspace, WorkspaceCommand, WorkspaceGc,
 };
 
 const AFTER_HELP: &str = "\
@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Workspace(Workspace),
     /// Look after the repositories that orders are often made for.
     Repo(Repo),
+    /// Look after who is told of orders: webhooks and programs of the settings.
+    Notify(Notify),
     /// Make, list and revoke keys of the API.
     Keys(Keys),
     /// Print a link that lets a browser in to the server, once, within five minutes. Asks with your own key.

@@ -9,6 +9,7 @@ mod generated;
 mod keys;
 mod list;
 mod logs;
+mod notify;
 mod recover;
 mod repo;
 mod run;
@@ -85,6 +86,7 @@ async fn carry_out(settings: Settings, command: Command, json: bool) -> anyhow::
         Command::State(state) => state::run(&settings, state.command, json).await,
         Command::Workspace(workspace) => workspace::run(&settings, &workspace.command, json).await,
         Command::Repo(repo) => repo::run(&settings, &repo.command, json).await,
+        Command::Notify(notify) => notify::run(&settings, &notify.command, json).await,
         Command::Keys(keys) => keys::run(&settings, &keys.command, json).await,
         Command::LoginLink => keys::login_link(&settings, json).await,
         Command::Audit(audit) => keys::audit(&settings, &audit, json).await,

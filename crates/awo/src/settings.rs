@@ -5,6 +5,7 @@ mod agents;
 mod git;
 mod github;
 mod network;
+mod notify;
 mod otel;
 mod steps;
 mod store;
@@ -34,6 +35,7 @@ use walls::Walls;
 use access::Auth;
 pub(crate) use access::{Bind, Tls};
 pub(crate) use agents::{Agent, Kind, SCRIPTED, kind_of};
+pub(crate) use notify::Notify;
 pub(crate) use otel::Collector;
 
 use crate::cli::{Agents, Common};
@@ -116,6 +118,8 @@ pub(crate) struct Settings {
     pub(crate) walls: Walls,
     #[serde(default)]
     pub(crate) network: Network,
+    #[serde(default)]
+    pub(crate) notify: Notify,
     #[serde(default)]
     pub(crate) otel: Otel,
     /// Through whom agents and git are started; found out by `main`, not set.
@@ -307,6 +311,7 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     settings.walls.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     agents::check(&settings.agents, &settings.step_agents).map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.notify.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.github.check().map_err(|reason| coded(BAD_INPUT, reason))?;
     // Children run elsewhere: what they are given must not depend on where awo was started.
     settings.data_dir = std::path::absolute(&settings.data_dir)

@@ -1,12 +1,14 @@
 //! Puts the parts together: the one place where backends, agents and adapters are named.
 
+mod recipients;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use awo_adapters::{
     AgentDriver, Author, Claude, Codex, Gemini, GitSandboxes, OpenCode, ProcessTracker, Processes, ProgramAgent,
-    ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, WallSettings, Walls, WorkspaceSettings,
-    agent_environment,
+    ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, ToldFiles, WallSettings, Walls,
+    WorkspaceSettings, agent_environment,
 };
 use awo_engine::ports::AgentExecutor;
 use awo_engine::{ArtifactStore, Catalog, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
@@ -19,6 +21,7 @@ use tracing::{info, warn};
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
 use crate::forge;
 use crate::settings::{Backend, Kind, SCRIPTED, Settings, kind_of};
+pub(crate) use recipients::recipients;
 
 /// Variables that git on the host is given: the operator's credentials and ways to the network.
 const GIT_VARIABLES: [&str; 16] = [
@@ -188,11 +191,13 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     let builder = match settings.state {
         Backend::File => builder
             .with_log(Arc::new(FileOrderLog::new(&settings.data_dir)))
-            .with_spill(Arc::new(SpillFiles::new(settings.spill_dir()))),
+            .with_spill(Arc::new(SpillFiles::new(settings.spill_dir())))
+            .with_told(Arc::new(ToldFiles::new(settings.data_dir.join("notices")))),
         // Nothing outlives this process anyway.
         Backend::Memory => builder.with_log(Arc::new(InMemoryOrderLog::default())),
     };
     let builder = builder.with_catalog(catalog(settings));
+    let builder = recipients(settings)?.into_iter().fold(builder, OrchestratorBuilder::with_recipient);
     let agents = agents(settings, &processes, &walls)?;
     if !agents.iter().any(|(name, _)| *name == settings.agent) {
         let names: Vec<_> = agents.iter().map(|(name, _)| name.as_str()).collect();
@@ -302,6 +307,7 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
         keep_workspaces: settings.keep_workspaces,
         retention,
         hold_ci_changes: settings.hold_ci_changes,
+        give_up_notices_after: settings.notify.give_up_after(),
         ..awo_engine::Settings::default()
     })
 }

@@ -73,6 +73,25 @@ pub(crate) struct RepoOne {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Notify {
+    #[command(subcommand)]
+    pub(crate) command: NotifyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// Tell them that nothing happened, and say whether each took it.
+    Test(NotifyTest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NotifyTest {
+    /// Only those of this name.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Keys {
     #[command(subcommand)]
     pub(crate) command: KeysCommand,

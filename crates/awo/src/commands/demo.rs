@@ -17,7 +17,7 @@ use crate::commands::watching::{conclude, exit_code, introduce};
 use crate::exit::CANCELLED;
 use crate::orders::print_json;
 use crate::render::{Ending, Place};
-use crate::settings::{Backend, Bind, Settings, Tls};
+use crate::settings::{Backend, Bind, Notify, Settings, Tls};
 use crate::signals::Signals;
 use crate::terminal::{output, say};
 use crate::timing::{SaveCosts, TimedRepository};
@@ -43,6 +43,7 @@ pub(crate) async fn run(settings: Settings, demo: Demo, as_json: bool) -> anyhow
         public_url: None,
         state: Backend::File,
         agent: "scripted".into(),
+        notify: Notify::default(),
         ..settings
     };
     let costs = Arc::new(SaveCosts::default());

@@ -43,6 +43,7 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
     let costs = Arc::new(SaveCosts::default());
     let timed = TimedRepository::new(Arc::clone(&store.repository), Arc::clone(&costs));
     let orchestrator = wiring::orchestrator(&settings, Arc::new(timed))?;
+    orchestrator.tell();
     let client = in_process(wiring::router(&settings, &orchestrator));
     let order: Order = client.create_order(&body, None).await?.order;
     let running = orchestrator.spawn_order(order.agent_work_order_id.parse()?);

@@ -18,6 +18,7 @@ mod injection;
 mod keys;
 mod listening;
 mod load;
+mod notices;
 mod original;
 mod outputs;
 mod real_agents;

@@ -1,0 +1,133 @@
+//! How far recipients were told, as files: one for each, to which a line is added for each thing told.
+//!
+//! A line that a crash cuts off or loses means that something is told twice, so lines are not synced.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use awo_engine::ports::{Told, ToldStore};
+use awo_models::{EventSeq, Failure, FailureCode, OrderId};
+
+use crate::durable::{make_directory, replace};
+
+/// First line of each file; the number is that of the format.
+const HEAD: &str = "awo-told 1";
+
+/// Keeps what was told in a directory, which is made when it is first needed. One process uses it at a time.
+#[derive(Debug, Clone)]
+pub struct ToldFiles {
+    directory: PathBuf,
+}
+
+impl ToldFiles {
+    /// Files in a directory.
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    async fn aside<T: Send + 'static>(
+        &self,
+        recipient: &str,
+        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let path = self.directory.join(recipient);
+        let shown = path.display().to_string();
+        let done = tokio::task::spawn_blocking(move || work(&path)).await;
+        done.unwrap_or_else(|died| Err(io::Error::other(died)))
+            .map_err(|error| Failure::new(FailureCode::StoreUnavailable, format!("cannot use {shown}: {error}")))
+    }
+}
+
+#[async_trait]
+impl ToldStore for ToldFiles {
+    async fn find(&self, recipient: &str) -> Result<Option<Told>, Failure> {
+        self.aside(recipient, |path| match fs::read_to_string(path) {
+            Ok(text) => read(&text).map(Some).ok_or_else(|| io::Error::other("another version of awo wrote it")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
+    async fn replace(&self, recipient: &str, told: &Told) -> Result<(), Failure> {
+        let text = write(told);
+        self.aside(recipient, move |path| {
+            make_directory(path.parent().unwrap_or(Path::new(".")))?;
+            replace(path, text.as_bytes())
+        })
+        .await
+    }
+
+    async fn note(&self, recipient: &str, order: OrderId, seq: EventSeq) -> Result<(), Failure> {
+        let line = format!("\n{order} {seq}");
+        self.aside(recipient, move |path| {
+            OpenOptions::new().append(true).mode(0o600).open(path)?.write_all(line.as_bytes())
+        })
+        .await
+    }
+}
+
+/// What a file tells, `None` if it is not of this format. Each line begins with the end of the one before, so that a line
+/// that was cut off spoils only itself. Of an order the largest number counts.
+fn read(text: &str) -> Option<Told> {
+    let mut told = HashMap::new();
+    for line in text.strip_prefix(HEAD)?.split('\n') {
+        let Some((order, seq)) = line.split_once(' ') else { continue };
+        if let (Ok(order), Ok(seq)) = (order.parse::<OrderId>(), seq.parse().map(EventSeq)) {
+            let last = told.entry(order).or_insert(seq);
+            *last = seq.max(*last);
+        }
+    }
+    Some(told)
+}
+
+fn write(told: &Told) -> String {
+    let mut text = HEAD.to_owned();
+    for (order, EventSeq(seq)) in told {
+        let _ = write!(text, "\n{order} {seq}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(number: u8) -> OrderId {
+        OrderId::new(1_700_000_000_000, [number; 10])
+    }
+
+    #[tokio::test]
+    async fn what_was_noted_is_there_for_the_next_life() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = ToldFiles::new(dir.path().join("notices"));
+        assert_eq!(files.find("one").await.unwrap(), None, "nothing was ever kept");
+        files.replace("one", &HashMap::from([(order(1), EventSeq(4))])).await.unwrap();
+        files.note("one", order(2), EventSeq(7)).await.unwrap();
+        files.note("one", order(1), EventSeq(9)).await.unwrap();
+        let again = ToldFiles::new(dir.path().join("notices"));
+        let expected = HashMap::from([(order(1), EventSeq(9)), (order(2), EventSeq(7))]);
+        assert_eq!(again.find("one").await.unwrap(), Some(expected));
+        assert_eq!(again.find("other").await.unwrap(), None, "recipients are apart");
+    }
+
+    #[test]
+    fn a_file_that_is_cut_anywhere_forgets_its_last_line_at_most() {
+        let told = HashMap::from([(order(1), EventSeq(4))]);
+        let whole = format!("{}\n{} 7", write(&told), order(2));
+        for end in write(&told).len()..whole.len() {
+            // A number that was cut is smaller: it is told again.
+            assert!(read(&whole[..end]).unwrap().get(&order(2)).is_none_or(|seq| *seq <= EventSeq(7)), "{end}");
+            let again = format!("{}\n{} 8", &whole[..end], order(2));
+            assert_eq!(read(&again).unwrap(), HashMap::from([(order(1), EventSeq(4)), (order(2), EventSeq(8))]));
+        }
+        assert_eq!(read(&write(&told)), Some(told));
+        assert_eq!(read("awo-told 2\nx"), None);
+        assert_eq!(read(""), None);
+    }
+}
