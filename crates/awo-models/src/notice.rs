@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentWorkOrder, AgentWorkOrderStatus, Event, EventKind, EventSeq, FailureCode, OrderId};
+use crate::{AgentWorkOrder, AgentWorkOrderStatus, Event, EventKind, EventSeq, FailureCode, OrderId, StepName};
 
 /// What is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,14 +22,16 @@ pub enum NoticeKind {
     OrderCancelled,
     /// An order waits, for example for a limit to reset.
     OrderWaiting,
+    /// A step takes longer than is usual, or than is set.
+    StepSlow,
     /// Nothing happened: somebody tries whether notices arrive.
     Test,
 }
 
 impl NoticeKind {
     /// All that tell of orders.
-    pub const OF_ORDERS: [Self; 4] =
-        [Self::OrderCompleted, Self::OrderFailed, Self::OrderCancelled, Self::OrderWaiting];
+    pub const OF_ORDERS: [Self; 5] =
+        [Self::OrderCompleted, Self::OrderFailed, Self::OrderCancelled, Self::OrderWaiting, Self::StepSlow];
 
     /// The spelling on the wire.
     pub fn as_str(self) -> &'static str {
@@ -38,6 +40,7 @@ impl NoticeKind {
             Self::OrderFailed => "order_failed",
             Self::OrderCancelled => "order_cancelled",
             Self::OrderWaiting => "order_waiting",
+            Self::StepSlow => "step_slow",
             Self::Test => "test",
         }
     }
@@ -49,6 +52,7 @@ impl NoticeKind {
             EventKind::Ended { status: AgentWorkOrderStatus::Failed } => Some(Self::OrderFailed),
             EventKind::Ended { status: AgentWorkOrderStatus::Cancelled } => Some(Self::OrderCancelled),
             EventKind::Waiting { .. } => Some(Self::OrderWaiting),
+            EventKind::StepSlow(_) => Some(Self::StepSlow),
             _ => None,
         }
     }
@@ -103,6 +107,8 @@ pub struct NoticeData {
     pub git_branch_name: Option<Arc<str>>,
     /// Its pull request.
     pub github_pull_request_url: Option<Arc<str>>,
+    /// The step that is slow.
+    pub step: Option<StepName>,
     /// Why it failed, or which optional part did.
     pub error_code: Option<FailureCode>,
     /// The same, told to a person. May hold words of agents.
@@ -127,6 +133,7 @@ impl Notice {
     /// What is told of an event of an order, as that stands now.
     pub fn new(kind: NoticeKind, event: &Event, order: &AgentWorkOrder) -> Self {
         let (id, state) = (order.agent_work_order_id, &order.state);
+        let step = if let EventKind::StepSlow(slow) = &event.kind { Some(slow.step.clone()) } else { None };
         let data = NoticeData {
             agent_work_order_id: id,
             event: event.seq,
@@ -134,6 +141,7 @@ impl Notice {
             repository_url: Arc::clone(&order.spec.repository_url),
             git_branch_name: state.git_branch_name.clone(),
             github_pull_request_url: state.github_pull_request_url.clone(),
+            step,
             error_code: state.error_code,
             error_message: state.error_message.clone(),
             waiting_for: state.waiting_for.clone(),
@@ -181,6 +189,22 @@ mod tests {
         let ended = |status| NoticeKind::of(&EventKind::Ended { status });
         assert_eq!(ended(AgentWorkOrderStatus::Failed), Some(NoticeKind::OrderFailed));
         assert_eq!(ended(AgentWorkOrderStatus::Running), None);
+    }
+
+    #[test]
+    fn a_slow_step_is_named() {
+        let slow = crate::SlowAttempt {
+            step: StepName::known("plan"),
+            agent_name: crate::AgentName::known("planner"),
+            attempt: 2,
+            since: Timestamp::UNIX_EPOCH,
+            slow_after: std::time::Duration::from_secs(4),
+            usual: None,
+        };
+        let event = event(EventKind::StepSlow(slow));
+        let kind = NoticeKind::of(&event.kind).unwrap();
+        let told = serde_json::to_value(Notice::new(kind, &event, &order(1))).unwrap();
+        assert_eq!((&told["type"], &told["data"]["step"]), (&"step_slow".into(), &"plan".into()));
     }
 
     #[test]
