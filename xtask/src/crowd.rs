@@ -24,6 +24,15 @@ pub(crate) const STUCK: usize = 500;
 const SETTINGS: &str = "[http]\nmax_connections = 4000\nmax_connections_per_address = 2000\n\
                         max_streams = 1800\nmax_streams_per_order = 1800\n";
 
+/// Variables that the allocator of the server reads.
+pub(crate) type Allocator = &'static [(&'static str, &'static str)];
+
+/// As operators would have it.
+pub(crate) const AS_IT_IS: Allocator = &[];
+
+/// That of glibc keeps what each thread needed at most, so that a server goes on growing for hours of which it uses nothing.
+const ONE_ARENA: Allocator = &[("MALLOC_ARENA_MAX", "1")];
+
 /// The agent talks for so many tenths of a second before each of its answers, once it may begin.
 const WORDS: usize = 60;
 
@@ -53,7 +62,13 @@ pub(crate) struct Seen {
 
 impl Crowd {
     /// Starts the server in a directory.
-    pub(crate) fn new(program: &Path, clients: PathBuf, plays: &Path, place: &Path) -> Result<Self> {
+    pub(crate) fn new(
+        program: &Path,
+        clients: PathBuf,
+        plays: &Path,
+        place: &Path,
+        allocator: Allocator,
+    ) -> Result<Self> {
         fs::create_dir_all(place)?;
         let (agent, held) = (place.join("agent"), place.join("held"));
         fs::write(&agent, script(&held, plays))?;
@@ -64,7 +79,11 @@ impl Crowd {
         command.args(["serve", "--bind", "127.0.0.1:0", "--skip-permissions"]).env_clear().current_dir(place);
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", place);
         command.env("AWO_DATA_DIR", place.join("data")).env("AWO_CONFIG", place.join("awo.toml"));
-        command.env("AWO_CLAUDE_PATH", &agent).env("AWO_ISOLATION", "none").stdin(Stdio::null());
+        command
+            .env("AWO_CLAUDE_PATH", &agent)
+            .env("AWO_ISOLATION", "none")
+            .envs(allocator.iter().copied())
+            .stdin(Stdio::null());
         let server = Server::start(command, File::create(place.join("server.log"))?)?;
         let address = server.listening().context("the server did not start")?;
         Ok(Self { clients, server, address, remote, held })
@@ -142,7 +161,7 @@ pub(crate) fn soak(repository: &Repository, minutes: u64) -> Result<()> {
     let program = repository.program("awo", "awo", None, true)?;
     let place = tempfile::Builder::new().prefix("awo-soak-").tempdir()?;
     let clients = Crowd::clients(repository)?;
-    let crowd = Crowd::new(&program, clients, &Crowd::agent(repository), &place.path().canonicalize()?)?;
+    let crowd = Crowd::new(&program, clients, &Crowd::agent(repository), &place.path().canonicalize()?, ONE_ARENA)?;
     let begun = Instant::now();
     let mut seen = Vec::new();
     while begun.elapsed() < Duration::from_secs(minutes * 60) || seen.len() < 3 {

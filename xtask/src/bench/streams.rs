@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::Bench;
 use super::row::{Family, Goal, Row, Sample, Unit};
-use crate::crowd::{Crowd, READERS, STUCK};
+use crate::crowd::{AS_IT_IS, Crowd, READERS, STUCK};
 
 pub(super) const FAMILY: Family = Family {
     name: "streams",
@@ -58,7 +58,7 @@ fn measure(bench: &Bench) -> Result<Vec<Sample>> {
         // A server of its own each time, as one that had a crowd keeps some of the memory for the next.
         let watch = |name: &str, stuck| {
             let place = bench.disk.path().join(format!("{name}-{n}"));
-            let crowd = Crowd::new(&bench.program, bench.clients.clone(), &bench.agent, &place)?;
+            let crowd = Crowd::new(&bench.program, bench.clients.clone(), &bench.agent, &place, AS_IT_IS)?;
             let seen = crowd.watch(READERS, stuck)?;
             crowd.end()?;
             Ok::<_, anyhow::Error>(seen)
