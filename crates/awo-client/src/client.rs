@@ -5,6 +5,7 @@ mod files;
 mod orders;
 mod repositories;
 mod server;
+mod stats;
 mod steps;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::remote::Remote;
 use crate::transport::Transport;
 
 pub use orders::{ListOrders, OrderPage};
+pub use stats::StatsQuery;
 pub use steps::{LogQuery, StepsQuery};
 
 /// A client of the interface. Cheap to clone.

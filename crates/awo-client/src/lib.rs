@@ -37,7 +37,7 @@ mod transport;
 mod types;
 
 pub use call::{Answer, Call};
-pub use client::{Client, ListOrders, LogQuery, OrderPage, StepsQuery};
+pub use client::{Client, ListOrders, LogQuery, OrderPage, StatsQuery, StepsQuery};
 pub use error::{BoxError, Error};
 pub use following::{Following, Message, News};
 pub use operation::Operation;

@@ -54,6 +54,7 @@ operations! {
     FollowOrders = "follow_orders", GET "/agent-work-orders/events";
     ListLogs = "list_logs", GET "/agent-work-orders/{id}/logs";
     FollowLogs = "follow_logs", GET "/agent-work-orders/{id}/logs/stream";
+    GetStepStats = "get_step_stats", GET "/agent-work-orders/stats/steps";
     ListRepositories = "list_repositories", GET "/agent-work-orders/repositories";
     CreateRepository = "create_repository", POST "/agent-work-orders/repositories";
     GetRepository = "get_repository", GET "/agent-work-orders/repositories/{rid}";

@@ -10,6 +10,7 @@ mod problem;
 mod repository;
 mod request;
 mod server;
+mod stats;
 mod step;
 
 pub use event::*;
@@ -21,4 +22,5 @@ pub use problem::*;
 pub use repository::*;
 pub use request::*;
 pub use server::*;
+pub use stats::*;
 pub use step::*;

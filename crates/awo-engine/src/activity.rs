@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use awo_models::{CurrentStep, OrderId, StepName, Timestamp, Usage};
+use awo_models::{CurrentStep, OrderId, StepName, Timestamp, Usage, UsualDuration};
 use tokio::sync::{Notify, broadcast};
 
 use crate::ports::{AgentProgress, Clock, ProgressSink};
@@ -38,6 +38,8 @@ pub struct StepActivity {
     pub entries: Vec<ActivityEntry>,
     /// What the attempt has consumed so far, as far as the agent says.
     pub usage: Option<Usage>,
+    /// How long the step usually takes, as far as that was known when the attempt began.
+    pub usual: Option<UsualDuration>,
 }
 
 /// One thing that an agent did.
@@ -72,11 +74,12 @@ struct Ring {
     last_text: Option<Duration>,
     /// Of executions that have ended, and of the present one.
     usage: (Option<Usage>, Option<Usage>),
+    usual: Option<UsualDuration>,
 }
 
 impl Ring {
     fn new(step: StepName, attempt: u32) -> Self {
-        Self { step, attempt, entries: VecDeque::new(), last_text: None, usage: (None, None) }
+        Self { step, attempt, entries: VecDeque::new(), last_text: None, usage: (None, None), usual: None }
     }
 
     fn take(&mut self, told: AgentProgress, at: Timestamp, now: Duration) {
@@ -163,6 +166,16 @@ impl ActivityFeed {
         self.state.now().1 = Some(Ring::new(step, attempt));
     }
 
+    /// Says how long the step of the attempt usually takes.
+    pub(crate) fn set_usual(&self, usual: Option<UsualDuration>) {
+        let (count, ring) = &mut *self.state.now();
+        if let (Some(ring), Some(_)) = (ring, usual) {
+            *count += 1;
+            ring.usual = usual;
+            self.state.news.notify_one();
+        }
+    }
+
     /// The attempt has ended: its result says what there is to say.
     pub(crate) fn end(&self) {
         self.state.now().1 = None;
@@ -194,6 +207,7 @@ impl ActivityFeed {
             count: *count,
             entries: ring.entries.iter().cloned().collect(),
             usage: ring.usage(),
+            usual: ring.usual,
         })
     }
 

@@ -40,6 +40,9 @@ pub(crate) async fn claim(
         match store_claim(engine, id, &claim).await {
             Ok(claimed) => {
                 figures::claimed(claim.has_result);
+                if claim.has_result {
+                    engine.statistics.stored(&claim.order, &claim.history);
+                }
                 if claim.first.is_none() {
                     figures::ended(claim.order.state.status);
                 }

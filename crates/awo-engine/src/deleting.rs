@@ -33,6 +33,7 @@ impl WorkOrders {
             engine.answered(engine.repository.delete(id, seen.seq)).await?;
             info!(agent_work_order_id = %id, why = "somebody asked for it", "agent_work_order_deleted");
             engine.hints.send(id, EventSeq(seen.seq.0 + 1));
+            engine.statistics.deleted(id);
             remove_belongings(&engine, id).await;
             Ok(())
         }));

@@ -19,6 +19,8 @@ use crate::live::LiveOrders;
 use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore};
 use crate::recorder::describe;
 use crate::retention::RetentionPolicy;
+use crate::slowness::SlowPolicy;
+use crate::statistics::Statistics;
 use crate::waiting::{Moment, WaitingPolicy};
 
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub(crate) struct Engine {
     pub(crate) settings: Settings,
     pub(crate) live: LiveOrders,
     pub(crate) hints: Hints,
+    pub(crate) statistics: Statistics,
     pub(crate) activity_hints: ActivityHints,
     /// Fires when no new step may begin.
     pub(crate) draining: CancellationToken,
@@ -121,6 +124,8 @@ pub struct Settings {
     pub attempts: BTreeMap<StepName, u32>,
     /// How long an order may wait for the service of its agent.
     pub waiting: WaitingPolicy,
+    /// When a step that runs is called slow.
+    pub slow: SlowPolicy,
     /// How long a step waits for its save in all; then the work goes on without.
     pub save_budget: Duration,
     /// How long one try of a save may take.
@@ -158,6 +163,7 @@ impl Default for Settings {
             retry: RetryPolicy::default(),
             attempts: BTreeMap::new(),
             waiting: WaitingPolicy::default(),
+            slow: SlowPolicy::default(),
             save_budget: Duration::from_secs(2),
             save_try: Duration::from_secs(1),
             save_pause: Duration::from_millis(50),

@@ -39,6 +39,11 @@ const STEPS: [&str; 14] = [
     commands::CREATE_PR,
 ];
 
+/// Steps that prompts became.
+const PROMPT: &str = "prompt";
+/// All other steps, and agents.
+const OTHER: &str = "other";
+
 /// What a try to save came to.
 const SAVES: [&str; 3] = ["stored", "failed", "refused"];
 /// What a claim comes after.
@@ -62,6 +67,7 @@ pub fn describe() {
         "How long attempts of steps took that have a result"
     );
     describe_counter!("awo_steps_failed_total", "Attempts of steps that failed, by the error of their result");
+    describe_counter!("awo_steps_slow_total", "Attempts of steps that were found slow while they were at work");
     describe_gauge!("awo_orders", "Orders that are stored; NaN if the store does not tell");
     describe_gauge!("awo_orders_running", "Orders that run here, those that only wait included");
     describe_gauge!("awo_orders_waiting", "Orders that run and only wait: for a limit to reset, or another attempt");
@@ -81,6 +87,9 @@ pub fn describe() {
         }
     }
     counter!("awo_log_lines_left_out_total").absolute(0);
+    for step in STEPS.into_iter().chain([PROMPT, OTHER]) {
+        counter!("awo_steps_slow_total", "step" => step).absolute(0);
+    }
 }
 
 pub(crate) fn save_tried(outcome: &'static str, took: Duration) {
@@ -114,15 +123,20 @@ pub(crate) fn step_ended(engine: &Engine, agent: &Arc<str>, result: &StepExecuti
     histogram!("awo_step_duration_seconds", "step" => step, "agent" => agent).record(took.as_secs_f64());
 }
 
+/// Counts an attempt that is slow.
+pub(crate) fn step_slow(step: &StepName) {
+    counter!("awo_steps_slow_total", "step" => step_label(step)).increment(1);
+}
+
 /// The name of a step that is built in; all others have one name, whatever an order calls them.
 fn step_label(step: &StepName) -> &'static str {
     let known = STEPS.into_iter().find(|known| step == known);
-    known.unwrap_or(if follow_up_number(step).is_some() { "prompt" } else { "other" })
+    known.unwrap_or(if follow_up_number(step).is_some() { PROMPT } else { OTHER })
 }
 
 /// The name of an agent that this engine has; an order that another one made may name more.
 fn agent_label(engine: &Engine, agent: &Arc<str>) -> SharedString {
-    if engine.agents.contains_key(&**agent) { Arc::clone(agent).into() } else { "other".into() }
+    if engine.agents.contains_key(&**agent) { Arc::clone(agent).into() } else { OTHER.into() }
 }
 
 /// Sets the gauges. Whoever hands the figures out calls it right before.

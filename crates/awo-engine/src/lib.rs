@@ -19,6 +19,8 @@
 //! | what becomes of results that the store did not take | `spilling.rs` |
 //! | what a goal asks, does and proves | `steps/goals.rs` |
 //! | what people see of an agent at work | `activity.rs` |
+//! | how long steps take, and what they cost | `statistics.rs`, `statistics/` |
+//! | when a step is slow | `slowness.rs` |
 //! | what an answer means | `answers.rs` |
 //! | which text closes no mark in a prompt | `fence.rs` |
 //! | which steps there are | `workflows.rs` |
@@ -67,9 +69,11 @@ mod repositories;
 mod retention;
 mod retrying;
 mod run;
+mod slowness;
 mod snapshots;
 mod spilling;
 mod starting;
+mod statistics;
 mod steps;
 mod suspension;
 mod waiting;
@@ -99,6 +103,11 @@ pub use recovery::{Forecast, Foreseen, ForeseenOrder};
 pub use repositories::{LookedUp, RepositoryChange};
 pub use retention::{EndedOrder, Expired, Limit, Orphan, RetentionPolicy, Retired, plan as plan_retention};
 pub use run::RunEnd;
+pub use slowness::SlowPolicy;
+pub use statistics::{
+    Common, DayFigures, Dimension, Figures, OrderFigures, RecentAttempt, SELECTED_COMMANDS, StatsGroup, StatsQuery,
+    StatsSummary, StatsWindow, StepStats,
+};
 pub use waiting::WaitingPolicy;
 pub use work_orders::{Created, EngineHealth, ListedOrder, OrderList, OrderView, WorkOrders};
 pub use workflows::{COMMANDS, OPTIONAL_STEPS};

@@ -30,6 +30,7 @@ use crate::recovery::{Forecast, foresee};
 use crate::retention::{self, Retired};
 use crate::run::{RunEnd, run_order};
 use crate::spilling::settle_ended;
+use crate::statistics::{self, Statistics};
 use crate::work_orders::WorkOrders;
 use crate::workspace::sweep;
 use crate::workspaces::{self, KeptWorkspace};
@@ -159,6 +160,7 @@ impl OrchestratorBuilder {
             settings: self.settings,
             live: LiveOrders::default(),
             hints: Hints::new(HINTS_KEPT),
+            statistics: Statistics::default(),
             activity_hints: ActivityHints::new(),
             draining: CancellationToken::new(),
             giving_up: CancellationToken::new(),
@@ -231,6 +233,13 @@ impl Orchestrator {
             tokio::select! {
                 () = draining.cancelled() => {}
                 () = recover(&engine, &queue) => {}
+            }
+        });
+        let engine = Arc::clone(&self.engine);
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = engine.draining.cancelled() => {}
+                _ = statistics::read(&engine) => {}
             }
         });
         self.tasks.spawn(dispatch(Arc::clone(&self.engine), waiting, self.tasks.clone()));

@@ -4,11 +4,13 @@
 //! acknowledged stays in the change and is sent again, while the next step runs and with the next save. Until then it
 //! is spilled, so that it outlives this process.
 
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use awo_models::{
-    AgentWorkOrder, CurrentStep, EventKind, OrderPatch, StepExecutionResult, StepHistory, SuspendedAttempt,
+    AgentWorkOrder, CurrentStep, EventKind, OrderPatch, SlowAttempt, StepExecutionResult, StepHistory, SuspendedAttempt,
 };
 use awo_state::{Change, Committed, LogLevel, StateError};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -21,6 +23,7 @@ use crate::figures;
 use crate::follow_ups::start_patch;
 use crate::live::{LiveOrder, StopReason};
 use crate::ports::Spill;
+use crate::slowness;
 use crate::spilling::forget;
 use crate::waiting::Pause;
 
@@ -241,7 +244,9 @@ impl<'e> Recorder<'e> {
                     }
                     return Err(StateError::Unavailable("the store failed until the end of this process".into()));
                 }
-                flushed = self.flush() => flushed?,
+                flushed = self.flush(self.engine.settings.flush_pause) => {
+                    flushed?;
+                }
             }
         }
         Ok(())
@@ -251,30 +256,61 @@ impl<'e> Recorder<'e> {
     ///
     /// If the store says meanwhile that the order is somebody else's, the agent is stopped and awaited.
     pub(crate) async fn flushing<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stopped> {
-        let mut work = pin!(work);
-        while self.degraded {
-            tokio::select! {
+        self.watching(work, pending()).await
+    }
+
+    /// The same for an attempt, of which `slow` may find that it is slow. That is noted at once and sent beside the work,
+    /// without the discipline of results: nobody waits for it, and at the latest it goes with the next save.
+    pub(crate) async fn watching<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        slow: impl Future<Output = SlowAttempt>,
+    ) -> Result<T, Stopped> {
+        let (mut work, mut slow) = (pin!(work), pin!(slow));
+        let (mut found, mut unsent) = (false, false);
+        let mut pause = self.engine.settings.flush_pause;
+        loop {
+            let sent = tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                flushed = self.flush() => if let Err(stop) = flushed {
+                attempt = &mut slow, if !found => {
+                    self.found_slow(attempt);
+                    (found, unsent) = (true, true);
+                    if !self.degraded {
+                        pause = Duration::ZERO;
+                    }
+                    continue;
+                }
+                sent = self.flush(pause), if self.degraded || unsent => sent,
+            };
+            match sent {
+                Ok(stored) => unsent &= !stored,
+                Err(stop) => {
                     self.live.stop(StopReason::Lost);
                     work.await;
                     return Err(stop);
                 }
             }
+            pause = self.engine.settings.flush_pause;
         }
-        Ok(work.await)
     }
 
-    /// One more try after a pause. May be dropped at any point: the change stays as it is.
-    async fn flush(&mut self) -> Result<(), Stopped> {
-        sleep(self.engine.settings.flush_pause).await;
+    /// Notes that the attempt in progress is slow.
+    fn found_slow(&mut self, slow: SlowAttempt) {
+        slowness::tell(self.engine, &self.order, &slow);
+        let patch = OrderPatch { slow: Some(Some(slow.clone())), ..OrderPatch::default() };
+        self.record(EventKind::StepSlow(slow), patch);
+    }
+
+    /// One more try after a pause; whether all is stored. May be dropped at any point: the change stays as it is.
+    async fn flush(&mut self, pause: Duration) -> Result<bool, Stopped> {
+        sleep(pause).await;
         match self.send().await {
             Sent::Stored => {
                 self.forget_spill().await;
-                Ok(())
+                Ok(true)
             }
-            Sent::Outage(_) => Ok(()),
+            Sent::Outage(_) => Ok(false),
             Sent::Stop(stop) => Err(stop),
         }
     }
@@ -329,6 +365,9 @@ impl<'e> Recorder<'e> {
         match answer {
             Ok(Ok(heard)) => {
                 self.change.settle(heard);
+                if heard.steps > self.stored_steps {
+                    self.engine.statistics.stored(&self.order, &self.history);
+                }
                 self.stored_steps = heard.steps;
                 self.set_degraded(None);
                 let id = self.order.agent_work_order_id;

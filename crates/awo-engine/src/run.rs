@@ -20,6 +20,7 @@ use crate::parking::{Seat, Woken, wait_until};
 use crate::progress::{Ending, Move, ending, next_move};
 use crate::recorder::{Recorder, Stopped, describe};
 use crate::recovery::{Need, need};
+use crate::slowness::slow;
 use crate::snapshots::last_snapshot;
 use crate::spilling::settle_spill;
 use crate::steps::{StepEnd, StepRunner};
@@ -181,7 +182,8 @@ async fn run_steps(
             }
         };
         let (order, history) = (Arc::clone(recorder.order()), recorder.history().clone());
-        let outcome = recorder.flushing(runner.execute(&order, &history, &definition)).await?;
+        let slow = slow(engine, live, &order, &history, &definition);
+        let outcome = recorder.watching(runner.execute(&order, &history, &definition), slow).await?;
         for (event, patch) in outcome.events {
             recorder.record(event, patch);
         }

@@ -3,17 +3,31 @@
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 
-/// The forms that there are for what happens.
+/// The forms that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// What is there, at once.
     Json,
     /// What comes, when it comes.
     Stream,
+    /// Figures in lines and columns.
+    Csv,
 }
 
-/// The form that a client names first; `usual` where it takes anything, or does not say.
-pub(crate) fn accepted(headers: &HeaderMap, usual: Form) -> Option<Form> {
+impl Form {
+    /// Its media type.
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Stream => "text/event-stream",
+            Self::Csv => "text/csv",
+        }
+    }
+}
+
+/// The one of the forms that a client names first; the first of them where it takes anything, or does not say.
+pub(crate) fn accepted(headers: &HeaderMap, forms: &[Form]) -> Option<Form> {
+    let usual = *forms.first()?;
     let mut ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
     if ranges.peek().is_none() {
         return Some(usual);
@@ -25,12 +39,11 @@ pub(crate) fn accepted(headers: &HeaderMap, usual: Form) -> Option<Form> {
         if parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0))) {
             continue;
         }
-        match (&*name, usual) {
-            ("application/json", _) => return Some(Form::Json),
-            ("text/event-stream", _) => return Some(Form::Stream),
-            ("*/*", _) | ("application/*", Form::Json) | ("text/*", Form::Stream) => anything = true,
-            _ => {}
+        if let Some(form) = forms.iter().find(|form| name == form.media_type()) {
+            return Some(*form);
         }
+        let whole_kind = name.strip_suffix('*').filter(|kind| kind.ends_with('/'));
+        anything |= whole_kind.is_some_and(|kind| kind == "*/" || usual.media_type().starts_with(kind));
     }
     anything.then_some(usual)
 }
@@ -51,11 +64,12 @@ mod tests {
     #[case("*/*, text/event-stream", Some(Form::Stream))]
     #[case("application/json, text/event-stream", Some(Form::Json))]
     #[case("application/json;q=0, text/event-stream", Some(Form::Stream))]
+    #[case("text/csv", None)]
     #[case("text/html", None)]
     fn what_clients_take(#[case] accept: &'static str, #[case] taken: Option<Form>) {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        assert_eq!(accepted(&headers, Form::Json), taken);
-        assert_eq!(accepted(&HeaderMap::new(), Form::Stream), Some(Form::Stream));
+        assert_eq!(accepted(&headers, &[Form::Json, Form::Stream]), taken);
+        assert_eq!(accepted(&HeaderMap::new(), &[Form::Stream]), Some(Form::Stream));
     }
 }

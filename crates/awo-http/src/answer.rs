@@ -28,6 +28,13 @@ pub(crate) fn plain_text(text: impl Into<Body>) -> Response {
     response
 }
 
+/// Lines and columns, for a table.
+pub(crate) fn csv(text: String) -> Response {
+    let mut response = text.into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));
+    response
+}
+
 /// The answer to somebody who has this version already.
 pub(crate) fn not_modified(tag: &VersionTag) -> Response {
     tagged(StatusCode::NOT_MODIFIED.into_response(), tag)

@@ -11,6 +11,7 @@ pub(crate) mod logs;
 pub(crate) mod orders;
 pub(crate) mod prompts;
 pub(crate) mod repositories;
+pub(crate) mod stats;
 pub(crate) mod steps;
 
 use std::sync::Arc;

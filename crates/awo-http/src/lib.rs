@@ -15,6 +15,7 @@
 //! | what is told of every request | `request_log.rs`, `figures.rs` |
 //! | what a request for an order may say | `create/fields.rs` |
 //! | what orders and steps look like | `views/` |
+//! | what figures look like in columns | `handlers/stats/csv.rs` |
 //! | which problems there are | `problem/types.rs` |
 //! | what a connection may take | `serve.rs`, `serve/` |
 //! | what browsers are shown | `dashboard.rs`, `dashboard/` |

@@ -16,7 +16,7 @@ use crate::api::Api;
 use crate::door::{Door, enter};
 use crate::edge::{Edge, edge};
 use crate::handlers::{
-    artifacts, docs, events, git, github, health, login, logs, orders, prompts, repositories, steps,
+    artifacts, docs, events, git, github, health, login, logs, orders, prompts, repositories, stats, steps,
 };
 use crate::openapi::{begin, complete};
 use crate::paths::normalize;
@@ -48,6 +48,7 @@ fn table() -> Table {
         .routes(Key(OrdersRead), routes!(events::converse_about_order))
         .routes(Key(OrdersRead), routes!(logs::list_logs))
         .routes(Key(OrdersRead), routes!(logs::follow_logs))
+        .routes(Key(OrdersRead), routes!(stats::get_step_stats))
         .routes(Key(OrdersRead), routes!(repositories::list_repositories))
         .routes(Key(RepositoriesWrite), routes!(repositories::create_repository))
         .routes(Key(OrdersRead), routes!(repositories::get_repository))

@@ -12,6 +12,7 @@ mod log;
 mod order;
 mod repository;
 mod state;
+mod stats;
 mod step;
 
 pub(crate) use artifacts::ArtifactListView;
@@ -21,6 +22,7 @@ pub(crate) use log::{LogEntryView, LogPageView};
 pub(crate) use order::{CreatedOrderView, OrderView};
 pub(crate) use repository::{RepositoryVerificationView, RepositoryView};
 pub(crate) use state::{ActivityNewsView, ChangeView, EndView, OrderStateView, ResetView};
+pub(crate) use stats::{GroupView, StatsView};
 pub(crate) use step::StepHistoryView;
 
 /// `ok`, or `degraded` while the store does not take an order's saves.

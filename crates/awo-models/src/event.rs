@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentWorkOrderStatus, CurrentStep, Epoch, FailureCode, StepName};
+use crate::{AgentWorkOrderStatus, CurrentStep, Epoch, FailureCode, SlowAttempt, StepName};
 
 /// Number of an event of one order: 1, 2, 3 … without gaps. At once the order's version, its `ETag` and its stream id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -76,6 +76,8 @@ pub enum EventKind {
     },
     /// An attempt that was suspended goes on.
     StepResumed(CurrentStep),
+    /// The attempt in progress takes longer than is usual, or than is set. Said once of an attempt.
+    StepSlow(SlowAttempt),
     /// Somebody started it: it was held until then.
     StartRequested,
     /// Somebody asked to cancel it.
@@ -98,7 +100,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All words for them on the wire, in the order of the kinds.
-    pub const WORDS: [&str; 14] = [
+    pub const WORDS: [&str; 15] = [
         "created",
         "claimed",
         "step_started",
@@ -107,6 +109,7 @@ impl EventKind {
         "warning",
         "waiting",
         "step_resumed",
+        "step_slow",
         "start_requested",
         "cancel_requested",
         "retried",
@@ -126,6 +129,7 @@ impl EventKind {
             Self::Warning { .. } => "warning",
             Self::Waiting { .. } => "waiting",
             Self::StepResumed(_) => "step_resumed",
+            Self::StepSlow(_) => "step_slow",
             Self::StartRequested => "start_requested",
             Self::CancelRequested => "cancel_requested",
             Self::Retried => "retried",
@@ -146,5 +150,25 @@ mod tests {
         let (_, expected) = unknown.split_once("expected one of ").unwrap();
         let words: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
         assert_eq!(words, EventKind::WORDS);
+    }
+
+    #[test]
+    fn a_slow_attempt_is_stored_with_what_it_was_compared_with() {
+        let slow = SlowAttempt {
+            step: StepName::known("plan"),
+            agent_name: crate::AgentName::known("planner"),
+            attempt: 2,
+            since: Timestamp::UNIX_EPOCH,
+            slow_after: std::time::Duration::from_secs(4),
+            usual: Some(crate::UsualDuration {
+                p50: std::time::Duration::from_secs(1),
+                p95: std::time::Duration::from_secs(2),
+                samples: 5,
+            }),
+        };
+        let kind = EventKind::StepSlow(slow);
+        let text = serde_json::to_string(&kind).unwrap();
+        insta::assert_snapshot!(text, @r#"{"kind":"step_slow","step":"plan","agent_name":"planner","attempt":2,"since":"1970-01-01T00:00:00Z","slow_after_nanoseconds":4000000000,"usual":{"p50_nanoseconds":1000000000,"p95_nanoseconds":2000000000,"samples":5}}"#);
+        assert_eq!(serde_json::from_str::<EventKind>(&text).unwrap(), kind);
     }
 }

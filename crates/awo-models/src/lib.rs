@@ -34,7 +34,9 @@ pub use order::{
 };
 pub use patch::OrderPatch;
 pub use status::{AgentWorkOrderStatus, TransitionRefused, next_status};
-pub use step::{CurrentStep, Round, StepExecutionResult, SuspendedAttempt, SuspendedPlace, Try};
+pub use step::{
+    CurrentStep, Round, SlowAttempt, StepExecutionResult, SuspendedAttempt, SuspendedPlace, Try, UsualDuration,
+};
 pub use usage::Usage;
 pub use workflow::{PromptInput, RetryPolicy, StepDefinition, StepGoal, WorkflowError, WorkflowType, check_workflow};
 

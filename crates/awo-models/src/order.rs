@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentWorkOrderStatus, CurrentStep, FailureCode, FollowUp, OrderId, Round, StepDefinition, StepExecutionResult,
-    StepGoal, StepHistory, StepName, SuspendedAttempt, Usage, WorkflowType, follow_up_number, serde_nanos,
+    AgentWorkOrderStatus, CurrentStep, FailureCode, FollowUp, OrderId, Round, SlowAttempt, StepDefinition,
+    StepExecutionResult, StepGoal, StepHistory, StepName, SuspendedAttempt, Usage, WorkflowType, follow_up_number,
+    serde_nanos,
 };
 
 /// One request on one repository.
@@ -297,6 +298,9 @@ pub struct OrderState {
     /// The attempt that goes on when it has waited, or went on since; `None` once that attempt has a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<Arc<SuspendedAttempt>>,
+    /// The attempt that was found to be slow last, whatever became of it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<SlowAttempt>,
     /// How often in a row its worker ended without a word during an attempt. Back to 0 when an attempt ends by itself.
     #[serde(default)]
     pub interruptions: u32,
@@ -340,6 +344,7 @@ impl OrderState {
             waiting_for: None,
             waiting_until: None,
             suspended: None,
+            slow: None,
             interruptions: 0,
             usage: Usage::default(),
             started_at: None,
@@ -358,6 +363,12 @@ impl AgentWorkOrder {
     /// What it waits for, told to a person; `start` while it is held.
     pub fn waiting_for(&self) -> Option<&str> {
         if self.state.held { Some("start") } else { self.state.waiting_for.as_deref() }
+    }
+
+    /// What was found of the attempt in progress, if it is slow.
+    pub fn slow_attempt(&self) -> Option<&SlowAttempt> {
+        let current = self.state.current_step.as_ref()?;
+        self.state.slow.as_ref().filter(|slow| slow.is_of(&current.step, current.attempt))
     }
 
     /// Name of the order's sandbox.

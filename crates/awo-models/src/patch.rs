@@ -101,6 +101,8 @@ patch! {
     waiting_until: Option<crate::Timestamp>,
     /// See [`OrderState::suspended`].
     suspended: Option<std::sync::Arc<crate::SuspendedAttempt>>,
+    /// See [`OrderState::slow`].
+    slow: Option<crate::SlowAttempt>,
     /// See [`OrderState::interruptions`].
     interruptions: u32,
     /// See [`OrderState::usage`].

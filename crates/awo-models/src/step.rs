@@ -112,6 +112,45 @@ pub struct CurrentStep {
     pub before: Option<crate::WorkspaceSnapshot>,
 }
 
+/// How long a step usually takes, told by attempts of it that succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsualDuration {
+    /// Half of them took no longer.
+    #[serde(rename = "p50_nanoseconds", with = "serde_nanos")]
+    pub p50: Duration,
+    /// 95 of 100 took no longer.
+    #[serde(rename = "p95_nanoseconds", with = "serde_nanos")]
+    pub p95: Duration,
+    /// How many there are.
+    pub samples: usize,
+}
+
+/// An attempt that was found to be slow while it was at work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowAttempt {
+    /// The step.
+    pub step: StepName,
+    /// The role that does it.
+    pub agent_name: AgentName,
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    /// When it was found.
+    pub since: Timestamp,
+    /// Time at work after which it counts as slow.
+    #[serde(rename = "slow_after_nanoseconds", with = "serde_nanos")]
+    pub slow_after: Duration,
+    /// What it was compared with; `None` if that was a set bound alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual: Option<UsualDuration>,
+}
+
+impl SlowAttempt {
+    /// Whether it is about this attempt of this step.
+    pub fn is_of(&self, step: &StepName, attempt: u32) -> bool {
+        self.step == *step && self.attempt == attempt
+    }
+}
+
 /// An attempt that has begun and not ended: the service of its agent could not be used, and the order waits until it can.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuspendedAttempt {

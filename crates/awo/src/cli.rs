@@ -1,6 +1,7 @@
 //! The command line.
 
 mod limits;
+mod stats;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use awo_http::Scope;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use limits::LimitArguments;
+pub(crate) use stats::Stats;
 
 use crate::settings::Bind;
 
@@ -77,6 +79,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Show what the work of an order says about itself.
     Logs(Logs),
+    /// Show how long steps take, what they cost, and why they fail.
+    Stats(Stats),
     /// Start an order that was created with --hold.
     Start(One),
     /// Cancel an order.

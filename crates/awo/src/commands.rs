@@ -14,6 +14,7 @@ mod run;
 mod serve;
 mod show;
 mod state;
+mod stats;
 mod workspace;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
         Command::Steps(steps) => show::steps(&settings, &steps, common.json).await,
         Command::Diff(diff) => diff::run(&settings, &diff, common.json).await,
         Command::Logs(logs) => logs::run(&settings, &logs, common.json).await,
+        Command::Stats(stats) => stats::run(&settings, stats, common.json).await,
         Command::Start(one) => show::start(&settings, &one, common.json).await,
         Command::Cancel(one) => show::cancel(&settings, &one, common.json).await,
         Command::Retry(retry) => show::retry(&settings, &retry, common.json).await,

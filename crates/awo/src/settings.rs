@@ -24,7 +24,7 @@ use git::Git;
 use github::Github;
 use network::Network;
 use serde::Deserialize;
-use steps::{Steps, Waiting};
+use steps::{Slow, Steps, Waiting};
 use store::{FileSettings, Retention};
 use variables::VARIABLES;
 use walls::Walls;
@@ -107,6 +107,8 @@ pub(crate) struct Settings {
     pub(crate) steps: Steps,
     #[serde(default)]
     pub(crate) waiting: Waiting,
+    #[serde(default)]
+    pub(crate) slow: Slow,
     #[serde(default)]
     pub(crate) walls: Walls,
     #[serde(default)]
@@ -293,6 +295,7 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.slow.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.http.limits().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.http.proxies().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.tls.check().map_err(|reason| coded(BAD_INPUT, reason))?;

@@ -298,6 +298,7 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
         retry: settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?,
         attempts: settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?,
         waiting: settings.waiting.policy(),
+        slow: settings.slow.policy().map_err(|reason| coded(BAD_INPUT, reason))?,
         keep_workspaces: settings.keep_workspaces,
         retention,
         hold_ci_changes: settings.hold_ci_changes,

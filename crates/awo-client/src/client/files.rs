@@ -9,7 +9,7 @@ use crate::operation::Operation;
 use crate::types::{ArtifactList, GitProgressSnapshot};
 
 #[expect(clippy::unnecessary_wraps, reason = "a way to read an answer, as others are that may fail")]
-fn bytes(answer: &Answer) -> Result<Bytes, Error> {
+pub(super) fn bytes(answer: &Answer) -> Result<Bytes, Error> {
     Ok(answer.body.clone())
 }
 

@@ -151,8 +151,25 @@ pub struct CurrentStep {
     pub step: String,
     /// Its place in the workflow, from 1; null if the workflow does not have it any more.
     pub step_number: Option<u64>,
+    /// Since when it takes much longer than usual, or longer than is set; null: it does not.
+    pub slow_since: Option<Timestamp>,
     /// What it has consumed so far, as far as its agent says; null is unknown.
     pub usage: Option<StepUsage>,
+    /// How long the step usually takes; null if too few attempts tell, or no worker of this server runs it.
+    pub usual: Option<UsualDuration>,
+}
+
+/// How long a step usually takes: the time at work of its newest successful attempts by the same agent program, or, if
+/// these are too few, by any.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UsualDuration {
+    /// Seconds that half of them did not exceed.
+    pub p50_seconds: f64,
+    /// Seconds that 95 of 100 did not exceed.
+    pub p95_seconds: f64,
+    /// How many there are.
+    pub samples: u64,
 }
 
 /// One thing that an agent did. Kept while its step is at work, and never stored.

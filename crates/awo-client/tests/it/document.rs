@@ -74,6 +74,9 @@ pub(crate) fn sample(document: &Value, schema: &Value, filled: Filled) -> Value 
 }
 
 fn object(document: &Value, schema: &Value, filled: Filled) -> Value {
+    if schema["properties"].is_null() {
+        return serde_json::json!({"any": sample(document, &schema["additionalProperties"], filled)});
+    }
     let required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|n| n == name));
     let members = schema["properties"].as_object().unwrap().iter();
     let members = members.filter(|(name, _)| filled == Filled::Full || required(name));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use awo_client::{
     Client, CreateOrder, ListOrders, LogQuery, NewRepository, Operation, PromptRequest, RepositoryChanges,
-    RetryRequest, StepsQuery, VerifyRepository,
+    RetryRequest, StatsQuery, StepsQuery, VerifyRepository,
 };
 use http::{Request, StatusCode, header};
 
@@ -59,6 +59,23 @@ async fn call(client: &Client, operation: Operation) {
         Operation::FollowOrders => drop(client.follow_orders(Some("1-2")).next().await),
         Operation::ListLogs => drop(client.list_logs(id, &lines, Some(1), Some(1)).await),
         Operation::FollowLogs => drop(client.follow_logs(id, &lines, Some(1)).next().await),
+        Operation::GetStepStats => {
+            let which = StatsQuery {
+                days: Some(7),
+                since: text(),
+                until: text(),
+                repository_url: text(),
+                agent: text(),
+                model: text(),
+                step: text(),
+                workflow_type: text(),
+                group_by: vec!["step".to_owned(), "model".to_owned()],
+                recent: Some(50),
+                slowest: Some(3),
+            };
+            drop(client.get_step_stats(&which).await);
+            drop(client.get_step_stats_table(&which).await);
+        }
         Operation::ListRepositories => drop(client.list_repositories().await),
         Operation::CreateRepository => drop(client.create_repository(&NewRepository::default()).await),
         Operation::GetRepository => drop(client.get_repository(id).await),

@@ -35,10 +35,10 @@ fn every_schema_is_a_type() {
     let document = &document();
     let checked = check_all!(document:
         Activity ActivityNews AgentDetail AgentWorkOrder Artifact ArtifactList BranchPush ChangeSummary ConfiguredRepository CreateOrder
-        CreatedAgentWorkOrder CurrentStep End Event Evidence GitPhase GitProgressSnapshot Health InputError IsolationHealth
-        IsolationState Limits Live LogEntry LogPage LoginLink NetworkState NewRepository OrderChange OrderLimits OrderLinks OrderState
-        Problem PromptRequest PullRequestEvidence Ready RepositoryChanges RepositoryVerification Reset RetryRequest ServiceInformation StepExecutionResult StepHistory
-        StepTry StepUsage Tokens VerifiedRepositoryView VerifyRepository WorkspaceSnapshot WorkspacesDetail
+        CreatedAgentWorkOrder CurrentStep DayFigures End Event Evidence GitPhase GitProgressSnapshot Health InputError IsolationHealth
+        IsolationState Limits Live LogEntry LogPage LoginLink NetworkState NewRepository OrderChange OrderFigures OrderLimits OrderLinks OrderState
+        Problem PromptRequest PullRequestEvidence Ready RecentAttempt RepositoryChanges RepositoryFigures RepositoryVerification Reset RetryRequest ServiceInformation StepExecutionResult StepFigures StepHistory
+        StepStats StepStatsGroup StepTry StepUsage Tokens UsualDuration VerifiedRepositoryView VerifyRepository WorkspaceSnapshot WorkspacesDetail
     );
     let known: BTreeSet<_> = checked.into_iter().chain(WITHOUT.map(|(name, _)| name)).collect();
     let described: BTreeSet<_> = schemas(document).keys().map(String::as_str).collect();

@@ -24,6 +24,8 @@ mod repositories;
 mod retention;
 mod retry;
 mod save_order;
+mod slow_steps;
 mod spill;
+mod statistics;
 mod timelines;
 mod waiting;

@@ -64,7 +64,7 @@ pub(crate) async fn list_events(
     let after = EventSeq(parameters.place("after").unwrap_or(0));
     let resumed = last_event_id(&headers).map(|text| text.parse().map(EventSeq).map_err(|_| not_an_id(text)));
     let resumed = resumed.transpose()?;
-    match accepted(&headers, Form::Json) {
+    match accepted(&headers, &[Form::Json, Form::Stream]) {
         Some(Form::Json) => {
             let limit = parameters.number("limit", 1..=LARGEST_PAGE).unwrap_or(PAGE);
             parameters.finish(api.lenient)?;
@@ -79,7 +79,7 @@ pub(crate) async fn list_events(
             let place = api.streams.take(&caller, Some(id), Follow::ServerSentEvents)?;
             Ok(stream(OrderFeed::begin(&api, id, after, kinds).await?, place))
         }
-        None => {
+        Some(Form::Csv) | None => {
             let detail = "events are given as application/json or text/event-stream";
             Err(Problem::new(ProblemType::NotAcceptable, detail))
         }
@@ -108,7 +108,7 @@ pub(crate) async fn follow_orders(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    if accepted(&headers, Form::Stream) != Some(Form::Stream) {
+    if accepted(&headers, &[Form::Stream]).is_none() {
         let detail = "hints over all orders are given as text/event-stream; the list of orders is there as JSON";
         return Err(Problem::new(ProblemType::NotAcceptable, detail));
     }

@@ -6,6 +6,8 @@ use utoipa::openapi::path::Operation;
 
 /// Media type of streams.
 const STREAM: &str = "text/event-stream";
+/// Media type of figures in columns.
+const CSV: &str = "text/csv";
 
 /// Gives each body that is answered with success an example. `schemas` are the named ones of the description.
 pub(super) fn give(operation: &mut Operation, schemas: &Value) {
@@ -25,6 +27,7 @@ pub(super) fn give(operation: &mut Operation, schemas: &Value) {
             };
             content.example = Some(match media_type.as_str() {
                 "application/json" => of_schema(),
+                CSV => "step,agent,attempts\r\nimplement,claude,45\r\n".into(),
                 STREAM => {
                     "id: 7\nevent: step_finished\ndata: {\"sequence\": 7, \"kind\": \"step_finished\"}\n\n".into()
                 }

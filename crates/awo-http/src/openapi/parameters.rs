@@ -1,5 +1,6 @@
 //! What the values of parameters may be. A name means the same on every path, so it is told once.
 
+use awo_engine::{Dimension, SELECTED_COMMANDS};
 use serde_json::json;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
@@ -27,9 +28,9 @@ pub(super) fn describe(operation: &mut Operation) {
 fn schema(parameter: &Parameter) -> Option<Schema> {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let number = || ObjectBuilder::new().schema_type(Type::Integer);
-    let words = |words: &[&str]| {
-        ArrayBuilder::new().items(text().enum_values(Some(words.iter().map(|word| json!(word))))).into()
-    };
+    let one_of = |words: &[&str]| text().enum_values(Some(words.iter().map(|word| json!(word))));
+    let word = |words: &[&str]| one_of(words).into();
+    let words = |words: &[&str]| ArrayBuilder::new().items(one_of(words)).into();
     Some(match (parameter.name.as_str(), &parameter.parameter_in) {
         ("id", ParameterIn::Path) | ("cursor", ParameterIn::Query) => text().pattern(Some(ID)).into(),
         ("step", ParameterIn::Query) => text().pattern(Some(NAME)).into(),
@@ -38,12 +39,20 @@ fn schema(parameter: &Parameter) -> Option<Schema> {
             number().format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(0)).into()
         }
         ("limit", ParameterIn::Query) => number().minimum(Some(1)).maximum(Some(1000)).into(),
+        ("days", ParameterIn::Query) => number().minimum(Some(1)).maximum(Some(3650)).into(),
+        ("recent", ParameterIn::Query) => number().minimum(Some(0)).maximum(Some(50)).into(),
+        ("slowest", ParameterIn::Query) => number().minimum(Some(0)).maximum(Some(100)).into(),
+        ("group_by", ParameterIn::Query) => words(&Dimension::ALL.map(Dimension::as_str)),
+        ("workflow_type", ParameterIn::Query) => word(&["agent_workflow_plan", SELECTED_COMMANDS]),
+        ("format", ParameterIn::Query) => word(&["json", "csv"]),
         ("wait", ParameterIn::Query) => {
             ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)).maximum(Some(60)).into()
         }
         ("status", ParameterIn::Query) => words(&["pending", "running", "completed", "failed", "cancelled"]),
         ("level", ParameterIn::Query) => words(&["debug", "info", "warning", "error"]),
-        ("since", ParameterIn::Query) => text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))).into(),
+        ("since" | "until", ParameterIn::Query) => {
+            text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))).into()
+        }
         ("Idempotency-Key", ParameterIn::Header) => {
             text().min_length(Some(1)).max_length(Some(255)).pattern(Some(HEADER_TEXT)).into()
         }

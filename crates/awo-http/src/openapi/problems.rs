@@ -24,6 +24,7 @@ pub(super) fn of(operation: &str) -> &'static [ProblemType] {
             ShuttingDown,
         ],
         "list_orders" => &[InvalidRequest, StoreUnavailable],
+        "get_step_stats" => &[NotAcceptable, InvalidRequest],
         "get_order" | "list_artifacts" => &[OrderNotFound, OrderDamaged, OrderTooNew, StoreUnavailable],
         "retry_order" | "prompt_order" => &[
             MalformedJson,

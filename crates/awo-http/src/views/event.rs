@@ -1,8 +1,10 @@
 //! An event on the wire.
 
-use awo_models::{CurrentStep, Event, EventKind, OrderId, Timestamp};
+use awo_models::{CurrentStep, Event, EventKind, OrderId, SlowAttempt, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::order::UsualView;
 
 /// One thing that happened to an order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,6 +51,19 @@ enum EventData<'a> {
         started_at: Timestamp,
         /// Session of the agent program, where awo chose it.
         session_id: Option<&'a str>,
+    },
+    /// Of `step_slow`: the attempt in progress takes longer than is usual, or than is set. It goes on.
+    StepSlow {
+        /// The step.
+        step: &'a str,
+        /// The role that does it.
+        agent_name: &'a str,
+        /// Number of the attempt, from 1.
+        attempt: u32,
+        /// Time at work in seconds after which it counts as slow.
+        slow_after_seconds: f64,
+        /// What it was compared with; null if that was a set bound alone.
+        usual: Option<UsualView>,
     },
     /// Of `step_finished`.
     StepFinished {
@@ -117,6 +132,13 @@ impl<'a> EventData<'a> {
                     session_id: session_id.as_deref(),
                 }
             }
+            EventKind::StepSlow(SlowAttempt { step, agent_name, attempt, slow_after, usual, .. }) => Self::StepSlow {
+                step: step.as_str(),
+                agent_name: agent_name.as_str(),
+                attempt: *attempt,
+                slow_after_seconds: slow_after.as_secs_f64(),
+                usual: usual.map(UsualView::from),
+            },
             EventKind::Waiting { waiting_for, waiting_until } => {
                 Self::Waiting { waiting_for, waiting_until: *waiting_until }
             }

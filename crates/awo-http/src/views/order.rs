@@ -1,7 +1,9 @@
 //! An order on the wire: the same shape in a list and alone.
 
 use awo_engine::{ListedOrder, Persistence, StepActivity};
-use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventSeq, StepGoal, Timestamp, Usage};
+use awo_models::{
+    AgentWorkOrder, AgentWorkOrderStatus, CurrentStep, EventSeq, StepGoal, Timestamp, Usage, UsualDuration,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -163,6 +165,27 @@ pub(crate) struct CurrentStepView<'a> {
     activity: Vec<ActivityView<'a>>,
     /// What it has consumed so far, as far as its agent says; null is unknown.
     usage: Option<UsageView<'a>>,
+    /// How long the step usually takes; null if too few attempts tell, or no worker of this server runs it.
+    usual: Option<UsualView>,
+    /// Since when it takes much longer than usual, or longer than is set; null: it does not.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    slow_since: Option<Timestamp>,
+}
+
+/// How long a step usually takes: the time at work of its newest successful attempts by the same agent program, or, if
+/// these are too few, by any.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsualDuration)]
+pub(crate) struct UsualView {
+    /// Seconds that half of them did not exceed.
+    #[schema(example = 183.2)]
+    p50_seconds: f64,
+    /// Seconds that 95 of 100 did not exceed.
+    #[schema(example = 361.0)]
+    p95_seconds: f64,
+    /// How many there are.
+    #[schema(example = 41)]
+    samples: usize,
 }
 
 /// Tokens that agents used. null is unknown, which is not zero.
@@ -170,13 +193,13 @@ pub(crate) struct CurrentStepView<'a> {
 #[schema(as = Tokens)]
 pub(crate) struct TokensView {
     /// Read by the model, cache excluded.
-    input: Option<u64>,
+    pub(crate) input: Option<u64>,
     /// Written by the model.
-    output: Option<u64>,
+    pub(crate) output: Option<u64>,
     /// Read from the provider's cache.
-    cache_read: Option<u64>,
+    pub(crate) cache_read: Option<u64>,
     /// Written to the provider's cache.
-    cache_write: Option<u64>,
+    pub(crate) cache_write: Option<u64>,
 }
 
 /// Walls around an order's processes.
@@ -322,7 +345,16 @@ impl<'a> CurrentStepView<'a> {
             session_id: session_id.as_deref(),
             activity: activity.iter().flat_map(|it| &it.entries).filter_map(ActivityView::of).collect(),
             usage: activity.and_then(|it| it.usage.as_ref()).map(UsageView::from),
+            usual: activity.and_then(|it| it.usual).map(UsualView::from),
+            slow_since: order.slow_attempt().map(|slow| slow.since),
         })
+    }
+}
+
+impl From<UsualDuration> for UsualView {
+    fn from(usual: UsualDuration) -> Self {
+        let (p50_seconds, p95_seconds) = (usual.p50.as_secs_f64(), usual.p95.as_secs_f64());
+        Self { p50_seconds, p95_seconds, samples: usual.samples }
     }
 }
 

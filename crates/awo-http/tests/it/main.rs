@@ -34,6 +34,7 @@ mod requests;
 mod serve;
 mod sockets;
 mod sse;
+mod stats;
 mod steps;
 mod stores;
 mod streams;

@@ -73,6 +73,7 @@ async fn orders_and_steps_have_the_described_fields() {
         ("AgentWorkOrder", format!("/agent-work-orders/{id}")),
         ("StepHistory", format!("/agent-work-orders/{id}/steps")),
         ("GitProgressSnapshot", format!("/agent-work-orders/{id}/git-progress")),
+        ("StepStats", "/agent-work-orders/stats/steps".to_owned()),
         ("Health", "/health".to_owned()),
     ] {
         let sent = world.get(&path).await.json();
@@ -133,6 +134,7 @@ async fn examples_have_the_fields_of_answers_and_those_of_requests_are_taken() {
     for (path, asked) in [
         ("/agent-work-orders/{id}", format!("/agent-work-orders/{id}")),
         ("/agent-work-orders/{id}/steps", format!("/agent-work-orders/{id}/steps")),
+        ("/agent-work-orders/stats/steps", "/agent-work-orders/stats/steps".to_owned()),
         ("/health", "/health".to_owned()),
     ] {
         assert_eq!(fields(&shown(path, "get", "200")), fields(&world.get(&asked).await.json()), "{path}");

@@ -186,6 +186,30 @@ fn a_stranger_ends_the_waiting_of_an_order_that_nobody_has_and_begins_none() {
 }
 
 #[test]
+fn only_its_owner_says_that_an_attempt_is_slow() {
+    let (running, answer) = claimed();
+    let current = kit::current("plan", 1);
+    let slow = awo_models::SlowAttempt {
+        step: current.step,
+        agent_name: current.agent_name,
+        attempt: current.attempt,
+        since: kit::at(5),
+        slow_after: std::time::Duration::from_secs(60),
+        usual: None,
+    };
+    let says = |change: Change| {
+        let patch = OrderPatch { slow: Some(Some(slow.clone())), ..OrderPatch::default() };
+        merge(&running, None, &change.with(EventKind::StepSlow(slow.clone()), kit::at(5), patch))
+    };
+    assert_eq!(says(Change::after(answer)).unwrap().patch.slow, Some(Some(slow.clone())));
+    assert!(matches!(says(Change::if_unchanged(running.seq)), Err(StateError::Refused(_))));
+    // Nor does anybody else change the field with words of their own.
+    let patch = OrderPatch { slow: Some(None), ..OrderPatch::default() };
+    let cancels = Change::if_unchanged(running.seq).with(EventKind::CancelRequested, kit::at(5), patch);
+    assert!(matches!(merge(&running, None, &cancels), Err(StateError::Refused(_))));
+}
+
+#[test]
 fn whatever_is_said_in_one_change_who_waits_has_no_step_and_who_has_one_does_not_wait() {
     let (head, answer) = claimed();
     let started = |change: Change, event: fn(awo_models::CurrentStep) -> EventKind| {

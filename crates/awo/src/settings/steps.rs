@@ -1,9 +1,10 @@
-//! The settings of steps: how often they are attempted, and how long an order waits for the service of its agent.
+//! The settings of steps: how often they are attempted, when they are slow, and how long an order waits for the service of
+//! its agent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use awo_engine::{COMMANDS, MAX_ATTEMPTS, WaitingPolicy};
+use awo_engine::{COMMANDS, MAX_ATTEMPTS, SlowPolicy, WaitingPolicy};
 use awo_models::{RetryPolicy, StepName, steps};
 use serde::Deserialize;
 
@@ -101,5 +102,46 @@ impl Waiting {
             in_all: Duration::from_secs(self.in_all_seconds),
             times: self.times,
         }
+    }
+}
+
+/// The table `[slow]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Slow {
+    percent: u32,
+    least_samples: usize,
+    least_seconds: u64,
+    after_seconds: Option<u64>,
+}
+
+impl Default for Slow {
+    fn default() -> Self {
+        let SlowPolicy { percent, least_samples, least, bound } = SlowPolicy::default();
+        Self { percent, least_samples, least_seconds: least.as_secs(), after_seconds: bound.map(|it| it.as_secs()) }
+    }
+}
+
+impl Slow {
+    /// When a step is slow; or what cannot be used, with the cure.
+    pub(crate) fn policy(&self) -> Result<SlowPolicy, String> {
+        let Self { percent, least_samples, least_seconds, after_seconds } = *self;
+        if percent != 0 && !(100..=10_000).contains(&percent) {
+            return Err(format!(
+                "slow.percent is {percent}; give 100 to 10000 percent of what is usual, or 0 to compare with nothing"
+            ));
+        }
+        if least_samples == 0 {
+            return Err("slow.least_samples is 0; give 1 or more: nothing is usual that never was".into());
+        }
+        if after_seconds == Some(0) {
+            return Err("slow.after_seconds is 0, which every step exceeds; leave it out for no bound".into());
+        }
+        Ok(SlowPolicy {
+            percent,
+            least_samples,
+            least: Duration::from_secs(least_seconds),
+            bound: after_seconds.map(Duration::from_secs),
+        })
     }
 }

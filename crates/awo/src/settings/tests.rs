@@ -125,6 +125,16 @@ fn attempts_and_waits_can_be_set() {
 }
 
 #[test]
+fn it_can_be_set_when_a_step_is_slow() {
+    assert_eq!(load_with("", &[], &[]).unwrap().slow.policy().unwrap(), awo_engine::SlowPolicy::default());
+    let file = "[slow]\npercent = 150\nleast_samples = 3\nleast_seconds = 4\nafter_seconds = 5";
+    let variables = [("AWO_SLOW_PERCENT", "0"), ("AWO_SLOW_AFTER_SECONDS", "900")];
+    let (least, bound) = (Duration::from_secs(4), Some(Duration::from_secs(900)));
+    let expected = awo_engine::SlowPolicy { percent: 0, least_samples: 3, least, bound };
+    assert_eq!(load_with(file, &variables, &[]).unwrap().slow.policy().unwrap(), expected);
+}
+
+#[test]
 fn each_agent_and_each_step_can_be_set() {
     let file = "[agents.claude]\nmodel = 'opus'\nskip_permissions = true\n\
         [agents.codex]\nargs = ['-c', 'x=1']\nenv = ['AZURE_KEY']\n\
@@ -175,6 +185,10 @@ fn bad_settings_are_named() {
         ("[steps.attempts]\nimplment = 2", &[], "there are classify, plan"),
         ("[steps.attempts]\nimplement = 0", &[], "steps.attempts.implement is 0"),
         ("[waiting]\nlongest = 3", &[], "longest"),
+        ("[slow]\npercent = 50", &[], "give 100 to 10000 percent"),
+        ("[slow]\nleast_samples = 0", &[], "give 1 or more"),
+        ("", &[("AWO_SLOW_AFTER_SECONDS", "0")], "leave it out for no bound"),
+        ("", &[("AWO_SLOW_PERCENT", "double")], "(variable AWO_SLOW_PERCENT)"),
         ("[", &[], "cannot use the settings"),
         ("[agents.mine]\nmodel = 'x'", &[], "agents.mine has no kind"),
         ("[agents.mine]\nkind = 'cursor'", &[], "there are claude, codex"),

@@ -1,7 +1,7 @@
 //! Which variables of the environment set which setting.
 
 /// Variables that set a setting, strongest first: ours, then those of the original program.
-pub(super) const VARIABLES: [(&str, &str); 59] = [
+pub(super) const VARIABLES: [(&str, &str); 61] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_SOCKET", "socket"),
@@ -23,6 +23,8 @@ pub(super) const VARIABLES: [(&str, &str); 59] = [
     ("AWO_MAX_ATTEMPTS", "steps.max_attempts"),
     ("AWO_WAITING_LONGEST_SECONDS", "waiting.longest_seconds"),
     ("AWO_WAITING_IN_ALL_SECONDS", "waiting.in_all_seconds"),
+    ("AWO_SLOW_PERCENT", "slow.percent"),
+    ("AWO_SLOW_AFTER_SECONDS", "slow.after_seconds"),
     ("AWO_MAX_RUNNING", "max_running"),
     ("AWO_MAX_QUEUED", "max_queued"),
     ("AWO_KEEP_WORKSPACES", "keep_workspaces"),

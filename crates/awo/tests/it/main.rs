@@ -26,6 +26,7 @@ mod seed;
 mod setting;
 mod shutdown;
 mod state_tools;
+mod stats;
 mod streams;
 mod time_limits;
 mod visibility;
