@@ -47,10 +47,13 @@ export function figuresView(at) {
   return { element, stop: () => reader.stop() };
 }
 
+/** Columns of numbers, whose heads stand at the right as they do. */
+const NUMBERS = ["Attempts", "Failed", "Median", "95 %", "Longest", "Cost", "Orders", "Time"];
+
 /** A table with a heading of its own; nothing where it has no rows. */
 function table(title, columns, rows) {
   if (rows.length === 0) return null;
-  const head = columns.map(name => h("th", { scope: "col" }, name));
+  const head = columns.map(name => h("th", { scope: "col", class: NUMBERS.includes(name) ? "number" : null }, name));
   return h("section", { class: "figure" }, h("h2", {}, title),
     h("div", { class: "scrolled", tabindex: "0", role: "region", "aria-label": title },
       h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows.map(cells => h("tr", {}, cells))))));
