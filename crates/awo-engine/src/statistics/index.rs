@@ -9,8 +9,8 @@ use awo_models::{OrderId, StepName, Timestamp, UsualDuration};
 use super::attempts::{Attempt, CountedOrder, counted_step};
 use super::summary;
 
-/// Attempts that are counted at most: the oldest orders are left out beyond. They take some 25 MB, and are those of 14,000
-/// orders with seven steps.
+/// Attempts that are counted at most: the oldest orders are left out beyond. They take some 200 bytes each, and are those of
+/// 14,000 orders with seven steps.
 const MOST: usize = 100_000;
 /// Attempts that say what is usual at most: the newest.
 const TELLING: usize = 200;

@@ -105,7 +105,7 @@ fn order(number: usize, rows: &[Row]) -> CountedOrder {
         requested_by: None,
         idempotency: None,
     };
-    let order = AgentWorkOrder::new(id(number), second(number as i64), spec);
+    let order = AgentWorkOrder::new(id(number), second(i64::try_from(number).unwrap()), spec);
     let results = rows.iter().filter(|row| row.order == number).zip(1..).map(|(row, attempt)| {
         let usage = Usage {
             cost_nanousd: row.cost,

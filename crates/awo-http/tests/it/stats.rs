@@ -159,7 +159,7 @@ async fn a_slow_attempt_is_told_in_the_order_and_its_events() {
     let seen = world.get(&format!("/agent-work-orders/{id}")).await.json()["current_step"].clone();
     assert_eq!((&seen["usual"], &seen["slow_since"]), (&Value::Null, &Value::Null));
     let CurrentStep { step, agent_name, attempt, .. } = step;
-    let (p50, p95) = (Duration::from_secs(60), Duration::from_millis(100_500));
+    let (p50, p95) = (Duration::from_mins(1), Duration::from_millis(100_500));
     let usual = Some(UsualDuration { p50, p95, samples: 7 });
     let slow = SlowAttempt { step, agent_name, attempt, since: at(5), slow_after: p95 * 2, usual };
     let patch = OrderPatch { slow: Some(Some(slow.clone())), ..OrderPatch::default() };

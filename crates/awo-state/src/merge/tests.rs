@@ -194,7 +194,7 @@ fn only_its_owner_says_that_an_attempt_is_slow() {
         agent_name: current.agent_name,
         attempt: current.attempt,
         since: kit::at(5),
-        slow_after: std::time::Duration::from_secs(60),
+        slow_after: std::time::Duration::from_mins(1),
         usual: None,
     };
     let says = |change: Change| {

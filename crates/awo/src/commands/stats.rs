@@ -140,7 +140,7 @@ mod tests {
         figures
     }
 
-    fn stats(total: Value, groups: Value, slowest_orders: Value) -> StepStats {
+    fn stats(total: &Value, groups: &Value, slowest_orders: &Value) -> StepStats {
         let stats = json!({
             "since": null, "until": null, "complete": true, "reaches_back_to": null, "unreadable_orders": 0,
             "group_by": ["step", "agent"], "total": total, "days": [], "repositories": [], "groups": groups,
@@ -161,8 +161,8 @@ mod tests {
             "slowest_step": "implement",
         });
         let (groups, orders) = (json!([figures(45, 4, 61.0, group)]), json!([figures(7, 0, 100.0, order)]));
-        insta::assert_snapshot!(lines(&stats(figures(45, 4, 61.0, json!({})), groups, orders)).join("\n"));
-        let none = stats(figures(0, 0, 0.0, json!({})), json!([]), json!([]));
+        insta::assert_snapshot!(lines(&stats(&figures(45, 4, 61.0, json!({})), &groups, &orders)).join("\n"));
+        let none = stats(&figures(0, 0, 0.0, json!({})), &json!([]), &json!([]));
         assert_eq!(lines(&none), ["no step has ended in this time: `awo list` shows the orders"]);
     }
 

@@ -129,7 +129,7 @@ fn it_can_be_set_when_a_step_is_slow() {
     assert_eq!(load_with("", &[], &[]).unwrap().slow.policy().unwrap(), awo_engine::SlowPolicy::default());
     let file = "[slow]\npercent = 150\nleast_samples = 3\nleast_seconds = 4\nafter_seconds = 5";
     let variables = [("AWO_SLOW_PERCENT", "0"), ("AWO_SLOW_AFTER_SECONDS", "900")];
-    let (least, bound) = (Duration::from_secs(4), Some(Duration::from_secs(900)));
+    let (least, bound) = (Duration::from_secs(4), Some(Duration::from_mins(15)));
     let expected = awo_engine::SlowPolicy { percent: 0, least_samples: 3, least, bound };
     assert_eq!(load_with(file, &variables, &[]).unwrap().slow.policy().unwrap(), expected);
 }

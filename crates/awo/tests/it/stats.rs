@@ -41,8 +41,8 @@ fn a_step_that_takes_too_long_is_told_once_in_each_attempt_also_after_a_kill() {
     let id = setting.create(&server);
     setting.at_work("planner", 1);
     let slow = |order: Value| Some(order).filter(|order| order["current_step"]["slow_since"].is_string());
-    let seen = eventually("the step is slow", || slow(order(&server, &id)));
-    assert_eq!(seen["current_step"]["step"], "plan");
+    let of_plan = |order: &Value| order["current_step"]["step"] == "plan";
+    eventually("the step is slow", || slow(order(&server, &id)).filter(of_plan));
     let counted = |server: &awo_testkit::Server, count: u32| {
         let line = format!("awo_steps_slow_total{{step=\"plan\"}} {count}");
         server.get("/metrics").text.lines().any(|told| told == line)
@@ -57,10 +57,12 @@ fn a_step_that_takes_too_long_is_told_once_in_each_attempt_also_after_a_kill() {
     until("it is counted", || counted(&server, 1));
     server.post(&format!("{ORDERS}/{id}/cancel"), &serde_json::json!({}));
     ended(&server, &id);
-    let told: Vec<_> = events(&server, &id).into_iter().filter(|event| event["kind"] == "step_slow").collect();
+    // On a busy machine the step before may have been slow, too.
+    let is_told = |event: &Value| event["kind"] == "step_slow" && event["data"]["step"] == "plan";
+    let told: Vec<_> = events(&server, &id).into_iter().filter(is_told).collect();
     let attempts: Vec<_> = told.iter().map(|event| event["data"]["attempt"].clone()).collect();
     assert_eq!(attempts, [1, 2]);
     assert_eq!((&told[0]["data"]["slow_after_seconds"], &told[0]["data"]["usual"]), (&1.0.into(), &Value::Null));
-    let said = setting.run(&["logs", &id, "--level", "warning"]).expect(0).out;
+    let said = setting.run(&["logs", &id, "--level", "warning", "--step", "plan"]).expect(0).out;
     assert_eq!(said.matches("step_slow").count(), 2, "{said}");
 }
