@@ -2,6 +2,9 @@
 
 import { safeLink, visible } from "./text.js";
 
+/** Names the elements of pictures; nothing is asked for there. */
+const PICTURE = "http://www.w3.org/2000/svg";
+
 /**
  * An element. Properties that begin with `on` are listeners, `true` and `false` set attributes without a value, null and
  * undefined are left out. Children are elements, texts, or nothing.
@@ -23,6 +26,14 @@ export function setAttribute(element, name, value) {
   }
   const text = value === true ? "" : visible(value);
   if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+}
+
+/** An element of a picture, as `h` makes one of a text. */
+export function svg(tag, attributes, ...children) {
+  const element = document.createElementNS(PICTURE, tag);
+  for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
+  append(element, children);
+  return element;
 }
 
 function append(element, children) {

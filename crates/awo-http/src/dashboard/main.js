@@ -3,6 +3,7 @@
 import { change, getJson, onRefused } from "./api.js";
 import { fill, h, setText } from "./dom.js";
 import { showHelp } from "./dialogs.js";
+import { figuresView } from "./figures.js";
 import { keysOf, listen } from "./keys.js";
 import { loginView } from "./login.js";
 import { newOrderView } from "./new-order.js";
@@ -17,6 +18,7 @@ let shownName = null;
 function viewOf(at) {
   if (at.order) return ["order", () => orderView(at)];
   if (at.view === "new") return ["new", () => newOrderView()];
+  if (at.view === "figures") return ["figures", () => figuresView(at)];
   return ["orders", () => ordersView(at)];
 }
 
@@ -34,7 +36,7 @@ function put(name, view) {
   [shown, shownName] = [view, name];
   fill(root, view.element);
   keysOf(view.keys ?? {});
-  for (const [id, of] of [["to-orders", "orders"], ["to-new", "new"]]) {
+  for (const [id, of] of [["to-orders", "orders"], ["to-figures", "figures"], ["to-new", "new"]]) {
     const link = document.getElementById(id);
     if (of === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");

@@ -47,4 +47,3 @@ export function go(address, { instead = false } = {}) {
 
 export const orderAddress = id => `/?order=${encodeURIComponent(id)}`;
 export const NEW_ORDER = "/?view=new";
-export const FIGURES = "/?view=figures";

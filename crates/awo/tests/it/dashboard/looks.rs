@@ -103,6 +103,13 @@ fn the_main_views_are_without_barriers_in_every_window() {
     browser.click(".files-part [aria-expanded]");
     browser.until("the diff is there", "document.querySelector('.diff .added') !== null");
     looks.at("completed");
+    browser.open(&format!("{address}/?view=figures"));
+    browser.until("steps have figures", "document.querySelectorAll('.figure:first-child tbody tr').length >= 7");
+    let numbers = "return [...document.querySelectorAll('.figure:first-child tbody tr')]
+        .filter(row => row.children[0].textContent === 'implement').map(row => [row.children[2].textContent, row.children[3].textContent])";
+    assert_eq!(browser.run(numbers), json!([["2", "1"]]), "of the two orders that ended");
+    browser.until("dots lead to their orders", "document.querySelector('.spread a[href^=\"/?order=wo-\"]') !== null");
+    looks.at("figures");
     browser.open(&format!("{address}/?view=new"));
     browser.click("details.folded:last-of-type > summary");
     browser.click("button[value=start]");
