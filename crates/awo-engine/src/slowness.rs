@@ -31,6 +31,9 @@ impl Default for SlowPolicy {
 }
 
 impl SlowPolicy {
+    /// Attempts that tell what is usual, at most: the newest. More cannot be asked for.
+    pub const MOST_SAMPLES: usize = 200;
+
     /// Time at work after which an attempt is slow, and what that was compared with; `None` if it never is.
     fn slow_after(&self, usual: Option<UsualDuration>) -> Option<(Duration, Option<UsualDuration>)> {
         let by_usual = usual.filter(|_| self.percent > 0).map(|usual| {
@@ -54,7 +57,10 @@ pub(crate) async fn slow(
     let attempt = AgentWorkOrder::next_attempt(history, &definition.step);
     let worked = order.state.suspended.as_ref().map(|earlier| earlier.worked).unwrap_or_default();
     let begun = Instant::now();
-    let reached = async |after: Duration| sleep_until(begun + after.saturating_sub(worked)).await;
+    let reached = async |after: Duration| match begun.checked_add(after.saturating_sub(worked)) {
+        Some(then) => sleep_until(then).await,
+        None => std::future::pending().await, // as good as never
+    };
     let policy = &engine.settings.slow;
     let bounded = async {
         match policy.bound {

@@ -13,7 +13,7 @@ use super::summary;
 /// 14,000 orders with seven steps.
 const MOST: usize = 100_000;
 /// Attempts that say what is usual at most: the newest.
-const TELLING: usize = 200;
+const TELLING: usize = crate::slowness::SlowPolicy::MOST_SAMPLES;
 
 /// The orders that are counted. Their ids sort by the time they were made.
 #[derive(Debug)]

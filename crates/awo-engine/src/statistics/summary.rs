@@ -10,6 +10,8 @@ use awo_models::{FailureCode, OrderId, StepName, Timestamp, Usage, UsualDuration
 use super::attempts::{Attempt, CountedOrder};
 use super::query::{Dimension, StatsQuery};
 
+/// Groups that are told apart; those that took most time.
+const GROUPS: usize = 1_000;
 /// Repositories that are told apart; those that cost most.
 const REPOSITORIES: usize = 50;
 const SECONDS_OF_A_DAY: i64 = 24 * 60 * 60;
@@ -19,7 +21,7 @@ const SECONDS_OF_A_DAY: i64 = 24 * 60 * 60;
 pub struct StatsSummary {
     /// Of all of them.
     pub total: Figures,
-    /// By what they have in common, those first that took most time in all.
+    /// By what they have in common, those first that took most time in all; at most 1,000.
     pub groups: Vec<StatsGroup>,
     /// By the days (UTC) on which they ended, oldest first. A day without any is left out.
     pub days: Vec<DayFigures>,
@@ -159,6 +161,7 @@ pub(crate) fn summarize(
     }
     let mut groups: Vec<_> = groups.into_iter().map(|(common, it)| it.into_group(common, query.recent)).collect();
     groups.sort_by(|a, b| (b.figures.total, &a.common).cmp(&(a.figures.total, &b.common)));
+    groups.truncate(GROUPS);
     let days = days.into_iter().filter_map(|(day, it)| {
         let begins = Timestamp::from_second(day * SECONDS_OF_A_DAY).ok()?;
         Some(DayFigures { begins, figures: it.figures() })

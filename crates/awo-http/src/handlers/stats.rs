@@ -27,7 +27,7 @@ const MOST_SLOWEST: usize = 100;
 /// Of all attempts that have a result and ended in a window of time, those of running orders included: how many there were, how long
 /// they were at work, what they cost, and why they failed; by step and agent program, or by what is asked for, by day, by
 /// repository, and of the slowest orders. Percentiles are of attempts that succeeded, by nearest rank. Orders that were deleted
-/// do not count. As `text/csv` there is one line for each group; what a spreadsheet would take for a formula begins with `'`.
+/// do not count. There are 1,000 groups at most, those that took longest. As `text/csv` there is one line for each group; what a spreadsheet would take for a formula begins with `'`.
 #[utoipa::path(
     get,
     path = "/agent-work-orders/stats/steps",

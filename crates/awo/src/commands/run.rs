@@ -12,6 +12,7 @@ use crate::cli::Run;
 use crate::client::in_process;
 use crate::commands::create::order_body;
 use crate::commands::watching::{Form, Runner, Watch};
+use crate::exit::FAILED;
 use crate::orders::server;
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -23,7 +24,7 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
     let asked_agent = run.agents.agent.clone();
     let settings = settings.with_agents(&run.agents);
     let body = order_body(&run.order, asked_agent.as_deref())?;
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     let form = match (as_json, run.watch) {
         (false, _) => Form::Lines,
         (true, false) => Form::Json,
@@ -34,8 +35,14 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
         if run.agents.skip_permissions || run.agents.commands_dir.is_some() {
             note!("awo: a server runs the order, by its own settings: --skip-permissions and --commands are left out");
         }
-        let order: Order = client.create_order(&body, None).await?.order;
-        let (client, id, runner) = (&client, &*order.agent_work_order_id, Runner::Server);
+        let created = tokio::select! {
+            created = client.create_order(&body, None) => created?,
+            _ = signals.next() => {
+                note!("awo: the server has not answered; `awo list` shows whether it has the order");
+                return Ok(ExitCode::from(FAILED));
+            }
+        };
+        let (client, id, runner) = (&client, &*created.order.agent_work_order_id, Runner::Server);
         return Watch { settings: &settings, client, id, form, on_interrupt, runner }.until_it_ends(signals).await;
     }
     warn_of_walls(&settings, &run, body.isolation.as_deref(), body.network.as_deref()).await;

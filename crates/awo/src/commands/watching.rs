@@ -95,7 +95,7 @@ impl Watch<'_> {
                 return Err(coded(FAILED, message));
             }
             () = output::gone() => return match self.runner {
-                Runner::Us(..) => self.leave().await,
+                Runner::Us(..) => self.leave(&mut signals).await,
                 Runner::Server | Runner::Nobody => Ok(ExitCode::SUCCESS),
             },
             signal = signals.next() => signal,
@@ -103,7 +103,7 @@ impl Watch<'_> {
         drop(audience); // what moves would be drawn into the question
         match self.wish(signal, &mut signals).await {
             Wish::Cancel => self.cancel(&mut signals).await,
-            Wish::Leave => self.leave().await,
+            Wish::Leave => self.leave(&mut signals).await,
         }
     }
 
@@ -175,7 +175,14 @@ impl Watch<'_> {
     }
 
     async fn cancel(&self, signals: &mut Signals) -> anyhow::Result<ExitCode> {
-        if let Err(error) = self.client.cancel_order(self.id).await
+        let answered = tokio::select! {
+            answered = self.client.cancel_order(self.id) => answered,
+            _ = signals.next() => {
+                note!("awo: nobody has answered whether it is cancelled; `awo show {}` tells", tail(self.id));
+                return Ok(ExitCode::from(FAILED));
+            }
+        };
+        if let Err(error) = answered
             && error.status().is_none_or(|status| status.as_u16() != 409)
         {
             return Err(error.into()); // else it has ended meanwhile, which is told now
@@ -188,10 +195,14 @@ impl Watch<'_> {
         }
     }
 
-    async fn leave(&self) -> anyhow::Result<ExitCode> {
+    async fn leave(&self, signals: &mut Signals) -> anyhow::Result<ExitCode> {
         let id = self.id;
         // It may have ended while somebody thought about it.
-        if let Ok(order) = self.client.get_order(id).await
+        let seen = tokio::select! {
+            seen = async { self.client.get_order(id).await } => seen.ok(),
+            _ = signals.next() => None,
+        };
+        if let Some(order) = seen
             && has_ended(&order.status)
         {
             return self.tell(follow(self.client, id, &mut Nobody).await?).await;

@@ -64,6 +64,14 @@ impl Otel {
             ));
         }
         let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        if rest.is_some_and(|rest| rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@'))) {
+            // It is not shown: it is a secret.
+            return Err(
+                "the address of the collector has a login in it (otel.endpoint, OTEL_EXPORTER_OTLP_ENDPOINT); \
+                        give that in OTEL_EXPORTER_OTLP_HEADERS"
+                    .into(),
+            );
+        }
         if !rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_alphanumeric() || first == '[')) {
             return Err(format!(
                 "{url:?} is not where traces can be sent (otel.endpoint, OTEL_EXPORTER_OTLP_ENDPOINT): give the address of \
@@ -104,6 +112,8 @@ mod tests {
         let grpc = refused(Otel { protocol: "grpc".into(), ..good.clone() });
         assert!(grpc.contains("\"grpc\"") && grpc.contains("http/protobuf"), "{grpc}");
         assert!(refused(Otel { timeout_ms: 0, ..good }).contains("otel.timeout_ms"));
+        let login = refused(Otel { endpoint: Some("https://me:secret@traces.example".into()), ..Otel::default() });
+        assert!(login.contains("OTEL_EXPORTER_OTLP_HEADERS") && !login.contains("secret@"), "{login}");
         for text in ["127.0.0.1:4318", "ftp://127.0.0.1", "http://", "https:///v1"] {
             let told = refused(Otel { endpoint: Some(text.into()), ..Otel::default() });
             assert!(told.contains(text) && told.contains("http://127.0.0.1:4318"), "{told}");

@@ -117,8 +117,11 @@ impl Slow {
                 "slow.percent is {percent}; give 100 to 10000 percent of what is usual, or 0 to compare with nothing"
             ));
         }
-        if least_samples == 0 {
-            return Err("slow.least_samples is 0; give 1 or more: nothing is usual that never was".into());
+        let most = SlowPolicy::MOST_SAMPLES;
+        if !(1..=most).contains(&least_samples) {
+            return Err(format!(
+                "slow.least_samples is {least_samples}; give 1 to {most}: the newest {most} attempts tell what is usual"
+            ));
         }
         if after_seconds == Some(0) {
             return Err("slow.after_seconds is 0, which every step exceeds; leave it out for no bound".into());

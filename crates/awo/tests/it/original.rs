@@ -155,6 +155,13 @@ fn cases() -> Vec<Case> {
             &["agent_work_order_id"],
         )
         .but(202, "A prompt becomes a step: 202, and the order"),
+    ]
+}
+
+/// Requests about what was held, and about repositories.
+fn cases_beyond_orders() -> Vec<Case> {
+    let none = || json!(null);
+    vec![
         // Its page has a button for it, and the service has no route.
         case("POST /api/agent-work-orders/HELD/start", none(), 404, &ORDER)
             .but(202, "An order may be held, and is started by `/start`"),
@@ -253,7 +260,7 @@ fn rows() -> Vec<String> {
 fn requests_are_answered_as_there_or_the_table_says_how() {
     let (world, rows) = (World::new(), rows());
     let mut wrong = Vec::new();
-    for Case { request, body, status, fields, differs } in cases() {
+    for Case { request, body, status, fields, differs } in cases().into_iter().chain(cases_beyond_orders()) {
         let answer = world.ask(request, &body);
         let expected = differs.map_or(status, |(status, _)| status);
         if answer.status != expected {
