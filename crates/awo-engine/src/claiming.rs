@@ -77,8 +77,10 @@ async fn store_claim(engine: &Engine, id: OrderId, claim: &Claim) -> Result<Comm
 
 /// Ends an order that this program cannot run, in the commit of its claim.
 pub(crate) async fn fail_order(engine: &Engine, id: OrderId, failure: &Failure) -> Result<(), StateError> {
-    if let Some(seen) = read(engine, id).await?.filter(|seen| !seen.order.state.status.is_terminal()) {
-        claim(engine, seen, Some(failure)).await?;
+    if let Some(seen) = read(engine, id).await?.filter(|seen| !seen.order.state.status.is_terminal())
+        && let Some((_, failed)) = claim(engine, seen, Some(failure)).await?
+    {
+        engine.hints.send(id, failed.seq); // no recorder does
     }
     Ok(())
 }

@@ -29,12 +29,20 @@ pub(crate) struct Notices {
     pub(crate) give_up_after: Duration,
 }
 
-/// Tells one recipient, until this process ends and all that happened until then was tried. `since` is when that began.
+/// Tells one recipient, until this process ends and all that happened until then was tried, or the time for that is over.
+/// `since` is when the process began.
 pub(crate) async fn tell(engine: Arc<Engine>, recipient: Arc<dyn Recipient>, since: Timestamp) {
-    let mut hints = engine.hints.subscribe(); // before the first look, so that nothing falls in between
-    let post = Post::new(engine, recipient);
-    let Some(told) = post.begin(since).await else { return };
-    let mut round = Round { post: &post, told, at_work: HashMap::new(), working: FuturesUnordered::new() };
+    let post = Post::new(engine, recipient, since);
+    tokio::select! {
+        () = tell_by(&post) => {}
+        () = post.time_is_over() => {}
+    }
+}
+
+async fn tell_by(post: &Post) {
+    let mut hints = post.hints(); // before the first look, so that nothing falls in between
+    let Some(told) = post.begin().await else { return };
+    let mut round = Round { post, told, at_work: HashMap::new(), working: FuturesUnordered::new() };
     round.look_at_all().await;
     loop {
         tokio::select! {

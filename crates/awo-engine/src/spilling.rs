@@ -58,6 +58,7 @@ pub(crate) async fn settle_spill(engine: &Engine, seen: OrderSnapshot) -> Result
     match refused {
         None => {
             info!(agent_work_order_id = %id, results, "spilled_results_stored");
+            engine.hints.send(id, seen.seq);
             engine.statistics.stored(&seen.order, &seen.history);
             forget(&**spills, id, engine.settings.answer_time).await;
         }

@@ -9,6 +9,7 @@ mod query;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod usual;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,9 +29,12 @@ use crate::recorder::describe;
 use crate::work_orders::WorkOrders;
 use attempts::CountedOrder;
 use index::Index;
+use usual::Telling;
 
 /// Orders that are listed at once.
 const ROWS: usize = 200;
+/// Orders that are looked at, at once, for what is usual: who saves waits for no more.
+const LOOKED_AT: usize = 256;
 /// How long a question waits for what is not read yet.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -80,7 +84,17 @@ impl Statistics {
     /// How long a step usually takes, as soon as all that is stored is counted; `None` if too few attempts tell.
     pub(crate) async fn usual(&self, step: &StepName, agent: &str, least: usize) -> Option<UsualDuration> {
         self.whole.subscribe().wait_for(|whole| *whole).await.ok()?;
-        self.index().usual(step, agent, least)
+        let mut telling = Telling::of(step, agent);
+        let mut before = None;
+        loop {
+            let orders = self.index().older(before, LOOKED_AT);
+            orders.iter().for_each(|order| telling.look_at(order));
+            before = orders.last().map(|oldest| oldest.id);
+            if before.is_none() || telling.is_done() {
+                return telling.usual(least);
+            }
+            tokio::task::yield_now().await;
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use awo_engine::ports::{Told, ToldStore};
@@ -22,12 +23,17 @@ const HEAD: &str = "awo-told 1";
 #[derive(Debug, Clone)]
 pub struct ToldFiles {
     directory: PathBuf,
+    unwritten: Unwritten,
 }
+
+/// What could not be written whole, by the file it was for: the first note that can makes up for it. Without it, a line
+/// alone would say that nothing else was ever told.
+type Unwritten = Arc<Mutex<HashMap<PathBuf, Told>>>;
 
 impl ToldFiles {
     /// Files in a directory.
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        Self { directory, unwritten: Unwritten::default() }
     }
 
     async fn aside<T: Send + 'static>(
@@ -55,21 +61,39 @@ impl ToldStore for ToldFiles {
     }
 
     async fn replace(&self, recipient: &str, told: &Told) -> Result<(), Failure> {
-        let text = write(told);
+        let (told, unwritten) = (told.clone(), Arc::clone(&self.unwritten));
         self.aside(recipient, move |path| {
-            make_directory(path.parent().unwrap_or(Path::new(".")))?;
-            replace(path, text.as_bytes())
+            let mut unwritten = unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+            let written = write_whole(path, &told);
+            match written {
+                Ok(()) => unwritten.remove(path),
+                Err(_) => unwritten.insert(path.to_owned(), told),
+            };
+            written
         })
         .await
     }
 
     async fn note(&self, recipient: &str, order: OrderId, seq: EventSeq) -> Result<(), Failure> {
         let line = format!("\n{order} {seq}");
+        let unwritten = Arc::clone(&self.unwritten);
         self.aside(recipient, move |path| {
-            OpenOptions::new().append(true).mode(0o600).open(path)?.write_all(line.as_bytes())
+            let mut unwritten = unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(told) = unwritten.get_mut(path) else {
+                return OpenOptions::new().append(true).mode(0o600).open(path)?.write_all(line.as_bytes());
+            };
+            told.insert(order, seq);
+            write_whole(path, told)?;
+            unwritten.remove(path);
+            Ok(())
         })
         .await
     }
+}
+
+fn write_whole(path: &Path, told: &Told) -> io::Result<()> {
+    make_directory(path.parent().unwrap_or(Path::new(".")))?;
+    replace(path, write(told).as_bytes())
 }
 
 /// What a file tells, `None` if it is not of this format. Each line begins with the end of the one before, so that a line
@@ -114,6 +138,21 @@ mod tests {
         let expected = HashMap::from([(order(1), EventSeq(9)), (order(2), EventSeq(7))]);
         assert_eq!(again.find("one").await.unwrap(), Some(expected));
         assert_eq!(again.find("other").await.unwrap(), None, "recipients are apart");
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_written_whole_is_written_with_the_first_note_that_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("notices");
+        fs::write(&place, "in the way").unwrap();
+        let files = ToldFiles::new(place.clone());
+        assert!(files.replace("one", &HashMap::from([(order(1), EventSeq(4))])).await.is_err());
+        assert!(files.note("one", order(2), EventSeq(7)).await.is_err());
+        fs::remove_file(&place).unwrap();
+        files.note("one", order(3), EventSeq(2)).await.unwrap();
+        files.note("one", order(3), EventSeq(5)).await.unwrap();
+        let expected = [(order(1), EventSeq(4)), (order(2), EventSeq(7)), (order(3), EventSeq(5))];
+        assert_eq!(ToldFiles::new(place).find("one").await.unwrap(), Some(HashMap::from(expected)));
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //! proxy is asked.
 
 use std::fmt::Debug;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,6 +20,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Url, redirect};
 use sha2::Sha256;
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 
 use super::Wanted;
 use crate::address::{is_private_text, is_public, look_up, redacted};
@@ -30,6 +33,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(10);
 /// Bytes of a secret at least and at most.
 const SECRET: std::ops::RangeInclusive<usize> = 16..=1024;
+/// Bytes of its file that are read at most.
+const SECRET_FILE: u64 = 4096;
 
 /// How an address is told.
 #[derive(Debug, Clone)]
@@ -60,8 +65,8 @@ pub struct WebhookRecipient {
     secret_file: PathBuf,
     wanted: Wanted,
     gate: Arc<Gate>,
-    /// Made at the first notice: reading the certificates of the machine takes a while.
-    client: OnceLock<Result<Client, String>>,
+    /// Made at the first notice: reading the certificates of the machine takes a while. Made anew if that failed.
+    client: OnceCell<Client>,
 }
 
 impl WebhookRecipient {
@@ -85,37 +90,53 @@ impl WebhookRecipient {
         }
         let gate = Arc::new(Gate { trusted, names: Arc::new(SystemNames) });
         let WebhookSettings { secret_file, wanted, .. } = settings;
-        Ok(Self { name: name.to_owned(), url, secret_file, wanted, gate, client: OnceLock::new() })
+        Ok(Self { name: name.to_owned(), url, secret_file, wanted, gate, client: OnceCell::new() })
     }
 
     /// Whether the secret can be used; in words why not.
     pub fn check_secret(&self) -> Result<(), Failure> {
-        self.secret().map(|_| ())
+        read_secret(&self.secret_file).map(|_| ())
     }
 
-    fn secret(&self) -> Result<Vec<u8>, Failure> {
-        let path = self.secret_file.display();
-        let text = std::fs::read_to_string(&self.secret_file)
-            .map_err(|error| failed(format!("cannot read the secret in {path}: {error}")))?;
-        let secret = text.trim().as_bytes();
-        if !SECRET.contains(&secret.len()) {
-            let (least, most) = (SECRET.start(), SECRET.end());
-            return Err(failed(format!("the secret in {path} must have {least} to {most} bytes")));
-        }
-        Ok(secret.to_vec())
+    async fn secret(&self) -> Result<Vec<u8>, Failure> {
+        let path = self.secret_file.clone();
+        spawn_blocking(move || read_secret(&path)).await.map_err(|died| failed(died.to_string()))?
     }
 
-    fn client(&self) -> Result<&Client, Failure> {
-        let made = self.client.get_or_init(|| {
-            let builder = Client::builder().connect_timeout(CONNECT).timeout(ANSWER).redirect(redirect::Policy::none());
-            let builder = builder.no_proxy().dns_resolver(Arc::clone(&self.gate));
-            let builder = builder.user_agent(concat!("awo/", env!("CARGO_PKG_VERSION")));
-            // Without TLS there is nothing to look certificates up for.
-            let builder = if self.url.scheme() == "http" { builder.tls_certs_only([]) } else { builder };
-            builder.build().map_err(|error| crate::agent::chain(&error))
-        });
-        made.as_ref().map_err(|error| failed(format!("cannot make an HTTP client: {error}")))
+    async fn client(&self) -> Result<&Client, Failure> {
+        let make = async || {
+            let (gate, has_tls) = (Arc::clone(&self.gate), self.url.scheme() != "http");
+            let made = spawn_blocking(move || make_client(gate, has_tls)).await;
+            made.map_err(|died| failed(died.to_string()))?
+        };
+        self.client.get_or_try_init(make).await
     }
+}
+
+fn make_client(gate: Arc<Gate>, has_tls: bool) -> Result<Client, Failure> {
+    let builder = Client::builder().connect_timeout(CONNECT).timeout(ANSWER).redirect(redirect::Policy::none());
+    let builder = builder.no_proxy().dns_resolver(gate);
+    let builder = builder.user_agent(concat!("awo/", env!("CARGO_PKG_VERSION")));
+    // Without TLS there is nothing to look certificates up for.
+    let builder = if has_tls { builder } else { builder.tls_certs_only([]) };
+    builder.build().map_err(|error| failed(format!("cannot make an HTTP client: {}", crate::agent::chain(&error))))
+}
+
+fn read_secret(path: &Path) -> Result<Vec<u8>, Failure> {
+    let shown = path.display();
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(SECRET_FILE + 1).read_to_string(&mut text))
+        .map_err(|error| failed(format!("cannot read the secret in {shown}: {error}")))?;
+    if text.len() as u64 > SECRET_FILE {
+        return Err(failed(format!("the file of the secret {shown} has more than {SECRET_FILE} bytes")));
+    }
+    let secret = text.trim().as_bytes();
+    if !SECRET.contains(&secret.len()) {
+        let (least, most) = (SECRET.start(), SECRET.end());
+        return Err(failed(format!("the secret in {shown} must have {least} to {most} bytes")));
+    }
+    Ok(secret.to_vec())
 }
 
 #[async_trait]
@@ -130,8 +151,8 @@ impl Recipient for WebhookRecipient {
 
     async fn tell(&self, notice: &Notice, now: Timestamp) -> Result<(), Failure> {
         let body = serde_json::to_vec(notice).map_err(|error| failed(format!("a notice is no JSON: {error}")))?;
-        let headers = headers(&self.secret()?, &notice.id, now.as_second(), &body)?;
-        let request = self.client()?.post(self.url.clone()).headers(headers).body(body);
+        let headers = headers(&self.secret().await?, &notice.id, now.as_second(), &body)?;
+        let request = self.client().await?.post(self.url.clone()).headers(headers).body(body);
         let host = self.url.host_str().unwrap_or_default();
         match request.send().await {
             Ok(answer) if answer.status().is_success() => Ok(()),
@@ -243,6 +264,20 @@ mod tests {
         let expected = "v1,ZN4MJMpyyRom5+LUgxc0tmBdC+kPGevofF0h2j5luig=";
         let secret = b"a secret of some length";
         assert_eq!(signature(secret, "test-1", 1_700_000_000, br#"{"type":"test"}"#).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_secret_is_read_from_a_file_of_some_length_and_not_beyond() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        let told = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read_secret(&path).map_err(|failure| failure.message.to_string())
+        };
+        assert_eq!(told(" a secret of some length\n"), Ok(b"a secret of some length".to_vec()));
+        assert!(told("short").unwrap_err().contains("16 to 1024 bytes"));
+        assert!(told(&"x".repeat(4097)).unwrap_err().contains("more than 4096 bytes"));
+        assert!(read_secret(Path::new("/dev/zero")).unwrap_err().message.contains("more than 4096 bytes"));
     }
 
     #[derive(Debug)]

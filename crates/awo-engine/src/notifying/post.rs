@@ -8,18 +8,19 @@ use std::time::Duration;
 use awo_models::{
     Event, EventKind, EventSeq, Failure, FailureCode, Notice, NoticeKind, OrderId, RetryPolicy, Timestamp,
 };
-use awo_state::OrderQuery;
-use tokio::sync::Semaphore;
+use awo_state::{OrderQuery, StateError};
+use tokio::sync::{Semaphore, broadcast};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::engine::Engine;
 use crate::figures;
+use crate::hints::Hint;
 use crate::ports::{Recipient, Told};
 use crate::recorder::describe;
 use crate::waiting::back_off;
 
-/// Orders that one recipient is told of at once.
+/// Orders that are read, or that one recipient is told of, at once.
 const AT_ONCE: usize = 4;
 /// Events and rows that are read at once.
 const EVENTS: usize = 256;
@@ -27,7 +28,8 @@ const ROWS: usize = 1_000;
 /// Pauses between tries.
 const PAUSES: RetryPolicy =
     RetryPolicy { max_attempts: 1, first_pause: Duration::from_secs(1), longest_pause: Duration::from_mins(5) };
-/// When the process ends: time for a try, and between two looks whether all orders have come to their end.
+/// When the process ends: time for all that is still to be tried once no order runs any more, and between two looks whether
+/// that is so.
 const LAST_TRY: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -39,8 +41,11 @@ const GONE: EventSeq = EventSeq(u64::MAX);
 pub(super) struct Post {
     engine: Arc<Engine>,
     recipient: Arc<dyn Recipient>,
+    /// When this process began.
+    since: Timestamp,
     places: Semaphore,
     failing: AtomicBool,
+    leaves_out: AtomicBool,
 }
 
 /// What became of an event that was to be told of.
@@ -51,6 +56,16 @@ enum Done {
     WithAll,
     /// Nothing, as this process ends.
     BrokenOff,
+}
+
+/// What came of one try.
+enum Tried {
+    Told,
+    Failed,
+    /// The order could not be read.
+    Unread,
+    /// The order is gone.
+    Gone,
 }
 
 /// All orders that there are.
@@ -76,8 +91,14 @@ impl Present {
 }
 
 impl Post {
-    pub(super) fn new(engine: Arc<Engine>, recipient: Arc<dyn Recipient>) -> Self {
-        Self { engine, recipient, places: Semaphore::new(AT_ONCE), failing: AtomicBool::new(false) }
+    pub(super) fn new(engine: Arc<Engine>, recipient: Arc<dyn Recipient>, since: Timestamp) -> Self {
+        let (failing, leaves_out) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { engine, recipient, since, places: Semaphore::new(AT_ONCE), failing, leaves_out }
+    }
+
+    /// What is hinted at from now on.
+    pub(super) fn hints(&self) -> broadcast::Receiver<Hint> {
+        self.engine.hints.subscribe()
     }
 
     /// Resolves when this process ends and no order runs in it any more.
@@ -85,6 +106,18 @@ impl Post {
         self.engine.draining.cancelled().await;
         while self.engine.live.count() > 0 {
             sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Resolves when nothing is tried any more, as this process ends: one bound for all that is left, however much that is.
+    pub(super) async fn time_is_over(&self) {
+        let last_tries = async {
+            self.all_left().await;
+            sleep(LAST_TRY).await;
+        };
+        tokio::select! {
+            () = last_tries => {}
+            () = self.engine.giving_up.cancelled() => {}
         }
     }
 
@@ -99,8 +132,10 @@ impl Post {
 
     /// How far the recipient was told. One that is new is told of what comes, and not of what was. `None` if this process
     /// ends.
-    pub(super) async fn begin(&self, since: Timestamp) -> Option<Told> {
-        let Some(store) = &self.engine.notices.told else { return self.present().await.map(|now| now.before(since)) };
+    pub(super) async fn begin(&self) -> Option<Told> {
+        let Some(store) = &self.engine.notices.told else {
+            return self.present().await.map(|now| now.before(self.since));
+        };
         let name = self.recipient.name();
         let found = loop {
             match self.bounded(store.find(name)).await {
@@ -114,7 +149,7 @@ impl Post {
         let present = self.present().await?;
         let told = match found {
             Some(found) => present.of(found),
-            None => present.before(since),
+            None => present.before(self.since),
         };
         if let Err(failure) = self.bounded(store.replace(name, &told)).await {
             warn!(recipient = name, reason = %failure, "notices_not_kept");
@@ -151,8 +186,7 @@ impl Post {
     /// Tells of the events of an order, one after the other; how far that came, or `None` if this process ends before.
     pub(super) async fn tell_of(&self, order: OrderId, mut from: EventSeq) -> Option<EventSeq> {
         loop {
-            let events = match self.engine.answered(self.engine.repository.events(order, from, EVENTS)).await {
-                Ok(events) if events.is_empty() => return Some(from),
+            let mut events = match self.events(order, from).await {
                 Ok(events) => events,
                 Err(failed) if failed.is_outage() => {
                     if !self.rest(self.engine.settings.flush_pause).await {
@@ -162,49 +196,65 @@ impl Post {
                 }
                 Err(_) => return Some(GONE),
             };
+            let Some(last) = events.last().map(|event| event.seq) else { return Some(from) };
+            // Only these are kept while others have their turn.
+            events.retain(|event| self.kind_of(event).is_some() || matches!(event.kind, EventKind::Ended { .. }));
             for event in events {
-                let kind = NoticeKind::of(&event.kind).filter(|kind| self.recipient.wants(*kind));
-                if let Some(kind) = kind {
+                if let Some(kind) = self.kind_of(&event).filter(|kind| !self.is_left_out(order, &event, *kind)) {
                     match self.tell_event(order, &event, kind).await {
                         Done::With => {}
                         Done::WithAll => return Some(GONE),
                         Done::BrokenOff => return None,
                     }
                 }
-                from = event.seq;
-                if kind.is_some() || matches!(event.kind, EventKind::Ended { .. }) {
-                    self.note(order, from).await;
-                }
+                self.note(order, event.seq).await;
+            }
+            from = last;
+        }
+    }
+
+    /// The next events of an order. Reading takes a place, too: with much to tell, those who run orders have the store as well.
+    async fn events(&self, order: OrderId, from: EventSeq) -> Result<Vec<Arc<Event>>, StateError> {
+        let _place = self.places.acquire().await.map_err(|closed| StateError::Unavailable(closed.into()))?;
+        self.engine.answered(self.engine.repository.events(order, from, EVENTS)).await
+    }
+
+    /// What the recipient is told of an event as, if it is.
+    fn kind_of(&self, event: &Event) -> Option<NoticeKind> {
+        NoticeKind::of(&event.kind).filter(|kind| self.recipient.wants(*kind))
+    }
+
+    /// Whether an event was too old already when this process began: orders were brought here, or the recipient was away.
+    fn is_left_out(&self, order: OrderId, event: &Event, kind: NoticeKind) -> bool {
+        let is_old = is_older(event.at, self.since, self.engine.notices.give_up_after);
+        if is_old {
+            debug!(agent_work_order_id = %order, recipient = self.recipient.name(), kind = %kind, "notice_left_out");
+            if !self.leaves_out.swap(true, Ordering::Relaxed) {
+                warn!(
+                    agent_work_order_id = %order, recipient = self.recipient.name(), happened = %event.at,
+                    "notices_left_out: what happened so long before this start is not told any more"
+                );
             }
         }
+        is_old
     }
 
     /// Tells of an event until that is done with.
     async fn tell_event(&self, order: OrderId, event: &Event, kind: NoticeKind) -> Done {
         let mut failures = 0;
         loop {
-            // Anew each time: of an order that was deleted meanwhile nobody is told any more.
-            let seen = match self.engine.answered(self.engine.repository.get(order)).await {
-                Ok(Some(seen)) => seen,
-                Err(outage) if outage.is_outage() => {
+            match self.try_once(order, event, kind).await {
+                Tried::Told => return Done::With,
+                Tried::Gone => return Done::WithAll,
+                Tried::Failed => {}
+                Tried::Unread => {
                     if !self.rest(self.engine.settings.flush_pause).await {
                         return Done::BrokenOff;
                     }
                     continue;
                 }
-                Ok(None) | Err(_) => return Done::WithAll,
-            };
-            let notice = Notice::new(kind, event, &seen.order);
-            let failure = match self.try_once(&notice).await {
-                Some(Ok(())) => {
-                    self.has_told(&notice);
-                    return Done::With;
-                }
-                Some(Err(failure)) => failure,
-                None => return Done::BrokenOff,
-            };
+            }
             failures += 1;
-            self.has_failed(&notice, &failure);
             if is_given_up(event.at, self.engine.clock.now(), self.engine.notices.give_up_after) {
                 figures::notice_tried("given_up");
                 error!(
@@ -219,16 +269,24 @@ impl Post {
         }
     }
 
-    /// One try; `None` if this process ends before it was done.
-    async fn try_once(&self, notice: &Notice) -> Option<Result<(), Failure>> {
-        let Ok(_place) = self.places.acquire().await else { return None };
-        let ending = async {
-            self.engine.draining.cancelled().await;
-            sleep(LAST_TRY).await;
+    /// One try, as soon as there is a place for it. The order is read then and not before: of one that was deleted meanwhile
+    /// nobody is told any more. What was read is let go of before the recipient is asked.
+    async fn try_once(&self, order: OrderId, event: &Event, kind: NoticeKind) -> Tried {
+        let Ok(_place) = self.places.acquire().await else { return Tried::Unread };
+        let notice = match self.engine.answered(self.engine.repository.get(order)).await {
+            Ok(Some(seen)) => Notice::new(kind, event, &seen.order),
+            Err(outage) if outage.is_outage() => return Tried::Unread,
+            Ok(None) | Err(_) => return Tried::Gone,
         };
-        tokio::select! {
-            told = self.recipient.tell(notice, self.engine.clock.now()) => Some(told),
-            () = ending => None,
+        match self.recipient.tell(&notice, self.engine.clock.now()).await {
+            Ok(()) => {
+                self.has_told(&notice);
+                Tried::Told
+            }
+            Err(failure) => {
+                self.has_failed(&notice, &failure);
+                Tried::Failed
+            }
         }
     }
 
@@ -268,4 +326,10 @@ impl Post {
 /// Whether something that happened then is too old to be tried again. Pure.
 fn is_given_up(happened: Timestamp, now: Timestamp, after: Duration) -> bool {
     Duration::try_from(now.duration_since(happened)).is_ok_and(|age| age >= after)
+}
+
+/// Whether something that happened then was older than that at a start. What happens at the start itself is not, so it has
+/// its one try even where nothing is tried again. Pure.
+fn is_older(happened: Timestamp, start: Timestamp, than: Duration) -> bool {
+    Duration::try_from(start.duration_since(happened)).is_ok_and(|age| age > than)
 }

@@ -2,18 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use awo_models::{OrderId, StepName, Timestamp, UsualDuration};
+use awo_models::{OrderId, Timestamp};
 
-use super::attempts::{Attempt, CountedOrder, counted_step};
-use super::summary;
+use super::attempts::CountedOrder;
 
 /// Attempts that are counted at most: the oldest orders are left out beyond. They take some 200 bytes each, and are those of
 /// 14,000 orders with seven steps.
 const MOST: usize = 100_000;
-/// Attempts that say what is usual at most: the newest.
-const TELLING: usize = crate::slowness::SlowPolicy::MOST_SAMPLES;
 
 /// The orders that are counted. Their ids sort by the time they were made.
 #[derive(Debug)]
@@ -102,15 +98,12 @@ impl Index {
         self.unreadable.len()
     }
 
-    /// How long successful attempts of a step take: the newest ones by this agent, or, if these are too few, by any.
-    pub(super) fn usual(&self, step: &StepName, agent: &str, least: usize) -> Option<UsualDuration> {
-        let step = counted_step(step);
-        let newest = |is_meant: &dyn Fn(&Attempt) -> bool| -> Vec<Duration> {
-            let attempts = self.orders.values().rev().flat_map(|order| order.attempts.iter().rev());
-            let meant = attempts.filter(|it| it.error.is_none() && it.step == *step && is_meant(it));
-            meant.map(|it| it.took).take(TELLING).collect()
+    /// So many orders, newest first, beginning with the newest that is older than `before`.
+    pub(super) fn older(&self, before: Option<OrderId>, most: usize) -> Vec<Arc<CountedOrder>> {
+        let older = match before {
+            Some(before) => self.orders.range(..before),
+            None => self.orders.range(..),
         };
-        let own = summary::usual(newest(&|it| *it.agent == *agent), least);
-        own.or_else(|| summary::usual(newest(&|_| true), least))
+        older.rev().take(most).map(|(_, order)| Arc::clone(order)).collect()
     }
 }
