@@ -8,6 +8,7 @@
 #   fail-ROLE         the call writes the text of the file to stderr and ends with code 3
 #   limit-ROLE        the service tells the call to wait, until the second of the epoch in the file, if there is one
 #   lengthen-ROLE     the answer has as many lines more as the file says
+#   say-ROLE          the answer goes on with the text of the file, one line, as JSON writes it
 set -eu
 if [ "${1-}" = --version ]; then echo '0.0.0-test (stream-json-agent)'; exit 0; fi
 
@@ -47,9 +48,10 @@ esac
 
 lines=0
 if [ -e "$here/lengthen-$role" ]; then lines=$(cat "$here/lengthen-$role"); fi
-said=$(printf '%s\n' "$prompt" | "$play" "$@" | awk -v lines="$lines" '
-    lines > 0 && /"type":"result"/ {
+said=$(printf '%s\n' "$prompt" | "$play" "$@" | awk -v lines="$lines" -v words="$here/say-$role" '
+    /"type":"result"/ {
         more = ""
+        while ((getline line < words) > 0) more = more "\\n" line
         for (n = 1; n <= lines; n++) more = more "\\nline " n " of what I have to say"
         at = index($0, "\",\"stop_reason\"")
         $0 = substr($0, 1, at - 1) more substr($0, at)

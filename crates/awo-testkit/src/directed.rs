@@ -93,6 +93,12 @@ impl DirectedAgent {
         self.direct("lengthen", role, &lines.to_string());
     }
 
+    /// Lets the role say these words, too.
+    pub fn say(&self, role: &str, words: &str) {
+        let written = serde_json::Value::from(words).to_string();
+        self.direct("say", role, &written[1..written.len() - 1]);
+    }
+
     /// All starts so far, in order.
     pub fn calls(&self) -> Vec<Call> {
         let text = fs::read_to_string(self.directory.join("calls")).unwrap_or_default();

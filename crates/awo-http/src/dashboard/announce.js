@@ -2,9 +2,15 @@
 
 import { setText } from "./dom.js";
 
+/** Long enough that the region is seen to be empty, so that the same words are spoken again. */
+const GAP = 50;
+
 const region = document.getElementById("news");
+let timer = null;
 
 /** Says something when nothing more urgent is being said. */
 export function announce(words) {
-  setText(region, words);
+  clearTimeout(timer);
+  setText(region, "");
+  timer = setTimeout(() => setText(region, words), GAP);
 }

@@ -56,7 +56,13 @@ async function problemOf(answer) {
 
 /** Something as JSON. */
 export async function getJson(path, options) {
-  return body(await send(path, options), answer => answer.json());
+  return (await getWithHead(path, options)).value;
+}
+
+/** Something as JSON, and the headers of its answer. */
+export async function getWithHead(path, options) {
+  const answer = await send(path, options);
+  return { value: await body(answer, it => it.json()), headers: answer.headers };
 }
 
 /** Something as text. */

@@ -1,13 +1,25 @@
 // Owns how a diff is shown: a part at a time, as diffs may be long.
 
 import { getText } from "./api.js";
-import { fileLink, h } from "./dom.js";
+import { fileLink, fill, h, oneAtATime } from "./dom.js";
 import { counted } from "./format.js";
 
 const PART = 500;
 
+/** A button that unfolds the diff at a path, and the place where it is unfolded. */
+export function diffButton(path, words) {
+  const place = h("div", { class: "diff-place" });
+  const button = h("button", { type: "button", class: "plain", "aria-expanded": "false", onclick: oneAtATime(toggle) }, words);
+  async function toggle() {
+    const isOpen = button.getAttribute("aria-expanded") === "true";
+    fill(place, isOpen ? null : await diffView(path));
+    button.setAttribute("aria-expanded", String(!isOpen));
+  }
+  return { button, place };
+}
+
 /** The diff at a path, or why there is none. */
-export async function diffView(path) {
+async function diffView(path) {
   let lines;
   try {
     lines = (await getText(path)).replace(/\n$/, "").split("\n");

@@ -89,6 +89,35 @@ export function keyedList(parent, keyOf, make) {
   return draw;
 }
 
+/** A place for what went wrong; nothing is there yet. */
+export const troubleLine = () => h("p", { class: "trouble", role: "alert", hidden: true });
+
+/** Says there what went wrong, or nothing any more. */
+export function sayTrouble(line, problem) {
+  show(line, problem !== null);
+  setText(line, problem?.message);
+}
+
+/** A listener of a button that is deaf while what it began still goes on. The button says so, and keeps the focus. */
+export function oneAtATime(act) {
+  let isBusy = false;
+  return async ({ currentTarget: button }) => {
+    if (isBusy) return;
+    isBusy = true;
+    setAttribute(button, "aria-disabled", "true");
+    try {
+      await act(button);
+    } finally {
+      isBusy = false;
+      setAttribute(button, "aria-disabled", null);
+    }
+  };
+}
+
+/** Whether somebody has typed into an element what was not sent. A search is nothing to lose. */
+export const holdsText = element =>
+  [...element.querySelectorAll("textarea, input[type=text]")].some(it => it.value.trim() !== "");
+
 /** A link to elsewhere; mere text if the address is none that may be followed. */
 export function outsideLink(address, text) {
   const href = safeLink(address);

@@ -1,7 +1,7 @@
 // Owns the view of figures: how long steps take, what fails, and what it costs, over all orders of some days.
 
 import { ORDERS, getJson, query } from "./api.js";
-import { fill, h, setText, show } from "./dom.js";
+import { fill, h, sayTrouble, setText, troubleLine } from "./dom.js";
 import { cost, counted, duration, grouped, moment } from "./format.js";
 import { dayBar, spread } from "./plots.js";
 import { reading } from "./reading.js";
@@ -17,7 +17,7 @@ const DOTS = 50;
 export function figuresView(at) {
   const days = DAYS.includes(Number(at.days)) ? Number(at.days) : 30;
   showInTab("Figures · awo");
-  const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
+  const trouble = troubleLine();
   const summary = h("p", { class: "quiet", role: "status" });
   const parts = h("div", { class: "figures" });
   const choice = h("select", { id: "days", oninput: () => go(`/${query({ view: "figures", days: choice.value })}`) },
@@ -30,7 +30,7 @@ export function figuresView(at) {
     getJson(`${ORDERS}/stats/steps${query({ days, recent: DOTS, slowest: 10 })}`, { signal }), getJson("/health", { signal })]);
 
   function take([stats, health]) {
-    show(trouble, false);
+    sayTrouble(trouble, null);
     const { attempts, failed } = stats.total;
     const spent = cost(stats.total.cost_usd);
     setText(summary, [counted(attempts, "attempt"), `${grouped(failed)} failed`, spent].filter(Boolean).join(" · "));
@@ -40,10 +40,7 @@ export function figuresView(at) {
       nowTable(health));
   }
 
-  const reader = reading(read, take, problem => {
-    show(trouble, true);
-    setText(trouble, problem.message);
-  });
+  const reader = reading(read, take, problem => sayTrouble(trouble, problem));
   return { element, stop: () => reader.stop() };
 }
 

@@ -5,7 +5,7 @@ import { fill, h, setText } from "./dom.js";
 import { showHelp } from "./dialogs.js";
 import { figuresView } from "./figures.js";
 import { keysOf, listen } from "./keys.js";
-import { loginView } from "./login.js";
+import { loginNote, loginView } from "./login.js";
 import { newOrderView } from "./new-order.js";
 import { orderView } from "./order.js";
 import { ordersView } from "./orders.js";
@@ -53,16 +53,26 @@ async function showServer() {
 }
 
 function help() {
-  const leave = async () => {
+  const logOut = async () => {
     await change("POST", "/logout").catch(() => null);
     location.assign("/");
   };
-  showHelp(h("p", {}, "Where the server asks for keys: ", h("button", { type: "button", onclick: leave }, "Log out")));
+  showHelp(h("p", {}, "Where the server asks for keys: ", h("button", { type: "button", onclick: logOut }, "Log out")));
 }
 
-onRefused(problem => shownName === "login" || put("login", loginView(problem)));
+/** Says how to get in: in the place of the view, or above one that holds what somebody typed. */
+function askToLogIn() {
+  if (shownName === "login" || root.querySelector(".login")) return;
+  if (shown.holdsText?.()) root.prepend(loginNote(() => shown.again?.()));
+  else put("login", loginView());
+}
+
+/** Leaves the view for another, unless words that somebody typed would be lost. */
+const leave = address => shown.holdsText?.() || go(address);
+
+onRefused(askToLogIn);
 onChange(show);
-listen({ n: () => go(NEW_ORDER), "?": help, Escape: () => shownName !== "orders" && go("/") });
+listen({ n: () => leave(NEW_ORDER), "?": help, Escape: () => shownName !== "orders" && leave("/") });
 document.getElementById("ask-help").addEventListener("click", help);
 show();
 showServer();

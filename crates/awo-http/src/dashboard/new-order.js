@@ -2,7 +2,7 @@
 
 import { ORDERS, change, freshKey, getJson } from "./api.js";
 import { bodyOf, number } from "./body.js";
-import { h, setText, show } from "./dom.js";
+import { h, holdsText, setText, show } from "./dom.js";
 import { choice, field, sayErrors, ticks } from "./fields.js";
 import { repositoryField } from "./repository-field.js";
 import { go, orderAddress } from "./route.js";
@@ -26,7 +26,13 @@ export function newOrderView() {
   const element = h("section", { class: "narrow" }, h("h1", { tabindex: "-1" }, "New order"));
   const stopped = new AbortController();
   prepare(element, stopped.signal);
-  return { element, stop: () => stopped.abort() };
+  return {
+    element,
+    /** The same form is wanted again: it stays, with what was typed. */
+    take: () => element.querySelector("form") !== null,
+    holdsText: () => holdsText(element),
+    stop: () => stopped.abort(),
+  };
 }
 
 async function prepare(element, signal) {

@@ -5,7 +5,25 @@ import { visible } from "./text.js";
 
 const KEY = "awo.notify";
 
-const isWanted = () => localStorage.getItem(KEY) === "yes";
+/** A browser may keep nothing for pages, and says so by an error. */
+function isWanted() {
+  try {
+    return localStorage.getItem(KEY) === "yes";
+  } catch {
+    return false;
+  }
+}
+
+/** Keeps whether they are wanted; whether that could be kept. */
+function want(isIt) {
+  try {
+    if (isIt) localStorage.setItem(KEY, "yes");
+    else localStorage.removeItem(KEY);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Whether this browser would show one. */
 export const canNotify = () => "Notification" in window && isSecureContext;
@@ -15,12 +33,10 @@ export const notifies = () => canNotify() && isWanted() && Notification.permissi
 /** Turns them on, which asks the person, or off; whether they are on now. */
 export async function toggleNotify() {
   if (notifies()) {
-    localStorage.removeItem(KEY);
+    want(false);
     return false;
   }
-  const answer = await Notification.requestPermission();
-  if (answer === "granted") localStorage.setItem(KEY, "yes");
-  return answer === "granted";
+  return await Notification.requestPermission() === "granted" && want(true);
 }
 
 /** Shows one, if they are wanted and the tab is not looked at. */

@@ -1,8 +1,8 @@
 // Owns what an order left: its files here, and its whole diff.
 
 import { getJson, orderPath } from "./api.js";
-import { diffView } from "./diff.js";
-import { fileLink, fill, h, keyedList, setText, show } from "./dom.js";
+import { diffButton } from "./diff.js";
+import { fileLink, h, keyedList, setText, show } from "./dom.js";
 
 /** The part with the files of an order. */
 export function orderFiles(id) {
@@ -10,17 +10,11 @@ export function orderFiles(id) {
   const list = h("ul", { class: "files" });
   const files = keyedList(list, file => file.name, ({ name, link }) => ({ element: h("li", {}, fileLink(link, name)), update() {} }));
   const none = h("p", { class: "quiet" }, "None yet.");
-  const place = h("div", { class: "diff-place" });
-  const button = h("button", { type: "button", class: "plain", "aria-expanded": "false", onclick: toggle, hidden: true }, "Whole diff");
+  const { button, place } = diffButton(`${path}/diff`, "Whole diff");
   const element = h("section", { class: "files-part", "aria-labelledby": "files-title" },
     h("h2", { id: "files-title" }, "Files"), none, list, button, place);
   let asked = -1;
 
-  async function toggle() {
-    const isOpen = button.getAttribute("aria-expanded") === "true";
-    button.setAttribute("aria-expanded", String(!isOpen));
-    fill(place, isOpen ? null : await diffView(`${path}/diff`));
-  }
 
   async function read() {
     try {

@@ -1,7 +1,7 @@
 // Owns the log of an order: what its work says about itself, filtered by the server, and followed while it is open.
 
 import { getJson, orderPath, query } from "./api.js";
-import { fill, h, setText, show } from "./dom.js";
+import { fill, h, oneAtATime, setText, show } from "./dom.js";
 import { clockTime, counted } from "./format.js";
 import { now } from "./clock.js";
 import { follow } from "./stream.js";
@@ -19,7 +19,7 @@ export function orderLog(id) {
   const step = h("select", { id: "log-step" }, h("option", { value: "" }, "all steps"));
   const text = h("input", { type: "search", id: "log-text", placeholder: "Text in the log", autocomplete: "off" });
   const followed = h("input", { type: "checkbox", id: "log-follow", checked: true });
-  const earlier = h("button", { type: "button", class: "plain", onclick: readEarlier, hidden: true });
+  const earlier = h("button", { type: "button", class: "plain", onclick: oneAtATime(readEarlier), hidden: true });
   const list = h("ol", { class: "log-lines" });
   const box = h("div", { class: "log-box", tabindex: "0", role: "region", "aria-label": "Lines of the log" }, list);
   const trouble = h("p", { class: "quiet" });
@@ -32,40 +32,49 @@ export function orderLog(id) {
       h("label", { class: "choice" }, followed, h("span", {}, "follow"))),
     earlier, box, trouble);
   const element = h("section", { class: "log-part", "aria-label": "Log" }, details);
-  let [stream, first, round, timer, names] = [null, 0, 0, null, ""];
+  let [stream, first, timer, names] = [null, 0, null, ""];
+  /** What the lines in the list were asked by; what is still on its way for them ends with them. */
+  let round = { asked: {}, stopped: new AbortController() };
 
   const filters = () => ({ level: level.value, step: step.value, q: text.value.trim() });
 
   /** Reads the newest lines that match, then follows what comes after them. */
   async function begin() {
     stop();
-    const mine = round;
+    const mine = (round = { asked: filters(), stopped: new AbortController() });
     try {
-      const { total } = await getJson(path + query({ ...filters(), limit: 1 }));
-      first = Math.max(0, total - PAGE);
-      const { log_entries: lines } = await getJson(path + query({ ...filters(), limit: PAGE, offset: first }));
-      if (mine !== round) return;
+      const { total } = await read(mine, { limit: 1 });
+      const from = Math.max(0, total - PAGE);
+      const { log_entries: lines } = await read(mine, { limit: PAGE, offset: from });
+      first = from;
       fill(list, lines.map(line));
       setText(trouble, lines.length === 0 ? "No line matches." : "");
       drawEarlier();
       toEnd();
-      stream = follow(`${path}/stream${query(filters())}`, { after: String(lines.at(-1)?.number ?? 0), message: add });
+      stream = follow(`${path}/stream${query(mine.asked)}`, { after: String(lines.at(-1)?.number ?? 0), message: add, failed: say });
     } catch (problem) {
-      setText(trouble, problem.message);
+      if (!mine.stopped.signal.aborted) say(problem);
     }
   }
 
   function stop() {
-    round += 1;
+    round.stopped.abort();
     clearTimeout(timer);
     stream?.stop();
     stream = null;
   }
 
+  const read = ({ asked, stopped: { signal } }, part) => getJson(path + query({ ...asked, ...part }), { signal });
+
+  const say = problem => setText(trouble, problem.message);
+
   function add({ data }) {
     list.append(line(data));
     setText(trouble, "");
-    while (list.childElementCount > MOST) list.firstElementChild.remove();
+    const beyond = Math.max(0, list.childElementCount - MOST);
+    for (let count = 0; count < beyond; count += 1) list.firstElementChild.remove();
+    first += beyond;
+    if (beyond > 0) drawEarlier();
     toEnd();
   }
 
@@ -74,13 +83,20 @@ export function orderLog(id) {
   }
 
   async function readEarlier() {
-    const from = Math.max(0, first - PAGE);
-    const height = box.scrollHeight;
-    const { log_entries: lines } = await getJson(path + query({ ...filters(), limit: first - from, offset: from }));
-    first = from;
-    list.prepend(...lines.map(line));
-    box.scrollTop += box.scrollHeight - height;
-    drawEarlier();
+    const [mine, upTo] = [round, first];
+    const from = Math.max(0, upTo - PAGE);
+    try {
+      const { log_entries: lines } = await read(mine, { limit: upTo - from, offset: from });
+      if (first !== upTo) return; // lines were left out meanwhile: these would not join on
+      first = from;
+      const height = box.scrollHeight;
+      list.prepend(...lines.map(line));
+      box.scrollTop += box.scrollHeight - height;
+      setText(trouble, "");
+      drawEarlier();
+    } catch (problem) {
+      if (!mine.stopped.signal.aborted) say(problem);
+    }
   }
 
   function drawEarlier() {

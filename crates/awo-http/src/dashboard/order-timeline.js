@@ -19,7 +19,7 @@ export function timelineOf(id, doing) {
     element,
     show(order, history) {
       // What runs changes often, what has ended never: the rest is made anew only when something was stored.
-      const stored = `${history.version} ${history.pending_steps} ${doing.mayRetry()} ${history.current_step?.step}`;
+      const stored = `${history.version} ${history.pending_steps} ${order.status} ${history.current_step?.step}`;
       const all = rows(history);
       if (stored !== drawn) list(all);
       else all.filter(row => row.kind === "running").forEach(list.one);
@@ -51,7 +51,7 @@ function line(id, first, doing) {
     }
     made = wanted;
     part = row.kind === "running" ? runningBody() : row.result ? resultBody(id, row, doing) : null;
-    body.replaceChildren(...[part?.element, earlierResults(id, row.earlier, doing)].filter(Boolean));
+    body.replaceChildren(...[part?.element, earlierResults(id, row.earlier)].filter(Boolean));
     part?.update?.(row);
   }
 

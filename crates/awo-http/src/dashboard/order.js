@@ -2,8 +2,8 @@
 
 import { ORDERS, getJson, orderPath } from "./api.js";
 import { announce } from "./announce.js";
-import { h, setText, show } from "./dom.js";
-import { actions, cancelKey, retryKey } from "./order-actions.js";
+import { h, holdsText, sayTrouble, show, troubleLine } from "./dom.js";
+import { actions } from "./order-actions.js";
 import { orderFiles } from "./order-files.js";
 import { orderHead } from "./order-head.js";
 import { orderLog } from "./order-log.js";
@@ -21,7 +21,7 @@ export function orderView(at) {
   const path = orderPath(id);
   let [order, history, stream, followsOwn] = [null, null, null, null];
 
-  const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
+  const trouble = troubleLine();
   const doing = actions(id, () => reader.news());
   const head = orderHead(doing);
   const timeline = timelineOf(id, doing);
@@ -40,15 +40,16 @@ export function orderView(at) {
   function take([newOrder, newHistory]) {
     const before = order;
     [order, history] = [newOrder, newHistory];
-    show(trouble, false);
+    sayTrouble(trouble, null);
     show(parts, true);
     draw();
     if (before) tell(before);
+    else if (document.activeElement === document.body) element.querySelector("h1").focus(); // it could not be, hidden
     if (followsOwn !== !hasEnded(order)) listen();
   }
 
   function draw() {
-    doing.show(order);
+    doing.show(order, history);
     head.show(order, history);
     timeline.show(order, history);
     files.show(order, history);
@@ -78,7 +79,10 @@ export function orderView(at) {
   }
 
   function hear({ event, data }) {
-    if (event === "end") stream.stop(); // it would only begin again and end
+    if (event === "end") {
+      stream.stop(); // it would only begin again and end
+      followsOwn = null; // whoever opens the order again may be faster than what is read next
+    }
     if (event !== "activity") {
       reader.news();
     } else if (data.current_step?.step === history.current_step?.step) {
@@ -89,21 +93,25 @@ export function orderView(at) {
   }
 
   function refuse(problem) {
-    show(trouble, true);
-    setText(trouble, problem.message);
+    sayTrouble(trouble, problem);
     if (problem.status !== 404) return;
-    show(parts, false);
+    show(parts, holdsText(parts));
     stream?.stop();
     showInTab("No such order · awo");
   }
 
-  const reader = reading(read, take, refuse, { pause: 150 });
+  const reader = reading(read, take, refuse, { pause: 150, unseen: () => order && hasEnded(order) ? 60_000 : 5000 });
   return {
     element,
     keys: {
-      c: () => cancelKey(order, reader.news),
-      r: () => retryKey(order, reader.news),
+      ...doing.keys,
       "/": () => log.search(),
+    },
+    holdsText: () => holdsText(element),
+    /** Goes on after somebody logged in again. */
+    again() {
+      followsOwn = null;
+      reader.news();
     },
     stop() {
       reader.stop();

@@ -1,7 +1,7 @@
 // Owns the view of all orders: reads the page of them that the address names, and keeps it new.
 
-import { ORDERS, getJson, orderPath, query, send } from "./api.js";
-import { fill, h, setText, show } from "./dom.js";
+import { ORDERS, getJson, getWithHead, orderPath, query } from "./api.js";
+import { fill, h, sayTrouble, setText, show, troubleLine } from "./dom.js";
 import { counted, grouped } from "./format.js";
 import { orderFilters } from "./orders-filters.js";
 import { cancelKey, retryKey } from "./order-actions.js";
@@ -27,14 +27,16 @@ export function ordersView(first) {
 
   const heading = h("h1", { tabindex: "-1" }, "Orders");
   const summary = h("p", { class: "quiet", role: "status" });
-  const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
+  const trouble = troubleLine();
+  const undone = troubleLine(); // stays when the orders are read again
+  const damaged = h("p", { class: "note is-warning", role: "status", hidden: true });
   const filters = orderFilters(first);
   const table = ordersTable();
   const empty = h("div", { class: "empty", hidden: true });
   const newer = h("a", { class: "button", href: "/" }, "← Newest");
   const older = h("a", { class: "button", rel: "next", href: "/" }, `Older ${PAGE} →`);
   const paging = h("nav", { class: "paging", "aria-label": "Pages" }, newer, older);
-  const element = h("section", {}, h("div", { class: "head" }, heading, summary), filters.element, trouble, table.element,
+  const element = h("section", {}, h("div", { class: "head" }, heading, summary), filters.element, trouble, undone, damaged, table.element,
     empty, paging);
 
   /** Reads the few orders of the page that have changed, or all of it. */
@@ -44,8 +46,8 @@ export function ordersView(first) {
     [changed, isStale] = [new Set(), false];
     try {
       if (!all) return { asked, patches: await Promise.all(few.map(id => readOne(id, signal))) };
-      const answer = await send(ORDERS + query({ ...filtersOf(at), limit: PAGE, cursor: at.cursor }), { signal });
-      return { asked, page: await answer.json(), total: Number(answer.headers.get("x-total-count")) };
+      const { value, headers } = await getWithHead(ORDERS + query({ ...filtersOf(at), limit: PAGE, cursor: at.cursor }), { signal });
+      return { asked, page: value, total: Number(headers.get("x-total-count")), unread: headers.get("x-damaged-orders") };
     } catch (problem) {
       isStale = true;
       throw problem;
@@ -71,10 +73,14 @@ export function ordersView(first) {
     return { id, order };
   }
 
-  function take({ asked, page, total: all, patches }) {
+  function take({ asked, page, total: all, unread, patches }) {
     if (asked !== at) return; // of a place that was left meanwhile
-    show(trouble, false);
-    if (page) [orders, total] = [page, all];
+    sayTrouble(trouble, null);
+    if (page) {
+      [orders, total] = [page, all];
+      show(damaged, unread !== null);
+      setText(damaged, `Damaged orders are left out, as they cannot be read: ${unread}. awo state verify says more.`);
+    }
     for (const { id, order } of patches ?? []) {
       const index = orders.findIndex(known => known.agent_work_order_id === id);
       if (index < 0) continue;
@@ -101,10 +107,7 @@ export function ordersView(first) {
     showInTab(running > 0 ? `(${running}) Orders · awo` : "Orders · awo", running > 0 ? "running" : "idle");
   }
 
-  const reader = reading(read, take, problem => {
-    show(trouble, true);
-    setText(trouble, problem.message);
-  }, { pause: 400, unseen: 30_000 });
+  const reader = reading(read, take, problem => sayTrouble(trouble, problem), { pause: 400, unseen: () => 30_000 });
   const stream = follow(`${ORDERS}/events`, {
     message({ event, data }) {
       if (event !== "reset") hear(data.agent_work_order_id);
@@ -122,11 +125,12 @@ export function ordersView(first) {
     element,
     keys: {
       "/": () => filters.search.focus(),
-      c: () => cancelKey(focused()),
-      r: () => retryKey(focused()),
+      c: () => cancelKey(focused(), undone),
+      r: () => retryKey(focused(), undone),
     },
     take(next) {
       at = next;
+      sayTrouble(undone, null);
       filters.show(next);
       again();
       scrollTo(0, 0);

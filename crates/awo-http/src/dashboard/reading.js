@@ -1,21 +1,23 @@
 // Owns reading again when there is news: one request at a time, never more often than the server and the page can bear, and
-// no news is lost. Also asks again by itself when that failed, and now and then in a tab that nobody sees, which has no stream.
+// no news is lost. Also asks again by itself when that may help, and now and then in a tab that nobody sees, which has no stream.
 
 import { found, lost } from "./connection.js";
-import { backoff } from "./pause.js";
+import { beforeTry } from "./pause.js";
 
 /**
- * Asks `read(signal)` and gives its answer to `show`, now and after each `news()`; `failed(problem)` when asking is no
- * use. `pause` is the shortest time between two requests, `unseen` that in a tab that nobody sees, in milliseconds.
+ * Asks `read(signal)` and gives its answer to `show`, now and after each `news()`; `failed(problem)` whenever the server
+ * did not answer as asked, also where the same is asked again. `pause` is the shortest time between two requests, `unseen()`
+ * that in a tab that nobody sees, in milliseconds.
  */
-export function reading(read, show, failed, { pause = 100, unseen = 5000 } = {}) {
+export function reading(read, show, failed, { pause = 100, unseen = () => 5000 } = {}) {
   const me = {};
-  let [isBusy, isWanted, tries, timer] = [false, false, 0, null];
+  let [isBusy, isWanted, tries, timer, polling] = [false, false, 0, null, null];
   const stopped = new AbortController();
 
   async function run() {
     [timer, isBusy, isWanted] = [null, true, false];
     const begun = performance.now();
+    let rest;
     try {
       const answer = await read(stopped.signal);
       if (stopped.signal.aborted) return;
@@ -24,20 +26,18 @@ export function reading(read, show, failed, { pause = 100, unseen = 5000 } = {})
       show(answer);
     } catch (problem) {
       if (stopped.signal.aborted) return;
-      if (problem.passes !== true) {
-        isBusy = false;
+      if (problem.kind === "unreachable") {
+        lost(me); // the line on top says it
+      } else {
         found(me);
         failed(problem);
-        return;
       }
-      if (problem.kind === "unreachable") lost(me);
-      tries += 1;
-      isWanted = true;
+      tries = problem.passes ? tries + 1 : 0;
+      if (problem.passes) [isWanted, rest] = [true, beforeTry(tries, problem.retryAfter)];
     }
     isBusy = false;
     // What takes long is not asked so often.
-    const rest = tries > 0 ? backoff(tries) : Math.max(pause, 2 * (performance.now() - begun));
-    timer = setTimeout(rested, rest);
+    timer = setTimeout(rested, rest ?? Math.max(pause, 2 * (performance.now() - begun)));
   }
 
   function rested() {
@@ -50,17 +50,22 @@ export function reading(read, show, failed, { pause = 100, unseen = 5000 } = {})
     if (!isBusy && timer === null) run();
   }
 
-  const polling = setInterval(() => document.hidden && news(), unseen);
+  function poll() {
+    if (document.hidden) news();
+    polling = setTimeout(poll, unseen());
+  }
+
   const turned = () => !document.hidden && news();
   document.addEventListener("visibilitychange", turned);
   news();
+  polling = setTimeout(poll, unseen());
 
   return {
     news,
     stop() {
       stopped.abort();
       clearTimeout(timer);
-      clearInterval(polling);
+      clearTimeout(polling);
       document.removeEventListener("visibilitychange", turned);
       found(me);
     },

@@ -37,7 +37,7 @@ export function allowed(order) {
   return {
     start: orderKind(order) === "held",
     cancel: !ended && !order.cancel_requested,
-    retry: ended,
+    retry: ended && order.status !== "completed",
     prompt: ended || !order.cancel_requested,
     remove: ended,
   };

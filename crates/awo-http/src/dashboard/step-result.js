@@ -1,18 +1,18 @@
 // Owns what is shown of a result: why it failed and what can be done, what the engine saw, what it used, and what was said.
 
 import { getText, orderPath } from "./api.js";
-import { diffView } from "./diff.js";
-import { fileLink, fill, h, outsideLink, setText, show } from "./dom.js";
+import { diffButton } from "./diff.js";
+import { fileLink, fill, h, oneAtATime, outsideLink, setText, show } from "./dom.js";
 import { counted, duration, moment, usageLine } from "./format.js";
 import { resultLine } from "./timeline.js";
 import { firstLine, shorten } from "./text.js";
 
-/** What the line of a step that has ended holds. */
-export function resultBody(id, { number, result }, doing) {
+/** What the line of a step that has ended holds; `doing`, of its last result only, knows how to try again from there. */
+export function resultBody(id, { number, result }, doing = null) {
   const path = `${orderPath(id)}/steps/${number}`;
-  const retry = h("button", { type: "button", class: result.success ? "plain" : "strong", onclick: () => doing.retryFrom(result.step) },
-    "Retry from here");
-  const update = () => show(retry, doing.mayRetry());
+  const retry = doing && h("button", { type: "button", class: result.success ? "plain" : "strong",
+    onclick: oneAtATime(() => doing.retryFrom(result.step)) }, "Retry from here");
+  const update = () => retry && show(retry, doing.mayRetryFrom(result.step));
   const element = h("div", {},
     result.success ? null : failure(result),
     result.prompt_text ? h("blockquote", { class: "asked" }, result.prompt_text) : null,
@@ -22,7 +22,7 @@ export function resultBody(id, { number, result }, doing) {
     h("div", { class: "buttons" },
       retry,
       result.artifacts.some(name => name.includes("transcript")) ? fileLink(`${path}/transcript`, "Transcript") : null,
-      changes(result) ? diffButton(path) : null));
+      changes(result) ? Object.values(diffButton(`${path}/diff`, "Diff")) : null));
   update();
   return { element, update };
 }
@@ -31,13 +31,13 @@ export function resultBody(id, { number, result }, doing) {
 const PART = 50;
 
 /** Earlier results of a step, folded, the newest first; there may be very many. */
-export function earlierResults(id, earlier, doing) {
+export function earlierResults(id, earlier) {
   if (earlier.length === 0) return null;
   const list = h("ol", { class: "earlier" });
   const more = h("button", { type: "button", class: "plain", onclick: next }, "More");
   function next() {
     const shown = list.childElementCount;
-    list.append(...earlier.slice(shown, shown + PART).map(entry => earlierResult(id, entry, doing)));
+    list.append(...earlier.slice(shown, shown + PART).map(entry => earlierResult(id, entry)));
     show(more, list.childElementCount < earlier.length);
     setText(more, `${counted(earlier.length - list.childElementCount, "attempt")} before these`);
   }
@@ -45,11 +45,11 @@ export function earlierResults(id, earlier, doing) {
   return h("details", { class: "folded", ontoggle: unfolded }, h("summary", {}, counted(earlier.length, "earlier attempt")), list, more);
 }
 
-function earlierResult(id, entry, doing) {
+function earlierResult(id, entry) {
   const { result } = entry;
   const body = h("div", { class: "step-body" });
   const unfolded = event => {
-    if (event.target.open && body.childElementCount === 0) fill(body, resultBody(id, entry, doing).element);
+    if (event.target.open && body.childElementCount === 0) fill(body, resultBody(id, entry).element);
   };
   return h("li", {}, h("details", { ontoggle: unfolded }, h("summary", {},
     h("span", { class: "mark", "aria-hidden": "true" }, result.success ? "●" : "✘"),
@@ -122,15 +122,4 @@ function tries(result) {
   h("ol", {}, result.tries.map(it => h("li", {}, h("code", {}, it.error_code), ` ${it.error_message} `,
     h("span", { class: "quiet" }, `after ${duration(it.duration_seconds)}`,
       it.waited_seconds === null ? null : `, then waited ${duration(it.waited_seconds)}`)))));
-}
-
-function diffButton(path) {
-  const place = h("div", { class: "diff-place" });
-  const button = h("button", { type: "button", class: "plain", "aria-expanded": "false", onclick: toggle }, "Diff");
-  async function toggle() {
-    const isOpen = button.getAttribute("aria-expanded") === "true";
-    button.setAttribute("aria-expanded", String(!isOpen));
-    fill(place, isOpen ? null : await diffView(`${path}/diff`));
-  }
-  return [button, place];
 }

@@ -5,7 +5,7 @@
 
 import { Problem, send } from "./api.js";
 import { found, lost } from "./connection.js";
-import { backoff } from "./pause.js";
+import { beforeTry } from "./pause.js";
 import { eventReader } from "./sse.js";
 
 /** The server gives a sign of life every five seconds. */
@@ -64,7 +64,7 @@ export function follow(path, { message, begun = () => {}, failed = () => {}, aft
     }
     tries += 1;
     lost(me);
-    timer = setTimeout(run, Math.max(backoff(tries), (problem.retryAfter ?? 0) * 1000));
+    timer = setTimeout(run, beforeTry(tries, problem.retryAfter));
   }
 
   function rest() {

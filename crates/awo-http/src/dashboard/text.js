@@ -1,8 +1,11 @@
 // Owns how text of others is shown: agents, repositories and people may put anything into it. It is only ever shown as text;
 // here, what would hide or reorder it is made visible.
 
-const HIDDEN =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+/** Controls, what turns the direction of text, and what is invisible: the same that a terminal of this program shows. */
+const HIDDEN = new RegExp("[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u115f\\u1160\\u180e\\u200b\\u200e\\u200f" +
+  "\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\\u{e0000}-\\u{e0fff}]" +
+  // Marks that one character does not need climb over the lines around.
+  "|(?<=[\\p{Mn}\\p{Me}\\u200c\\u200d]{4})[\\p{Mn}\\p{Me}\\u200c\\u200d]", "gu");
 
 /** The text with each hidden or reordering character as a sign that can be seen. Line breaks and tabs stay. */
 export function visible(text) {

@@ -38,6 +38,15 @@ function row(step, entries, history) {
   return { key: step, kind, step, number: last.number, result: last.result, earlier };
 }
 
+/** Whether an order that has ended can be tried again from a step: the first that is not done, or one before it. */
+export function leadsOn(history, step) {
+  const planned = history.workflow ?? [];
+  const done = new Set(rows(history).filter(row => row.kind === "done").map(row => row.step));
+  const open = planned.findIndex(name => !done.has(name));
+  const last = open < 0 && history.queued_prompts > 0 ? planned.length : open;
+  return planned.includes(step) && planned.indexOf(step) <= last;
+}
+
 /** What a result shows in its one line. */
 export function resultLine(result) {
   if (!result.success) return `${result.error_code ?? "failed"}: ${result.error_message ?? ""}`;

@@ -7,6 +7,8 @@ mod looks;
 mod parts;
 mod story;
 mod table;
+mod trouble;
+mod typed;
 
 use awo_testkit::browser::Browser;
 use awo_testkit::{Server, programs};

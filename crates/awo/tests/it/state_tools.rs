@@ -14,7 +14,7 @@ fn completed() -> (Setting, String) {
     (setting, text(&order["agent_work_order_id"]))
 }
 
-fn journal(setting: &Setting, id: &str) -> PathBuf {
+pub(crate) fn journal(setting: &Setting, id: &str) -> PathBuf {
     setting.program.data_dir().join("orders").join(&id[id.len() - 2..]).join(format!("{id}.awoj"))
 }
 
@@ -23,7 +23,7 @@ fn artifacts(setting: &Setting, id: &str) -> PathBuf {
 }
 
 /// Damages the n-th record of a journal, from 1; where it begins.
-fn damage(path: &Path, record: usize) -> usize {
+pub(crate) fn damage(path: &Path, record: usize) -> usize {
     let mut bytes = fs::read(path).unwrap();
     let begins = bytes.split_inclusive(|b| *b == b'\n').take(record - 1).map(<[u8]>::len).sum::<usize>();
     bytes[begins + 60] ^= 1;

@@ -18,11 +18,15 @@ const TRICKS: [&str; 9] = [
     "<a href='https://evil.example/'>https://evil.example/</a>",
 ];
 
+/// What nobody but the agent says.
+const MARKER: &str = "so ends the agent";
+
 #[test]
 fn what_others_write_is_text_in_every_place() {
     let Some(browser) = browser() else { return };
     let setting = Setting::new();
     let all = TRICKS.join("\n");
+    setting.agent.say("planner", &format!("{all}\n{MARKER}"));
     setting.agent.fail("implementor", &all);
     let server = setting.program.serve();
     let body = json!({
@@ -41,6 +45,9 @@ fn what_others_write_is_text_in_every_place() {
     let at = format!("/agent-work-orders/{id}/prompt");
     assert_eq!(server.post(&at, &json!({"prompt_text": all})).status, 202);
     ended(&server, &id);
+    let again = json!({"from_step": "plan"});
+    assert_eq!(server.post(&format!("/agent-work-orders/{id}/retry"), &again).status, 202);
+    ended(&server, &id);
 
     browser.open(server.address());
     browser.until("all are there", "document.querySelectorAll('.orders tbody tr').length === 10");
@@ -56,10 +63,18 @@ fn what_others_write_is_text_in_every_place() {
     browser.until("it has failed", &step_is("implement", "failed"));
     browser.click(".log > summary");
     browser.until("the log is there", "document.querySelectorAll('.log-lines li').length > 5");
-    browser.run("document.querySelectorAll('details').forEach(it => (it.open = true))");
-    browser.until("the words of the agent are there", "document.querySelectorAll('.step-body').length > 2");
-    browser.run("document.querySelectorAll('.earlier details').forEach(it => (it.open = true))");
-    assert!(browser.text().contains("onerror=alert('image')"));
+    // What is folded within is made when what is around it is unfolded.
+    let unfold = "document.querySelectorAll('details:not([open])').forEach(it => (it.open = true))";
+    for place in [".timeline > .is-done > details > .step-body > div > .said .output", ".timeline .earlier .output"] {
+        let outputs = format!("[...document.querySelectorAll('{place}')].map(it => it.textContent).join()");
+        browser.until("the words of the agent are there", &format!("({unfold}, {outputs}.includes('{MARKER}'))"));
+        let told = browser.run(&format!("return {outputs}"));
+        for trick in TRICKS.iter().filter(|trick| trick.chars().all(|c| !c.is_control() && c.is_ascii())) {
+            assert!(told.as_str().unwrap().contains(trick), "{trick} in {place}: {told}");
+        }
+    }
+    let failed = "document.querySelector('.timeline > .is-failed .note.is-failed')?.textContent";
+    browser.until("so are its errors", &format!("{failed}?.includes(\"onerror=alert('image')\")"));
     nothing_ran(&browser.run(MARKUP));
     is_clean(&browser);
 

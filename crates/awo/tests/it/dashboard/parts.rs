@@ -30,6 +30,13 @@ fn cases() -> Vec<(&'static str, &'static str, Value, Value)> {
         at("text.js", "visible", json!(["a\r\nb\tc\u{1b}[0m"]), json!("a\nb\tc␛[0m")),
         at("text.js", "visible", json!(["\u{2066}x\u{2069}\u{feff}"]), json!("⟨U+2066⟩x⟨U+2069⟩⟨U+FEFF⟩")),
         at("text.js", "visible", json!(["\u{e0041}👩\u{200d}💻"]), json!("⟨U+E0041⟩👩\u{200d}💻")),
+        at("text.js", "visible", json!(["\u{3164}\u{115f}\u{e0101}"]), json!("⟨U+3164⟩⟨U+115F⟩⟨U+E0101⟩")),
+        at(
+            "text.js",
+            "visible",
+            json!(["e\u{301}\u{301}\u{301}\u{301}\u{301}x"]),
+            json!("e\u{301}\u{301}\u{301}\u{301}⟨U+0301⟩x"),
+        ),
         at("text.js", "firstLine", json!(["\n  \r  one \ntwo"]), json!("one")),
         at("text.js", "firstLine", json!([null]), json!("")),
         at("text.js", "shorten", json!(["👍👍👍👍", 3]), json!("👍👍…")),
@@ -42,6 +49,8 @@ fn cases() -> Vec<(&'static str, &'static str, Value, Value)> {
         at("text.js", "safeLink", json!(["https://github.com/o/r/pull/1"]), json!("https://github.com/o/r/pull/1")),
         at("pause.js", "backoff", json!([1, 1]), json!(500)),
         at("pause.js", "backoff", json!([50, 0]), json!(5000)),
+        at("pause.js", "beforeTry", json!([1, 7, 1]), json!(7000)),
+        at("pause.js", "beforeTry", json!([1, null, 1]), json!(500)),
         at("body.js", "number", json!(["1e3"]), json!(1000)),
         at("body.js", "number", json!(["many"]), json!("many")),
         at(
@@ -58,6 +67,18 @@ fn cases() -> Vec<(&'static str, &'static str, Value, Value)> {
             json!([order("failed", None)]),
             json!({"start": false, "cancel": false, "retry": true, "prompt": true, "remove": true}),
         ),
+        at(
+            "status.js",
+            "allowed",
+            json!([order("completed", None)]),
+            json!({"start": false, "cancel": false, "retry": false, "prompt": true, "remove": true}),
+        ),
+        at("timeline.js", "leadsOn", json!([failed(0), "plan"]), json!(true)),
+        at("timeline.js", "leadsOn", json!([failed(0), "commit"]), json!(true)),
+        at("timeline.js", "leadsOn", json!([failed(0), "create_pr"]), json!(false)),
+        at("timeline.js", "leadsOn", json!([failed(0), "review"]), json!(false)),
+        at("timeline.js", "leadsOn", json!([all_done(0), "plan"]), json!(false)),
+        at("timeline.js", "leadsOn", json!([all_done(1), "plan"]), json!(true)),
         at(
             "timeline.js",
             "rows",
@@ -80,6 +101,15 @@ fn order(status: &str, step: Option<&str>) -> Value {
 
 fn result(step: &str, success: bool, superseded: bool) -> Value {
     json!({"step": step, "success": success, "superseded": superseded})
+}
+
+fn failed(prompts: usize) -> Value {
+    json!({"workflow": ["plan", "commit", "create_pr"], "queued_prompts": prompts,
+           "steps": [result("plan", true, false), result("commit", false, false)]})
+}
+
+fn all_done(prompts: usize) -> Value {
+    json!({"workflow": ["plan"], "queued_prompts": prompts, "steps": [result("plan", true, false)]})
 }
 
 fn history() -> Value {
