@@ -88,7 +88,9 @@ impl Statistics {
         let mut before = None;
         loop {
             let orders = self.index().older(before, LOOKED_AT);
-            orders.iter().for_each(|order| telling.look_at(order));
+            for order in &orders {
+                telling.look_at(order);
+            }
             before = orders.last().map(|oldest| oldest.id);
             if before.is_none() || telling.is_done() {
                 return telling.usual(least);

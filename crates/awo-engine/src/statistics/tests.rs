@@ -303,7 +303,9 @@ fn usual(index: &Index, step: &'static str, agent: &str, least: usize) -> Option
     let mut before = None;
     while !telling.is_done() {
         let orders = index.older(before, 2);
-        orders.iter().for_each(|order| telling.look_at(order));
+        for order in &orders {
+            telling.look_at(order);
+        }
         let Some(oldest) = orders.last() else { break };
         before = Some(oldest.id);
     }
