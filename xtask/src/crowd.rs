@@ -126,9 +126,19 @@ impl Crowd {
         ensure!(crowd.wait()?.success(), "the clients failed");
         let told: Value = serde_json::from_str(&line)?;
         ensure!(told["ended"] == readers, "not every client got to the end: {told}");
+        let events = self.events(id)?;
+        let heard = [&told["heard_least"], &told["heard_most"]];
+        ensure!(heard == [events, events], "{events} events are stored, and not every client heard them: {told}");
         let number = |name: &str| told[name].as_f64().with_context(|| format!("no {name} in {told}"));
         let cut = told["cut"].as_u64().context("no number of those that were cut")?;
         Ok(Seen { p50: number("p50")?, p99: number("p99")?, before, open, most, cut })
+    }
+
+    /// How many events are stored of an order, as the server tells.
+    fn events(&self, id: &str) -> Result<usize> {
+        let (status, events) = call(&self.address, &format!("GET /agent-work-orders/{id}/events?limit=1000"), "", "")?;
+        let events = events.as_array().filter(|_| status == 200);
+        Ok(events.with_context(|| format!("the events of {id} were answered with {status}"))?.len())
     }
 
     /// Ends the server.

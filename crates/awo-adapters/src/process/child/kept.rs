@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as Channel;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -51,23 +52,32 @@ pub(super) async fn start(start: Start, keeper: &Keeper, marks: &[(OsString, OsS
     let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
     let (reports, commands) = line.into_split();
     let mut kept = Kept { process, reports, frame: Vec::new(), exit: None, marks: marks.to_vec() };
-    match timeout(STARTED_WITHIN, kept.next()).await.ok().flatten() {
-        Some(Report::Started(pid)) => Ok(Child {
-            pid: pid.try_into().unwrap_or_default(),
-            stdin,
-            stdout,
-            stderr,
-            control: Control::Kept(Line { commands, keeper: kept.pid() }),
-            ending: Ending::Kept(Box::new(kept)),
-        }),
-        Some(Report::NotStarted(0)) => Err(NotStarted::Keeper(io::Error::other("it was not told what to start"))),
-        Some(Report::NotStarted(errno)) => Err(NotStarted::Program(io::Error::from_raw_os_error(errno))),
+    let keeper = kept.pid();
+    let pid = match timeout(STARTED_WITHIN, kept.next()).await {
+        Ok(Some(Report::Started(pid))) => pid,
+        Ok(Some(Report::NotStarted(0))) => {
+            return Err(NotStarted::Keeper(io::Error::other("it was not told what to start")));
+        }
+        Ok(Some(Report::NotStarted(errno))) => {
+            return Err(NotStarted::Program(io::Error::from_raw_os_error(errno)));
+        }
+        // A program that kills its keeper can be faster than its keeper's word. Its end is that of one that did so later,
+        // and the number of its keeper stands for its own, which nobody knows.
+        Ok(None) if kept.was_killed().await => keeper.map_or(0, |keeper| keeper.as_raw_nonzero().get()),
         _ => {
             // It may have started the program all the same.
             let _ = kept.end_marked().await;
-            Err(NotStarted::Keeper(io::Error::other("it does not say that it has started the program")))
+            return Err(NotStarted::Keeper(io::Error::other("it does not say that it has started the program")));
         }
-    }
+    };
+    Ok(Child {
+        pid: pid.try_into().unwrap_or_default(),
+        stdin,
+        stdout,
+        stderr,
+        control: Control::Kept(Line { commands, keeper }),
+        ending: Ending::Kept(Box::new(kept)),
+    })
 }
 
 /// What the program shall read, and our end of it if it is a pipe.
@@ -176,6 +186,12 @@ impl Kept {
 
     fn pid(&self) -> Option<Pid> {
         Pid::from_raw(self.process.id()?.try_into().ok()?)
+    }
+
+    /// Whether a signal ended the keeper, which closed its line.
+    async fn was_killed(&mut self) -> bool {
+        let status = timeout(GONE_WITHIN, self.process.wait()).await;
+        status.is_ok_and(|status| status.is_ok_and(|status| status.signal().is_some()))
     }
 
     /// Whether somebody stops the keeper again and again: it hears nothing.

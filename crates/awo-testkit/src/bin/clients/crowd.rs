@@ -36,11 +36,12 @@ pub(crate) async fn run(address: &str, path: &str, readers: usize, stuck: usize)
     for stream in streams {
         clients.spawn(follow(stream, begun));
     }
-    let (mut delays, mut ended) = (Vec::new(), 0);
+    let (mut delays, mut ended, mut heard) = (Vec::new(), 0, Vec::new());
     while let Some(followed) = clients.join_next().await {
-        let (mine, to_the_end) = followed??;
-        delays.extend(mine);
-        ended += usize::from(to_the_end);
+        let followed = followed??;
+        delays.extend(followed.delays);
+        ended += usize::from(followed.ended);
+        heard.push(followed.heard);
     }
     delays.sort_unstable();
     // Those that took nothing have what there was room for; if they were cut, that is not the end.
@@ -50,7 +51,8 @@ pub(crate) async fn run(address: &str, path: &str, readers: usize, stuck: usize)
         cut += usize::from(!sent.ends_with(b"\r\n0\r\n\r\n"));
     }
     Ok(json!({
-        "delays": delays.len(), "ended": ended, "cut": cut,
+        "ended": ended, "cut": cut,
+        "heard_least": heard.iter().min(), "heard_most": heard.iter().max(),
         "p50": percentile(&delays, 50), "p99": percentile(&delays, 99),
     }))
 }
@@ -66,25 +68,41 @@ async fn open(address: &str, path: &str, room: Option<u32>) -> Outcome<TcpStream
     Ok(stream)
 }
 
-/// The delays of one client, and whether it got to the end.
-async fn follow(mut stream: BufReader<TcpStream>, begun: Timestamp) -> Outcome<(Vec<Duration>, bool)> {
-    let (mut delays, mut line, mut numbered, clock) = (Vec::new(), Vec::new(), false, SystemClock::default());
+/// What a client heard.
+#[derive(Default)]
+struct Followed {
+    delays: Vec<Duration>,
+    /// Number of the last event; they came in their order, and none was missing before it.
+    heard: u64,
+    /// Whether it got to the end of the order.
+    ended: bool,
+}
+
+/// Follows to the end of the stream; an error if an event is missing, or comes twice.
+async fn follow(mut stream: BufReader<TcpStream>, begun: Timestamp) -> Outcome<Followed> {
+    let (mut followed, mut line, mut numbered, clock) =
+        (Followed::default(), Vec::new(), false, SystemClock::default());
     loop {
         line.clear();
         if stream.read_until(b'\n', &mut line).await? == 0 {
-            return Ok((delays, false));
+            return Ok(followed);
         }
-        if line.starts_with(b"id: ") {
-            numbered = true;
+        if let Some(number) = line.strip_prefix(b"id: ") {
+            let number: u64 = std::str::from_utf8(number)?.trim().parse()?;
+            if number != followed.heard + 1 {
+                return Err(format!("event {number} came after event {}", followed.heard).into());
+            }
+            (followed.heard, numbered) = (number, true);
         } else if line.starts_with(b"event: end\n") {
-            return Ok((delays, true));
+            followed.ended = true;
+            return Ok(followed);
         } else if numbered && line.starts_with(b"data: ") {
             numbered = false;
             let now = clock.now();
             let event: Value = serde_json::from_slice(&line[b"data: ".len()..])?;
             let happened: Timestamp = event["timestamp"].as_str().unwrap_or_default().parse()?;
             if happened >= begun {
-                delays.push(now.duration_since(happened).try_into().unwrap_or_default());
+                followed.delays.push(now.duration_since(happened).try_into().unwrap_or_default());
             }
         }
     }
