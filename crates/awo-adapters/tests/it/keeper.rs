@@ -194,7 +194,7 @@ async fn a_program_that_kills_its_keeper_gains_nothing() {
 async fn a_keeper_that_is_killed_before_its_first_word_is_a_program_that_was_killed() {
     let place = tempfile::tempdir().unwrap();
     let dead = place.path().join("dead");
-    std::fs::write(&dead, "#!/bin/sh\nkill -KILL $$\n").unwrap();
+    std::fs::write(&dead, "#!/bin/sh\ndd bs=1 count=1 status=none > /dev/null\nkill -KILL $$\n").unwrap();
     std::fs::set_permissions(&dead, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut case = Case::shell("echo never");
     case.invocation.custody.keeper = Some(Keeper::at(dead));
