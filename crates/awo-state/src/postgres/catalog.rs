@@ -48,7 +48,8 @@ impl PostgresCatalog {
     }
 
     async fn load<T: DeserializeOwned>(&self, kind: &str) -> CatalogResult<Found<T>> {
-        let statement = sqlx::query("SELECT format, version, documents::text AS documents FROM catalog WHERE kind = $1");
+        let statement =
+            sqlx::query("SELECT format, version, documents::text AS documents FROM catalog WHERE kind = $1");
         let Some(row) = self.database.row(statement.bind(kind)).await? else {
             return Ok(Found { documents: Documents::default(), version: 0 });
         };

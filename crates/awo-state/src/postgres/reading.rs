@@ -126,7 +126,9 @@ fn put_together(id: OrderId, first: &PgRow, rest: &[PgRow]) -> Result<Result<Sto
         let (part, place) = (part(row)?, number(column(row, "number")?));
         let text: &str = column(row, "document")?;
         let fits = if part == 1 {
-            parsed::<StepExecutionResult>(text).map(|result| results.push(result)).map(|()| place + 1 == results.len() as u64)
+            parsed::<StepExecutionResult>(text)
+                .map(|result| results.push(result))
+                .map(|()| place + 1 == results.len() as u64)
         } else {
             parsed::<Event>(text).map(|event| told.push(Arc::new(event))).map(|()| place == told.len() as u64)
         };
@@ -189,5 +191,6 @@ async fn forgive(database: &Postgres, id: OrderId) -> Result<()> {
 /// An id from a column.
 pub(super) fn id_of(row: &PgRow, name: &str) -> Result<OrderId, Trouble> {
     let text: &str = row.try_get(name)?;
-    text.parse().map_err(|error| Trouble::Driver(sqlx::Error::ColumnDecode { index: name.into(), source: Box::new(error) }))
+    text.parse()
+        .map_err(|error| Trouble::Driver(sqlx::Error::ColumnDecode { index: name.into(), source: Box::new(error) }))
 }
