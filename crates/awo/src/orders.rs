@@ -67,9 +67,10 @@ pub(crate) fn has_ended(status: &str) -> bool {
     matches!(status, "completed" | "failed" | "cancelled")
 }
 
-/// Where the artifacts of orders are, if that is on this machine.
+/// Where the artifacts of orders are, if that is a directory of this machine.
 pub(crate) fn artifacts(settings: &Settings) -> Option<PathBuf> {
-    settings.server.is_none().then(|| settings.artifacts_dir())
+    let here = settings.server.is_none() && settings.state != Backend::Postgres;
+    here.then(|| settings.artifacts_dir())
 }
 
 /// Says that nothing runs, if some order has not ended and nobody has the data directory: its status tells what was.
