@@ -153,8 +153,22 @@ pub(crate) fn holder(settings: &Settings) -> anyhow::Result<Option<Holder>> {
     })
 }
 
-/// An orchestrator over a repository.
+/// An orchestrator that runs orders, and tells those who are told of them.
 pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateRepository>) -> anyhow::Result<Orchestrator> {
+    let builder =
+        recipients(settings)?.into_iter().fold(builder(settings, repository)?, OrchestratorBuilder::with_recipient);
+    Ok(builder.build())
+}
+
+/// An orchestrator that runs no orders and tells nobody: whatever hinders telling is no matter to it.
+pub(crate) fn quiet_orchestrator(
+    settings: &Settings,
+    repository: Arc<dyn StateRepository>,
+) -> anyhow::Result<Orchestrator> {
+    Ok(builder(settings, repository)?.build())
+}
+
+fn builder(settings: &Settings, repository: Arc<dyn StateRepository>) -> anyhow::Result<OrchestratorBuilder> {
     let prompts = PromptFiles::new(settings.commands_dir.clone())
         .map_err(|error| coded(BAD_INPUT, format!("{:#}", anyhow::Error::new(error))))?;
     let processes = Arc::new(processes(settings));
@@ -197,7 +211,6 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
         Backend::Memory => builder.with_log(Arc::new(InMemoryOrderLog::default())),
     };
     let builder = builder.with_catalog(catalog(settings));
-    let builder = recipients(settings)?.into_iter().fold(builder, OrchestratorBuilder::with_recipient);
     let agents = agents(settings, &processes, &walls)?;
     if !agents.iter().any(|(name, _)| *name == settings.agent) {
         let names: Vec<_> = agents.iter().map(|(name, _)| name.as_str()).collect();
@@ -205,7 +218,7 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
         return Err(coded(BAD_INPUT, message));
     }
     let builder = agents.into_iter().fold(builder, |builder, (name, agent)| builder.with_agent(&name, agent));
-    Ok(builder.with_settings(engine_settings(settings)?).build())
+    Ok(builder.with_settings(engine_settings(settings)?))
 }
 
 /// All agents, by name.
