@@ -51,12 +51,12 @@ impl Cluster {
         let mut init = cluster.command("initdb");
         init.args(["--auth=trust", "--username=awo", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"]);
         finish(init.arg(cluster.data()))?;
-        let mut settings = "listen_addresses = ''\nmax_connections = 300\nshared_buffers = '32MB'\n".to_owned();
-        settings += &format!("unix_socket_directories = '{}'\n", cluster.place.path().display());
-        if !durable {
-            settings += "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n";
-        }
-        cluster.add_settings(&settings)?;
+        let faster = if durable { "" } else { "fsync = off\nfull_page_writes = off\n" };
+        let socket = cluster.place.path().display();
+        cluster.add_settings(&format!(
+            "listen_addresses = ''\nunix_socket_directories = '{socket}'\nmax_connections = 300\n\
+             shared_buffers = '32MB'\n{faster}"
+        ))?;
         cluster.start_again()?;
         Ok(cluster)
     }
