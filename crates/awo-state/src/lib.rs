@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `memory` | `InMemory`, for tests and for embedders that want no disk |
 //! | `file` | `FileRepository`, one append-only journal an order, durable when a save returns |
+//! | `postgres` | `PostgresRepository`, for several processes on several machines |
 //! | `conformance` | `conformance`, the suite |
 //! | `mock` | `MockStateRepository`, for tests of call order |
 
@@ -28,6 +29,8 @@ mod head;
 mod memory;
 mod merge;
 mod order_log;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod repository;
 mod transfer;
 
@@ -49,6 +52,11 @@ pub use head::{Committed, Head};
 pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryOrderLog};
 pub use merge::{Delta, merge};
 pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
+#[cfg(feature = "postgres")]
+pub use postgres::{
+    Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresError, PostgresOptions, PostgresOrderLog,
+    PostgresRepository,
+};
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
 pub use transfer::{StateTransfer, StoredOrder};
 
