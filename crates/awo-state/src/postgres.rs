@@ -132,10 +132,7 @@ struct Session {
 
 impl Session {
     fn of(options: &PostgresOptions) -> Self {
-        Self {
-            schema: options.schema.clone(),
-            milliseconds: options.statement_timeout.as_millis().max(1).to_string(),
-        }
+        Self { schema: options.schema.clone(), milliseconds: options.statement_timeout.as_millis().max(1).to_string() }
     }
 
     /// By a statement, not with the address: poolers in session mode pass statements on, and not all parameters.

@@ -47,7 +47,8 @@ impl ArtifactStore for PostgresArtifacts {
         let (id, name) = (id.to_string(), name.as_str());
         lent.run(sqlx::query("BEGIN")).await?;
         lent.run(sqlx::query(BEGIN).bind(&id).bind(name)).await?;
-        lent.run(sqlx::query("DELETE FROM artifact_pieces WHERE order_id = $1 AND name = $2").bind(&id).bind(name)).await?;
+        lent.run(sqlx::query("DELETE FROM artifact_pieces WHERE order_id = $1 AND name = $2").bind(&id).bind(name))
+            .await?;
         let bytes = pieces(&mut lent, &id, name, &mut from).await?;
         let counted = sqlx::query("UPDATE artifacts SET bytes = $3 WHERE order_id = $1 AND name = $2");
         lent.run(counted.bind(&id).bind(name).bind(bytes)).await?;
@@ -104,7 +105,8 @@ impl ArtifactStore for PostgresArtifacts {
     }
 
     async fn size(&self, id: OrderId) -> Result<u64> {
-        let statement = sqlx::query("SELECT coalesce(sum(bytes), 0)::bigint AS bytes FROM artifacts WHERE order_id = $1");
+        let statement =
+            sqlx::query("SELECT coalesce(sum(bytes), 0)::bigint AS bytes FROM artifacts WHERE order_id = $1");
         let row = self.database.row(statement.bind(id.to_string())).await?;
         Ok(row.map(|row| column(&row, "bytes")).transpose()?.map_or(0, number))
     }
@@ -116,7 +118,8 @@ async fn pieces(lent: &mut Lent, id: &str, name: &str, from: &mut Source) -> Res
     for place in 0_i32.. {
         let Some(piece) = from.next().await? else { break };
         bytes += piece.len();
-        let statement = sqlx::query("INSERT INTO artifact_pieces (order_id, name, number, piece) VALUES ($1, $2, $3, $4)");
+        let statement =
+            sqlx::query("INSERT INTO artifact_pieces (order_id, name, number, piece) VALUES ($1, $2, $3, $4)");
         lent.run(statement.bind(id).bind(name).bind(place).bind(piece)).await?;
     }
     Ok(stored(bytes))

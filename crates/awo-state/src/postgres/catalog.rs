@@ -48,7 +48,8 @@ impl PostgresCatalog {
     }
 
     async fn load<T: DeserializeOwned>(&self, kind: &str) -> CatalogResult<Found<T>> {
-        let statement = sqlx::query("SELECT format, version, documents::text AS documents FROM catalog WHERE kind = $1");
+        let statement =
+            sqlx::query("SELECT format, version, documents::text AS documents FROM catalog WHERE kind = $1");
         let Some(row) = self.database.row(statement.bind(kind)).await? else {
             return Ok(Found { documents: Documents::default(), version: 0 });
         };
@@ -63,16 +64,24 @@ impl PostgresCatalog {
     }
 
     /// Changes the documents of a kind by a rule, on what is stored.
-    async fn change<T: Serialize + DeserializeOwned + Clone + PartialEq, Answer>(
+    async fn change<T, Answer: Send>(
         &self,
         kind: &str,
-        rule: impl Fn(&mut Documents<T>) -> CatalogResult<Answer>,
-    ) -> CatalogResult<Answer> {
+        rule: impl Fn(&mut Documents<T>) -> CatalogResult<Answer> + Send + Sync,
+    ) -> CatalogResult<Answer>
+    where
+        T: Serialize + DeserializeOwned + Clone + PartialEq + Send,
+    {
         for _ in 0..TRIES {
             let Found { mut documents, version } = self.load::<T>(kind).await?;
             let before = documents.clone();
             let answer = rule(&mut documents)?;
-            if documents == before || self.store(kind, version, &documents).await? {
+            if documents == before {
+                return Ok(answer);
+            }
+            let changed = text(&documents)?;
+            drop((documents, before));
+            if self.store(kind, version, changed).await? {
                 return Ok(answer);
             }
         }
@@ -80,7 +89,7 @@ impl PostgresCatalog {
     }
 
     /// Replaces the documents of a kind if they are still at a version.
-    async fn store<T: Serialize>(&self, kind: &str, version: i64, documents: &Documents<T>) -> CatalogResult<bool> {
+    async fn store(&self, kind: &str, version: i64, documents: String) -> CatalogResult<bool> {
         let statement = sqlx::query(
             "INSERT INTO catalog AS old (kind, format, version, documents) VALUES ($1, $2, $3 + 1, $4::json)
             ON CONFLICT (kind) DO UPDATE
@@ -88,7 +97,7 @@ impl PostgresCatalog {
             WHERE old.version = $3
             RETURNING version",
         );
-        let statement = statement.bind(kind).bind(FORMAT).bind(version).bind(text(documents)?);
+        let statement = statement.bind(kind).bind(FORMAT).bind(version).bind(documents);
         Ok(self.database.row(statement).await?.is_some())
     }
 }
@@ -141,7 +150,7 @@ impl Catalog for PostgresCatalog {
     }
 
     async fn audit(&self, before: Option<u64>, limit: usize) -> CatalogResult<AuditPage> {
-        let statement = sqlx::query(AUDIT).bind(before.map(stored::<u64>)).bind(stored(limit.saturating_add(1)));
+        let statement = sqlx::query(AUDIT).bind(before.map(stored)).bind(stored(limit.saturating_add(1)));
         let rows = self.database.rows(statement).await?;
         let mut page = AuditPage::default();
         let mut last = before;

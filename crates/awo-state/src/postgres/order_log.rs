@@ -82,7 +82,7 @@ impl OrderLog for PostgresOrderLog {
             return Ok(());
         }
         let all: usize = sizes.iter().sum();
-        let sizes: Vec<_> = sizes.into_iter().map(stored::<usize>).collect();
+        let sizes: Vec<_> = sizes.into_iter().map(stored).collect();
         let statement = sqlx::query(APPEND).bind(id.to_string()).bind(texts(entries)?).bind(sizes).bind(stored(all));
         let Some(row) = self.database.row(statement).await? else { return Ok(()) };
         let (lines, bytes) = (number(column(&row, "lines")?), number(column(&row, "bytes")?));

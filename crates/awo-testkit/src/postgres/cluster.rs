@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Where Debian keeps the programs of its versions.
@@ -50,12 +51,12 @@ impl Cluster {
         let mut init = cluster.command("initdb");
         init.args(["--auth=trust", "--username=awo", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"]);
         finish(init.arg(cluster.data()))?;
-        let mut settings = "listen_addresses = ''\nmax_connections = 300\nshared_buffers = '32MB'\n".to_owned();
-        settings += &format!("unix_socket_directories = '{}'\n", cluster.place.path().display());
-        if !durable {
-            settings += "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n";
-        }
-        cluster.add_settings(&settings)?;
+        let faster = if durable { "" } else { "fsync = off\nfull_page_writes = off\n" };
+        let socket = cluster.place.path().display();
+        cluster.add_settings(&format!(
+            "listen_addresses = ''\nunix_socket_directories = '{socket}'\nmax_connections = 300\n\
+             shared_buffers = '32MB'\n{faster}"
+        ))?;
         cluster.start_again()?;
         Ok(cluster)
     }
@@ -80,6 +81,20 @@ impl Cluster {
     /// Ends it at once, as a crash does: nobody is told, and what was not committed is lost.
     pub fn crash(&self) -> Result<(), ClusterError> {
         self.end("immediate")
+    }
+
+    /// Lets all its processes stand still, or go on: a server that does not answer.
+    pub fn signal(&self, signal: Signal) -> Result<(), ClusterError> {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid"))?;
+        let first = file.lines().next().and_then(|line| line.trim().parse().ok());
+        let first = first.ok_or_else(|| ClusterError(format!("there is no process number in {file:?}")))?;
+        // The first one last when they go on, so that it does not miss what became of the others.
+        for process in children(first)?.into_iter().chain([first]) {
+            if let Some(pid) = Pid::from_raw(process) {
+                let _ = kill_process(pid, signal); // one that has ended since
+            }
+        }
+        Ok(())
     }
 
     fn end(&self, mode: &str) -> Result<(), ClusterError> {
@@ -116,6 +131,20 @@ impl Drop for Cluster {
         // It may have ended before.
         let _ = self.end("immediate");
     }
+}
+
+/// The processes that a process has started.
+fn children(parent: i32) -> io::Result<Vec<i32>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let parent_of = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse::<i32>().ok());
+        if parent_of == Some(parent) {
+            found.push(process);
+        }
+    }
+    Ok(found)
 }
 
 /// The programs of the newest version that is installed.

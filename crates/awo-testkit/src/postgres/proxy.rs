@@ -79,10 +79,9 @@ async fn forward(
 ) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut piece = vec![0; 16 * 1024];
-    loop {
-        let Ok(length @ 1..) = from.read(&mut piece).await else { break };
-        let fair = weather.wait_for(|weather| *weather == Weather::Fair).await;
-        if fair.is_err() || to.write_all(&piece[..length]).await.is_err() {
+    while let Ok(length @ 1..) = from.read(&mut piece).await {
+        let fair = weather.wait_for(|weather| *weather == Weather::Fair).await.is_ok();
+        if !fair || to.write_all(&piece[..length]).await.is_err() {
             break;
         }
     }

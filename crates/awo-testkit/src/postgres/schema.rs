@@ -79,7 +79,10 @@ impl TestSchema {
     /// If the server refuses.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
         let mut connection = PgConnection::connect(&self.url).await.expect("the server answers");
-        connection.execute(AssertSqlSafe(format!("SET search_path TO {}", self.name))).await.expect("the server does it");
+        connection
+            .execute(AssertSqlSafe(format!("SET search_path TO {}", self.name)))
+            .await
+            .expect("the server does it");
         let texts = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await;
         texts.expect("the server answers")
     }
