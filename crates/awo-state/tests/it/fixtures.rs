@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use awo_models::OrderId;
-use awo_state::conformance::{ArtifactFixture, Fixture, TransferFixture};
+use awo_state::conformance::{ArtifactFixture, Fixture, LeasesFixture, TransferFixture};
 use awo_state::{
-    ArtifactStore, FileArtifacts, FileOptions, FileRepository, InMemory, InMemoryArtifacts, StateRepository,
+    ArtifactStore, FileArtifacts, FileOptions, FileRepository, InMemory, InMemoryArtifacts, Leases, StateRepository,
     StateTransfer,
 };
 use tempfile::TempDir;
@@ -31,6 +31,16 @@ impl Fixture for Memory {
     }
     async fn stored_bytes(&self, _: OrderId) -> Vec<u8> {
         Vec::new()
+    }
+}
+
+#[async_trait]
+impl LeasesFixture for Memory {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.0.clone())
+    }
+    async fn leases(&self) -> Arc<dyn Leases> {
+        Arc::new(self.0.clone())
     }
 }
 
