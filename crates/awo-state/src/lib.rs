@@ -1,5 +1,6 @@
 //! Where orders live: the [`StateRepository`] contract, every rule of it once ([`merge()`]), its backends, and the suite
-//! that certifies a backend, ours or yours. Beside it the small stores: [`ArtifactStore`], [`OrderLog`], [`Catalog`].
+//! that certifies a backend, ours or yours. Beside it the small stores: [`ArtifactStore`], [`OrderLog`],
+//! [`Catalog`], and how processes that share a store hear of each other: [`ChangeFeed`].
 //!
 //! *Invariant*: no wall clock (times are passed in), no process, no HTTP, nothing of the engine.
 //! *Boundary*: a backend decides nothing. It loads a [`Head`] under its lock, calls [`merge()`], stores the [`Delta`] in
@@ -17,6 +18,7 @@
 mod artifacts;
 mod catalog;
 mod change;
+mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -37,6 +39,7 @@ pub use catalog::{
     ConfiguredRepository, Versioned, normalized_address,
 };
 pub use change::{Change, ClaimId, Guard, Recorded};
+pub use changes::{ChangeFeed, Changed, Heard};
 pub use error::{BoxError, Result, StateError};
 pub use extension::StateRepositoryExt;
 #[cfg(feature = "file")]
@@ -46,7 +49,7 @@ pub use file::{
 };
 pub use head::{Committed, Head};
 #[cfg(feature = "memory")]
-pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryOrderLog};
+pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryChanges, InMemoryOrderLog};
 pub use merge::{Delta, merge};
 pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
@@ -54,6 +57,6 @@ pub use transfer::{StateTransfer, StoredOrder};
 
 #[cfg(feature = "mock")]
 pub use {
-    artifacts::MockArtifactStore, catalog::MockCatalog, order_log::MockOrderLog, repository::MockStateRepository,
-    transfer::MockStateTransfer,
+    artifacts::MockArtifactStore, catalog::MockCatalog, changes::MockChangeFeed, order_log::MockOrderLog,
+    repository::MockStateRepository, transfer::MockStateTransfer,
 };

@@ -1,6 +1,7 @@
 //! Orders in memory: for tests and for embedders that want no disk. Survives nothing.
 
 mod catalog;
+mod changes;
 mod order_log;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 use awo_models::{AgentWorkOrder, ArtifactName, Event, EventKind, EventSeq, OrderId, StepHistory};
 
 pub use catalog::InMemoryCatalog;
+pub use changes::InMemoryChanges;
 pub use order_log::InMemoryOrderLog;
 
 use crate::{
