@@ -56,6 +56,7 @@ mod hints;
 mod issue_reference;
 mod issue_text;
 mod live;
+mod neighbours;
 mod new_order;
 mod notifying;
 mod orchestrator;
@@ -89,8 +90,9 @@ mod workspaces;
 pub use activity::{ActivityEntry, ActivityHint, StepActivity};
 pub use agent_health::AgentStatus;
 pub use awo_state::{
-    ArtifactContent, ArtifactStore, BoxError, Catalog, CatalogError, Change, ConfiguredRepository, LogEntry, LogLevel,
-    LogLine, LogPage, LogQuery, OrderLog, OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
+    ArtifactContent, ArtifactStore, BoxError, Catalog, CatalogError, Change, ChangeFeed, ConfiguredRepository,
+    LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, OrderQuery, OrderRow, OrderSnapshot, Page, StateError,
+    StateRepository,
 };
 pub use cause::{carried, for_request};
 pub use disk_use::DiskUse;
@@ -98,7 +100,7 @@ pub use engine::Settings;
 pub use error::{EngineError, FieldError};
 pub use fence::fenced;
 pub use git_facts::GitProgress;
-pub use hints::{Hint, HintCursor, HintsSince, ParseHintCursorError};
+pub use hints::{Hint, HintCursor, HintsSince, Origin, ParseHintCursorError};
 pub use live::Persistence;
 pub use new_order::{MAX_ATTEMPTS, NewOrder};
 pub use orchestrator::{Orchestrator, OrchestratorBuilder};

@@ -17,6 +17,7 @@ mod git_facts;
 mod held;
 mod lines;
 mod long_outages;
+mod neighbours;
 mod notices;
 mod order_log;
 mod outages;
