@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::repository::Repository;
-use crate::{codegen, contract, crash, deny, docs, fuzz, layers, process, streams, test, tidy};
+use crate::{codegen, contract, crash, deny, docs, fleet, fuzz, layers, process, streams, test, tidy};
 
 type Stage = (&'static str, fn(&Repository) -> Result<()>);
 
@@ -22,6 +22,7 @@ const STAGES: &[Stage] = &[
     ("contract", contract::stage),
     ("streams", streams::stage),
     ("crash", crash::stage),
+    ("fleet", fleet::stage),
 ];
 
 /// Runs all stages.
@@ -67,6 +68,7 @@ fn command_of(stage: &str) -> String {
         "codegen" => "cargo xtask codegen --check".to_owned(),
         "crash" => "cargo xtask crash --short".to_owned(),
         "contract" => "cargo xtask contract --short".to_owned(),
+        "fleet" => "cargo xtask fleet --rounds 2".to_owned(),
         "streams" => "cargo xtask streams --disconnects 300".to_owned(),
         other => format!("cargo xtask {other}"),
     }

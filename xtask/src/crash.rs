@@ -15,7 +15,7 @@ mod data_dir;
 mod device;
 mod figures;
 mod full;
-mod history;
+pub(crate) mod history;
 mod life;
 mod plan;
 mod power;

@@ -11,9 +11,11 @@ mod crash;
 mod crowd;
 mod deny;
 mod docs;
+mod fleet;
 mod fuzz;
 mod layers;
 mod npm;
+mod postgres;
 mod process;
 mod provision;
 mod python;
@@ -59,6 +61,8 @@ enum Command {
     Deny,
     /// Build the documentation of all crates and check its links.
     Docs,
+    /// Kill, stop and cut off workers that share a database, and the database: check that nothing is lost or done twice.
+    Fleet(fleet::Arguments),
     /// Feed whatever reads foreign text with inputs that a fuzzer finds. Needs the nightly toolchain and cargo-fuzz.
     Fuzz(fuzz::Arguments),
     /// Check which crate may use which, and that each builds alone.
@@ -95,6 +99,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Crash(arguments) => crash::run(&repository, &arguments),
         Command::Deny => deny::run(&repository),
         Command::Docs => docs::run(&repository),
+        Command::Fleet(arguments) => fleet::run(&repository, &arguments),
         Command::Fuzz(arguments) => fuzz::run(&repository, &arguments),
         Command::Layers => layers::run(&repository),
         Command::Screenshots(arguments) => screenshots::run(&repository, &arguments),

@@ -6,10 +6,10 @@
 //! back with the number of its last event. Meanwhile the server ends by SIGKILL or SIGTERM, and is there again at the same
 //! address. When all orders have ended, what each client has is compared with what is stored.
 
-mod follower;
+pub(crate) mod follower;
 mod record;
 mod round;
-mod wire;
+pub(crate) mod wire;
 
 use anyhow::{Result, bail};
 

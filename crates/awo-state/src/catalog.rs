@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 mod address;
 mod audit;
-#[cfg(any(feature = "memory", feature = "file"))]
+#[cfg(any(feature = "memory", feature = "file", feature = "postgres"))]
 mod documents;
 mod error;
 mod key;
@@ -15,7 +15,7 @@ mod version;
 
 pub use address::normalized_address;
 pub use audit::{AuditEntry, AuditLine, AuditPage, CatalogBounds};
-#[cfg(any(feature = "memory", feature = "file"))]
+#[cfg(any(feature = "memory", feature = "file", feature = "postgres"))]
 pub(crate) use documents::Documents;
 pub use error::{CatalogError, CatalogResult};
 pub use key::ApiKey;

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `memory` | `InMemory`, for tests and for embedders that want no disk |
 //! | `file` | `FileRepository`, one append-only journal an order, durable when a save returns |
+//! | `postgres` | `PostgresRepository`, for several processes on several machines |
 //! | `conformance` | `conformance`, the suite |
 //! | `mock` | `MockStateRepository`, for tests of call order |
 
@@ -30,6 +31,8 @@ mod head;
 mod memory;
 mod merge;
 mod order_log;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod repository;
 mod transfer;
 
@@ -52,6 +55,11 @@ pub use head::{Committed, Head};
 pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryChanges, InMemoryOrderLog};
 pub use merge::{Delta, merge};
 pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
+#[cfg(feature = "postgres")]
+pub use postgres::{
+    Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresError, PostgresOptions, PostgresOrderLog,
+    PostgresRepository,
+};
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
 pub use transfer::{StateTransfer, StoredOrder};
 

@@ -3,7 +3,7 @@
 //! [`World`] is the usual way in: an engine whose agent, checkout, forge and prompts are fakes in memory, whose
 //! repository can be made to fail, and whose calls are written down in order. [`repository`] makes real repositories,
 //! [`programs`] and [`DirectedAgent`] real agent programs, [`hostile`] those that misbehave, [`Program`] the real program with a real server,
-//! [`browser`] a real browser.
+//! [`browser`] a real browser, `postgres` a real database.
 
 #![expect(clippy::missing_panics_doc, reason = "fakes panic when a test misuses them")]
 
@@ -24,6 +24,8 @@ pub mod http;
 mod model_server;
 #[cfg(feature = "git-server")]
 mod own_network;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod programs;
 mod prompts;
 mod receiver;

@@ -9,12 +9,12 @@ use std::fmt;
 use serde_json::Value;
 
 /// The steps of the plan workflow, in their order.
-pub(super) const STEPS: [&str; 7] =
+pub(crate) const STEPS: [&str; 7] =
     ["classify", "plan", "find_plan", "generate_branch", "implement", "commit", "create_pr"];
 
 /// What kind of promise was broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Something was told and is not there any more, or not as it was.
     Lost,
     /// Something was done again that was done.
@@ -25,13 +25,13 @@ pub(super) enum Kind {
 
 /// A promise that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Violation {
-    pub(super) kind: Kind,
-    pub(super) what: String,
+pub(crate) struct Violation {
+    pub(crate) kind: Kind,
+    pub(crate) what: String,
 }
 
 impl Violation {
-    pub(super) fn other(what: impl Into<String>) -> Self {
+    pub(crate) fn other(what: impl Into<String>) -> Self {
         Self { kind: Kind::Other, what: what.into() }
     }
 }
@@ -44,21 +44,21 @@ impl fmt::Display for Violation {
 
 /// One order as a client has read it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct History {
-    pub(super) id: String,
-    pub(super) status: String,
-    pub(super) results: Vec<Value>,
-    pub(super) events: Vec<Value>,
+pub(crate) struct History {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) results: Vec<Value>,
+    pub(crate) events: Vec<Value>,
 }
 
 impl History {
     /// The order of an id, of which nothing was read yet.
-    pub(super) fn of(id: &str) -> Self {
+    pub(crate) fn of(id: &str) -> Self {
         Self { id: id.to_owned(), ..Self::default() }
     }
 
     /// An order as `/steps` and, asked afterwards, `/events` tell it.
-    pub(super) fn read(id: &str, steps: &Value, events: &Value) -> Self {
+    pub(crate) fn read(id: &str, steps: &Value, events: &Value) -> Self {
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let mut results = list(&steps["steps"]);
         for result in results.iter_mut().filter_map(Value::as_object_mut) {
@@ -68,18 +68,18 @@ impl History {
         Self { id: id.to_owned(), status: text(&steps["status"]).to_owned(), results, events: list(events) }
     }
 
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
     }
 
     /// Whether the worker of this name is the last that claimed the order.
-    pub(super) fn is_owned_by(&self, worker: &str) -> bool {
+    pub(crate) fn is_owned_by(&self, worker: &str) -> bool {
         let last = self.events.iter().rfind(|event| event["kind"] == "claimed");
         last.is_some_and(|event| event["data"]["worker"] == worker)
     }
 
     /// Takes the next reading; what in it breaks a promise, by itself or after what was read before.
-    pub(super) fn follow(&mut self, next: Self) -> Vec<Violation> {
+    pub(crate) fn follow(&mut self, next: Self) -> Vec<Violation> {
         let mut violations = kept("result", &self.results, &next.results);
         violations.extend(kept("event", &self.events, &next.events));
         violations.extend(repeated(&next.results));
@@ -178,7 +178,7 @@ fn is_follow_up(step: &str) -> bool {
 
 /// What is wrong with the prompts of an order that has ended: of each that was sent there is one, and it became a step
 /// that succeeded once.
-pub(super) fn unheard(order: &History, sent: usize) -> Vec<Violation> {
+pub(crate) fn unheard(order: &History, sent: usize) -> Vec<Violation> {
     let prompted = order.events.iter().filter(|event| event["kind"] == "prompted").count();
     let successes = order.results.iter().filter(|result| result["success"] == true);
     let done: Vec<_> = successes.map(|result| text(&result["step"])).filter(|step| is_follow_up(step)).collect();
@@ -196,7 +196,7 @@ pub(super) fn unheard(order: &History, sent: usize) -> Vec<Violation> {
 
 /// What is wrong with an order that should have completed by itself: every step succeeded once, in order, and all other
 /// results tell of a kill. What prompts became is looked at by [`unheard`].
-pub(super) fn incomplete(order: &History) -> Vec<Violation> {
+pub(crate) fn incomplete(order: &History) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut say = |what: String| violations.push(Violation::other(format!("{}: {what}", order.id)));
     if order.status != "completed" {
@@ -215,6 +215,6 @@ pub(super) fn incomplete(order: &History) -> Vec<Violation> {
     violations
 }
 
-pub(super) fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }

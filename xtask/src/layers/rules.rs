@@ -29,7 +29,7 @@ struct Row {
 const TABLE: &[Row] = &[
     Row { from: "awo-models", normal: &[], tests: &[] },
     Row { from: "awo-client", normal: &[], tests: &[] },
-    Row { from: "awo-state", normal: &["awo-models"], tests: &["awo-state"] },
+    Row { from: "awo-state", normal: &["awo-models"], tests: &["awo-state", "awo-testkit"] },
     Row { from: "awo-engine", normal: &["awo-models", "awo-state"], tests: &["awo-engine", "awo-testkit"] },
     Row { from: "awo-adapters", normal: &["awo-engine", "awo-models"], tests: &["awo-testkit"] },
     Row { from: "awo-http", normal: &["awo-engine", "awo-models"], tests: &["awo-state", "awo-testkit"] },

@@ -19,14 +19,14 @@ const SILENCE: usize = 400;
 
 /// What a client has and has gone through.
 #[derive(Debug, Default)]
-pub(super) struct Followed {
-    pub(super) record: Record,
+pub(crate) struct Followed {
+    pub(crate) record: Record,
     /// Connections that it dropped.
-    pub(super) drops: usize,
+    pub(crate) drops: usize,
     /// Connections that the server ended, or that ended with it.
-    pub(super) losses: usize,
+    pub(crate) losses: usize,
     /// What must not be.
-    pub(super) violation: Option<String>,
+    pub(crate) violation: Option<String>,
 }
 
 /// How a connection came to an end.
@@ -40,7 +40,7 @@ enum End {
 }
 
 /// Follows until the order has ended, something is wrong, or all give up.
-pub(super) fn follow(address: &str, id: &str, form: Form, mut random: Random, give_up: &AtomicBool) -> Followed {
+pub(crate) fn follow(address: &str, id: &str, form: Form, mut random: Random, give_up: &AtomicBool) -> Followed {
     let mut followed = Followed::default();
     while !followed.record.has_ended() && !give_up.load(Ordering::SeqCst) {
         match connection(address, id, form, &mut random, &mut followed.record) {

@@ -6,7 +6,7 @@ use super::wire::Message;
 
 /// The events of an order, from the first one on, without gaps.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(crate) struct Record {
     events: Vec<Value>,
     /// Whether the stream said that it was all.
     ended: bool,
@@ -51,7 +51,7 @@ impl Record {
     }
 
     /// What is not as it is stored, if anything.
-    pub(super) fn differs_from(&self, stored: &[Value]) -> Option<String> {
+    pub(crate) fn differs_from(&self, stored: &[Value]) -> Option<String> {
         if !self.ended {
             return Some(format!("the stream did not end; it came to event {}", self.last()));
         }

@@ -21,7 +21,7 @@ pub(super) struct Reader {
 
 /// How messages are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Events,
     Frames,
 }

@@ -1,6 +1,7 @@
 //! Programs under a real keeper: what they are given, how they end, and that nothing of them stays.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -189,6 +190,20 @@ async fn a_program_that_kills_its_keeper_gains_nothing() {
     let (end, lines) = Case::shell(&format!("{DAEMON}; echo $$; kill -9 $PPID; sleep 600")).run().await;
     assert_eq!((end.exit, end.cause, lines.len()), (Exit::Signalled(9), EndCause::Own, 2));
     assert!(!lines.iter().any(|pid| runs(pid)), "{lines:?}");
+}
+
+/// A program can be so fast that its keeper is gone before it could say that the program runs.
+#[tokio::test]
+async fn a_keeper_that_is_killed_before_its_first_word_is_a_program_that_was_killed() {
+    let place = tempfile::tempdir().unwrap();
+    let dead = place.path().join("dead");
+    std::fs::write(&dead, "#!/bin/sh\ndd bs=1 count=1 status=none > /dev/null\nkill -KILL $$\n").unwrap();
+    std::fs::set_permissions(&dead, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut case = Case::shell("echo never");
+    case.invocation.custody.keeper = Some(Keeper::at(dead));
+    let (end, lines) = case.run().await;
+    assert_eq!((end.exit, end.cause), (Exit::Signalled(9), EndCause::Own));
+    assert!(lines.is_empty());
 }
 
 #[tokio::test]

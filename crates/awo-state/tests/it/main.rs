@@ -9,5 +9,6 @@ mod file_sharing;
 mod fixtures;
 mod forgetful;
 mod model;
+mod postgres;
 mod store_fixtures;
 mod store_format;

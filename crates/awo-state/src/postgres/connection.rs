@@ -1,0 +1,76 @@
+//! A connection for the time of one call, and what becomes of it when the call does not end well.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgConnection, PgPool, Postgres as Driver};
+
+use super::error::Trouble;
+
+/// A statement with its arguments.
+pub(super) type Statement<'q> = Query<'q, Driver, PgArguments>;
+
+/// A connection that was taken from the pool.
+///
+/// Whoever drops it without [`Lent::give_back`] closes it: somebody who waits no longer, a call that got no answer, a
+/// transaction that was not ended. The server then lets go of what was not committed; what it was about to commit is
+/// committed whole. A connection that might hang is never waited for.
+pub(super) struct Lent {
+    connection: Option<PoolConnection<Driver>>,
+    longest: Duration,
+}
+
+impl Lent {
+    pub(super) async fn from(pool: &PgPool, longest: Duration) -> Result<Self, Trouble> {
+        Ok(Self { connection: Some(pool.acquire().await?), longest })
+    }
+
+    fn connection(&mut self) -> Result<&mut PgConnection, Trouble> {
+        self.connection.as_deref_mut().ok_or(Trouble::Driver(sqlx::Error::PoolClosed))
+    }
+
+    /// Runs a statement and reads what it answers.
+    pub(super) async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Trouble> {
+        let longest = self.longest;
+        let connection = self.connection()?;
+        bounded(longest, statement.fetch_all(connection)).await
+    }
+
+    /// Runs a statement.
+    pub(super) async fn run(&mut self, statement: Statement<'_>) -> Result<(), Trouble> {
+        let longest = self.longest;
+        let connection = self.connection()?;
+        bounded(longest, statement.execute(connection)).await?;
+        Ok(())
+    }
+
+    /// Runs several statements without arguments, which may take as long as they like.
+    pub(super) async fn run_script(&mut self, script: sqlx::AssertSqlSafe<String>) -> Result<(), Trouble> {
+        sqlx::raw_sql(script).execute(self.connection()?).await?;
+        Ok(())
+    }
+
+    /// Lets others have it.
+    pub(super) fn give_back(mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        // The pool asks it whether it still lives, and would wait for the answer for ever.
+        tokio::spawn(tokio::time::timeout(self.longest, connection.return_to_pool()));
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+async fn bounded<T>(longest: Duration, call: impl Future<Output = sqlx::Result<T>>) -> Result<T, Trouble> {
+    match tokio::time::timeout(longest, call).await {
+        Ok(answered) => Ok(answered?),
+        Err(_) => Err(Trouble::Silent(longest)),
+    }
+}

@@ -1,0 +1,103 @@
+//! What can go wrong with a database, and what that means to those who asked.
+
+use std::time::Duration;
+
+use crate::{BoxError, CatalogError, StateError};
+
+/// A database cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostgresError {
+    /// The address is none. It is not shown, as it may hold a password.
+    #[error("the address of the database cannot be used")]
+    Address(#[source] BoxError),
+
+    /// The name is none for a schema of our own.
+    #[error(
+        "{0:?} is not a name for a schema: it begins with a lower-case letter, goes on with lower-case letters, digits and \
+         `_`, has at most 63 of them, and is neither \"public\" nor one of PostgreSQL's own"
+    )]
+    SchemaName(String),
+
+    /// The database does not answer, or refuses.
+    #[error("the database cannot be used")]
+    Unavailable(#[source] BoxError),
+
+    /// It is an old one.
+    #[error("the database is PostgreSQL {found}; this program needs {needed} or newer")]
+    TooOld {
+        /// Its version.
+        found: i32,
+        /// The oldest that is good enough.
+        needed: i32,
+    },
+
+    /// The schema is not there, or older than this program needs.
+    #[error("the schema {schema:?} of the database is at version {found}, and this program needs {needed}: migrate it")]
+    Behind {
+        /// The schema.
+        schema: String,
+        /// Its version; 0 if it is not there.
+        found: i32,
+        /// The version that this program brings.
+        needed: i32,
+    },
+
+    /// The schema was migrated by a newer program, which says that this one must not use it.
+    #[error(
+        "the schema {schema:?} of the database is at version {found}, which programs that know version {oldest} can use; \
+         this one knows {known}: use the newer program"
+    )]
+    Newer {
+        /// The schema.
+        schema: String,
+        /// Its version.
+        found: i32,
+        /// What a program must know.
+        oldest: i32,
+        /// What this one knows.
+        known: i32,
+    },
+}
+
+/// A call of the database did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error("no answer within {0:?}")]
+    Silent(Duration),
+    #[error(transparent)]
+    Driver(#[from] sqlx::Error),
+}
+
+impl Trouble {
+    /// Whether the database itself said that it did not do it, so that nothing of it is stored.
+    fn is_refusal(&self) -> bool {
+        let Self::Driver(sqlx::Error::Database(error)) = self else { return false };
+        // Connections that ended (08), ends whose outcome nobody knows (40003), servers that go down or come up (57P).
+        let code = error.code().unwrap_or_default();
+        !(code.is_empty() || code.starts_with("08") || code == "40003" || code.starts_with("57P"))
+    }
+
+    /// Whether the connection can be used after it.
+    pub(super) fn leaves_connection(&self) -> bool {
+        self.is_refusal()
+    }
+}
+
+impl From<Trouble> for StateError {
+    fn from(trouble: Trouble) -> Self {
+        if trouble.is_refusal() { Self::Backend(trouble.into()) } else { Self::Unavailable(trouble.into()) }
+    }
+}
+
+impl From<Trouble> for CatalogError {
+    fn from(trouble: Trouble) -> Self {
+        if trouble.is_refusal() { Self::Backend(trouble.into()) } else { Self::Unavailable(trouble.into()) }
+    }
+}
+
+impl From<Trouble> for PostgresError {
+    fn from(trouble: Trouble) -> Self {
+        Self::Unavailable(trouble.into())
+    }
+}

@@ -1,0 +1,200 @@
+//! An order as it is stored: read in one statement, put together, and held against itself.
+
+use std::sync::Arc;
+
+use awo_models::{AgentWorkOrder, Event, EventSeq, OrderId, OrderSpec, OrderState, StepExecutionResult, StepHistory};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use tracing::warn;
+
+use super::Postgres;
+use super::documents::{FORMAT, column, number, parsed, stored};
+use super::error::Trouble;
+use super::heads::Standing;
+use crate::{BoxError, Head, Result, StateError, StoredOrder};
+
+/// How much of an order is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub(super) enum Depth {
+    /// What a write is decided on.
+    Standing,
+    /// Its results, too.
+    Results,
+    /// All.
+    Events,
+}
+
+/// The order first, then its results, then its events; all of one moment, as it is one statement.
+const ORDER: &str = "
+    SELECT 0 AS part, 0::bigint AS number, format, damaged.order_id IS NOT NULL AS damaged,
+        head::text AS head, spec::text AS spec, created_at::text AS created_at, state::text AS document
+    FROM orders LEFT JOIN damaged ON damaged.order_id = orders.id
+    WHERE id = $1
+    UNION ALL
+    SELECT 1, number, NULL, NULL, NULL, NULL, NULL, document::text FROM steps WHERE order_id = $1 AND $2
+    UNION ALL
+    SELECT 2, number, NULL, NULL, NULL, NULL, NULL, document::text FROM events WHERE order_id = $1 AND $3
+    ORDER BY part, number";
+
+/// Events of an order, and one row without one if there are none.
+const EVENTS: &str = "
+    SELECT format, damaged.order_id IS NOT NULL AS damaged, told.document
+    FROM orders
+    LEFT JOIN damaged ON damaged.order_id = orders.id
+    LEFT JOIN LATERAL (
+        SELECT number, document::text AS document FROM events
+        WHERE order_id = orders.id AND number > $2 ORDER BY number LIMIT $3
+    ) AS told ON true
+    WHERE id = $1
+    ORDER BY told.number";
+
+/// Reads an order; `None` for an unknown one.
+pub(super) async fn order(database: &Postgres, id: OrderId, depth: Depth) -> Result<Option<StoredOrder>> {
+    let statement = sqlx::query(ORDER).bind(id.to_string()).bind(depth >= Depth::Results).bind(depth >= Depth::Events);
+    let rows = database.rows(statement).await?;
+    let Some((first, rest)) = rows.split_first() else { return Ok(None) };
+    if part(first)? != 0 {
+        return Ok(None); // what an earlier order of this id left would be no order
+    }
+    readable(id, first)?;
+    let known_damaged: bool = column(first, "damaged")?;
+    if known_damaged && depth == Depth::Standing {
+        return Err(known(id));
+    }
+    let found = put_together(id, first, rest)?;
+    match found.and_then(|found| checked(found, depth)) {
+        Ok(found) => {
+            if known_damaged {
+                forgive(database, id).await?;
+            }
+            Ok(Some(found))
+        }
+        Err(why) => Err(damage(database, id, why).await),
+    }
+}
+
+/// What a write of an order is decided on.
+pub(super) async fn standing(database: &Postgres, id: OrderId) -> Result<Standing> {
+    let found = order(database, id, Depth::Standing).await?.ok_or(StateError::NotFound(id))?;
+    Ok(Standing { head: found.head, order: found.order })
+}
+
+/// Events of an order.
+pub(super) async fn events(database: &Postgres, id: OrderId, after: EventSeq, limit: usize) -> Result<Vec<Arc<Event>>> {
+    let statement = sqlx::query(EVENTS).bind(id.to_string()).bind(stored(after.0)).bind(stored(limit));
+    let rows = database.rows(statement).await?;
+    let first = rows.first().ok_or(StateError::NotFound(id))?;
+    readable(id, first)?;
+    if column(first, "damaged")? {
+        return Err(known(id));
+    }
+    let mut events = Vec::with_capacity(rows.len());
+    let mut before = after.0;
+    for row in &rows {
+        let Some(text) = column::<Option<&str>>(row, "document")? else { break };
+        match parsed::<Event>(text) {
+            Ok(event) if event.seq.0.checked_sub(1) == Some(before) => {
+                before = event.seq.0;
+                events.push(Arc::new(event));
+            }
+            Ok(_) => return Err(damage(database, id, "its events have a gap".into()).await),
+            Err(why) => return Err(damage(database, id, why).await),
+        }
+    }
+    Ok(events)
+}
+
+/// An order from the row of it that lists and writes read.
+pub(super) fn without_results(id: OrderId, row: &PgRow) -> Result<Result<Standing, BoxError>, Trouble> {
+    let (head, spec): (&str, &str) = (column(row, "head")?, column(row, "spec")?);
+    let (created_at, state): (&str, &str) = (column(row, "created_at")?, column(row, "document")?);
+    let parse = || -> Result<Standing, BoxError> {
+        let (head, spec) = (parsed::<Head>(head)?, Arc::new(parsed::<OrderSpec>(spec)?));
+        let state = parsed::<OrderState>(state)?;
+        if (head.status, head.held) != (state.status, state.held) {
+            return Err("its head and its fields differ".into());
+        }
+        let order = AgentWorkOrder { agent_work_order_id: id, created_at: parsed(created_at)?, spec, state };
+        Ok(Standing { head, order: Arc::new(order) })
+    };
+    Ok(parse())
+}
+
+fn put_together(id: OrderId, first: &PgRow, rest: &[PgRow]) -> Result<Result<StoredOrder, BoxError>, Trouble> {
+    let standing = match without_results(id, first)? {
+        Ok(Standing { head, order }) => Standing { head, order },
+        Err(why) => return Ok(Err(why)),
+    };
+    let (mut results, mut told) = (Vec::new(), Vec::new());
+    for row in rest {
+        let (part, place) = (part(row)?, number(column(row, "number")?));
+        let text: &str = column(row, "document")?;
+        let fits = if part == 1 {
+            parsed::<StepExecutionResult>(text)
+                .map(|result| results.push(result))
+                .map(|()| place + 1 == results.len() as u64)
+        } else {
+            parsed::<Event>(text).map(|event| told.push(Arc::new(event))).map(|()| place == told.len() as u64)
+        };
+        match fits {
+            Ok(true) => {}
+            Ok(false) => return Ok(Err("its results or its events have a gap".into())),
+            Err(why) => return Ok(Err(why)),
+        }
+    }
+    let history = results.into_iter().collect::<StepHistory>();
+    Ok(Ok(StoredOrder { order: standing.order, head: standing.head, history, events: told }))
+}
+
+/// Holds what was read against itself, as far as it was read.
+fn checked(found: StoredOrder, depth: Depth) -> Result<StoredOrder, BoxError> {
+    match depth {
+        Depth::Results if !found.head.fits(&found.order, &found.history) => {
+            Err("its results are not those it was stored with".into())
+        }
+        Depth::Events => found.check().map(|()| found).map_err(Into::into),
+        _ => Ok(found),
+    }
+}
+
+fn part(row: &PgRow) -> Result<i32, Trouble> {
+    column(row, "part")
+}
+
+/// Refuses what a newer program has stored.
+fn readable(id: OrderId, row: &PgRow) -> Result<()> {
+    let format: i32 = column(row, "format")?;
+    if format <= FORMAT {
+        return Ok(());
+    }
+    let (found, known) = (format.unsigned_abs(), FORMAT.unsigned_abs());
+    Err(StateError::UnsupportedVersion { id, found, known })
+}
+
+fn known(id: OrderId) -> StateError {
+    StateError::Corrupt { id, source: "it was found to be damaged before; see the table `damaged`".into() }
+}
+
+/// Notes that an order is damaged, so that lists can name it. If that cannot be noted, the next reader finds it again.
+pub(super) async fn damage(database: &Postgres, id: OrderId, why: BoxError) -> StateError {
+    let note = sqlx::query("INSERT INTO damaged (order_id, why) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+    // The reason is for people; the type of the column has no NUL.
+    let noted = database.rows(note.bind(id.to_string()).bind(why.to_string().replace('\0', "␀"))).await;
+    if let Err(error) = noted {
+        warn!(agent_work_order_id = %id, %error, "damaged_order_not_noted");
+    }
+    StateError::Corrupt { id, source: why }
+}
+
+/// Somebody has mended it.
+async fn forgive(database: &Postgres, id: OrderId) -> Result<()> {
+    database.rows(sqlx::query("DELETE FROM damaged WHERE order_id = $1").bind(id.to_string())).await?;
+    Ok(())
+}
+
+/// An id from a column.
+pub(super) fn id_of(row: &PgRow, name: &str) -> Result<OrderId, Trouble> {
+    let text: &str = row.try_get(name)?;
+    text.parse()
+        .map_err(|error| Trouble::Driver(sqlx::Error::ColumnDecode { index: name.into(), source: Box::new(error) }))
+}

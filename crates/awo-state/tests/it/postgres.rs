@@ -1,0 +1,38 @@
+//! The suite on PostgreSQL, and what only a server can do wrong.
+
+mod damage;
+mod fixtures;
+mod guards;
+mod leases;
+mod outages;
+mod schema;
+
+/// A fixture, or the end of the test where there is no server.
+macro_rules! server_or_return {
+    ($fixture:expr) => {
+        match $fixture {
+            Some(fixture) => fixture,
+            None => return,
+        }
+    };
+}
+
+mod orders {
+    awo_state::state_repository_conformance!(server_or_return!(super::fixtures::Server::new()));
+}
+
+mod transfer {
+    awo_state::state_transfer_conformance!(server_or_return!(super::fixtures::TwoSchemas::new()));
+}
+
+mod artifacts {
+    awo_state::artifact_store_conformance!(server_or_return!(super::fixtures::Server::new()));
+}
+
+mod order_log {
+    awo_state::order_log_conformance!(server_or_return!(super::fixtures::Server::new()));
+}
+
+mod catalog {
+    awo_state::catalog_conformance!(server_or_return!(super::fixtures::Server::new()));
+}

@@ -1,0 +1,156 @@
+//! Stores for the suite, each in a schema of its own. To open one again is to connect anew, and to remember nothing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use awo_models::OrderId;
+use awo_state::conformance::{ArtifactFixture, CatalogFixture, Fixture, OrderLogFixture, TransferFixture};
+use awo_state::{
+    ArtifactStore, Catalog, CatalogBounds, LogBounds, OrderLog, Postgres, PostgresArtifacts, PostgresCatalog,
+    PostgresOrderLog, PostgresRepository, StateRepository, StateTransfer,
+};
+use awo_testkit::postgres::TestSchema;
+use tokio::sync::OnceCell;
+
+const LOG_BOUNDS: LogBounds = LogBounds { lines: 200, bytes: 256 * 1024 };
+const CATALOG_BOUNDS: CatalogBounds = CatalogBounds { audit: 10 };
+
+#[derive(Debug)]
+pub(super) struct Server {
+    open: OnceCell<(Postgres, PostgresRepository)>,
+    pub(super) schema: TestSchema,
+}
+
+impl Server {
+    pub(super) fn new() -> Option<Self> {
+        TestSchema::new().map(|schema| Self { open: OnceCell::new(), schema })
+    }
+
+    async fn first(&self) -> &(Postgres, PostgresRepository) {
+        self.open.get_or_init(|| self.again()).await
+    }
+
+    pub(super) async fn again(&self) -> (Postgres, PostgresRepository) {
+        let database = self.schema.open().await;
+        let repository = PostgresRepository::new(&database);
+        (database, repository)
+    }
+
+    pub(super) async fn repository_again(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.again().await.1)
+    }
+}
+
+#[async_trait]
+impl Fixture for Server {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.first().await.1.clone())
+    }
+    async fn reopen(&self) -> Option<Arc<dyn StateRepository>> {
+        Some(self.repository_again().await)
+    }
+    async fn reopen_with_damage(&self, id: OrderId) -> Option<Arc<dyn StateRepository>> {
+        let change = "document = replace(document::text, '\"success\":true', '\"success\":false')::json";
+        self.schema.run(&format!("UPDATE steps SET {change} WHERE order_id = '{id}'")).await;
+        Some(self.repository_again().await)
+    }
+    async fn reopen_with_newer_format(&self, id: OrderId) -> Option<Arc<dyn StateRepository>> {
+        self.schema.run(&format!("UPDATE orders SET format = 7 WHERE id = '{id}'")).await;
+        Some(self.repository_again().await)
+    }
+    async fn stored_bytes(&self, id: OrderId) -> Vec<u8> {
+        let rows = format!(
+            "SELECT orders::text FROM orders WHERE id = '{id}'
+            UNION ALL SELECT steps::text FROM steps WHERE order_id = '{id}'
+            UNION ALL SELECT events::text FROM events WHERE order_id = '{id}'"
+        );
+        self.schema
+            .texts(&format!("SELECT line FROM ({rows}) AS lines (line) ORDER BY line"))
+            .await
+            .join("\n")
+            .into_bytes()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct TwoSchemas(Server, Server);
+
+impl TwoSchemas {
+    pub(super) fn new() -> Option<Self> {
+        Some(Self(Server::new()?, Server::new()?))
+    }
+}
+
+async fn both(server: &Server) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>) {
+    let (_, repository) = server.first().await;
+    (Arc::new(repository.clone()), Arc::new(repository.clone()))
+}
+
+#[async_trait]
+impl TransferFixture for TwoSchemas {
+    async fn repository(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>) {
+        both(&self.0).await
+    }
+    async fn other(&self) -> (Arc<dyn StateRepository>, Arc<dyn StateTransfer>) {
+        both(&self.1).await
+    }
+    async fn reopen_other(&self) -> Option<Arc<dyn StateRepository>> {
+        Some(self.1.repository_again().await)
+    }
+}
+
+#[async_trait]
+impl ArtifactFixture for Server {
+    async fn artifacts(&self) -> Arc<dyn ArtifactStore> {
+        Arc::new(PostgresArtifacts::new(&self.first().await.0))
+    }
+    async fn reopen(&self) -> Option<Arc<dyn ArtifactStore>> {
+        Some(Arc::new(PostgresArtifacts::new(&self.again().await.0)))
+    }
+}
+
+#[async_trait]
+impl OrderLogFixture for Server {
+    async fn order_log(&self) -> Arc<dyn OrderLog> {
+        Arc::new(PostgresOrderLog::with_bounds(&self.first().await.0, LOG_BOUNDS))
+    }
+    fn bounds(&self) -> LogBounds {
+        LOG_BOUNDS
+    }
+    async fn reopen(&self) -> Option<Arc<dyn OrderLog>> {
+        Some(Arc::new(PostgresOrderLog::with_bounds(&self.again().await.0, LOG_BOUNDS)))
+    }
+    async fn reopen_torn(&self, _: OrderId) -> Option<Arc<dyn OrderLog>> {
+        None // a line is a row, which is there or not
+    }
+    async fn reopen_damaged(&self, id: OrderId, number: u64) -> Option<Arc<dyn OrderLog>> {
+        let damage = format!("UPDATE log_lines SET entry = '7' WHERE order_id = '{id}' AND number = {number}");
+        self.schema.run(&damage).await;
+        OrderLogFixture::reopen(self).await
+    }
+}
+
+#[async_trait]
+impl CatalogFixture for Server {
+    async fn catalog(&self) -> Arc<dyn Catalog> {
+        Arc::new(PostgresCatalog::with_bounds(&self.first().await.0, CATALOG_BOUNDS))
+    }
+    fn bounds(&self) -> CatalogBounds {
+        CATALOG_BOUNDS
+    }
+    async fn reopen(&self) -> Option<Arc<dyn Catalog>> {
+        Some(Arc::new(PostgresCatalog::with_bounds(&self.again().await.0, CATALOG_BOUNDS)))
+    }
+    async fn reopen_with_damaged_repositories(&self) -> Option<Arc<dyn Catalog>> {
+        self.schema.run("UPDATE catalog SET documents = '7' WHERE kind = 'repositories'").await;
+        CatalogFixture::reopen(self).await
+    }
+    async fn reopen_with_newer_repositories(&self) -> Option<Arc<dyn Catalog>> {
+        self.schema.run("UPDATE catalog SET format = 7 WHERE kind = 'repositories'").await;
+        CatalogFixture::reopen(self).await
+    }
+    async fn stored_repositories(&self) -> Vec<u8> {
+        let row = "SELECT catalog::text FROM catalog WHERE kind = 'repositories'";
+        self.schema.texts(row).await.join("\n").into_bytes()
+    }
+}

@@ -1,0 +1,118 @@
+//! What a process remembers of orders is never believed: several processes write the same ones.
+
+use awo_state::conformance::kit::{self, Owner, id, look, note, order, result};
+use awo_state::{Change, StateError, StateRepository};
+use std::sync::Arc;
+
+use super::fixtures::Server;
+
+/// Two processes that know the same order.
+async fn two(server: &Server) -> (Arc<dyn StateRepository>, Arc<dyn StateRepository>) {
+    (server.repository_again().await, server.repository_again().await)
+}
+
+#[tokio::test]
+async fn an_owner_is_fenced_by_a_claim_that_another_process_stored() {
+    let Some(server) = Server::new() else { return };
+    let (one, other) = two(&server).await;
+    let mut first = Owner::of_new(&one, 1).await;
+    first.finish("classify", 1).await;
+    let mut second = Owner::claiming(&other, 1, 2).await;
+    second.finish("plan", 1).await;
+    first.add(result("plan", 1, true));
+    assert!(matches!(first.save().await, Err(StateError::Fenced { .. })));
+    let repeated = one.update(id(1), &Change::after(first.heard)).await;
+    assert!(matches!(repeated, Err(StateError::Fenced { .. })), "also with nothing to say: {repeated:?}");
+    second.finish("implement", 1).await;
+    look(&one, id(1)).await.check();
+}
+
+#[tokio::test]
+async fn what_others_say_in_between_does_not_stop_an_owner() {
+    let Some(server) = Server::new() else { return };
+    let (one, other) = two(&server).await;
+    let mut owner = Owner::of_new(&one, 1).await;
+    for (number, step) in (0..).zip(["classify", "plan", "implement"]) {
+        let seen = other.get(id(1)).await.unwrap().unwrap();
+        let prompted = kit::prompted(Change::if_unchanged(seen.seq), number + 1, false);
+        other.update(id(1), &prompted).await.unwrap();
+        let heard = owner.finish(step, 1).await;
+        assert_eq!(heard.prompts, number + 1, "and it is told");
+    }
+    look(&other, id(1)).await.check();
+}
+
+#[tokio::test]
+async fn of_many_processes_that_write_one_version_one_wins() {
+    let Some(server) = Server::new() else { return };
+    let repositories = [two(&server).await, two(&server).await].map(|(one, other)| [one, other]).concat();
+    repositories[0].create(order(1)).await.unwrap();
+    for round in 1..=8 {
+        let mut seen = Vec::new();
+        for repository in &repositories {
+            seen.push(repository.get(id(1)).await.unwrap().unwrap().seq);
+        }
+        let claims: Vec<_> = repositories
+            .iter()
+            .zip(seen)
+            .zip(round * 10..)
+            .map(|((repository, seen), worker)| {
+                let repository = Arc::clone(repository);
+                tokio::spawn(async move { repository.update(id(1), &kit::claim(seen, worker)).await })
+            })
+            .collect();
+        let mut won = 0;
+        for claim in claims {
+            match claim.await.unwrap() {
+                Ok(_) => won += 1,
+                Err(StateError::Conflict { .. }) => {}
+                Err(other) => panic!("expected Conflict, got {other:?}"),
+            }
+        }
+        assert_eq!(won, 1, "one wins");
+    }
+    look(&repositories[3], id(1)).await.check();
+}
+
+#[tokio::test]
+async fn an_order_of_an_old_id_is_not_taken_for_the_remembered_one() {
+    let Some(server) = Server::new() else { return };
+    let (one, other) = two(&server).await;
+    let mut owner = Owner::of_new(&one, 1).await;
+    // As if it had been removed and imported again by somebody who owned it longer: the same version, another epoch.
+    let change = "epoch = 7, head = replace(head::text, '\"epoch\":1', '\"epoch\":7')::json";
+    server.schema.run(&format!("UPDATE orders SET {change}")).await;
+    owner.add(result("classify", 1, true));
+    assert!(matches!(owner.save().await, Err(StateError::Fenced { .. })));
+    assert!(other.get(id(1)).await.unwrap().unwrap().history.is_empty());
+}
+
+#[tokio::test]
+async fn a_deleted_order_is_not_there_for_whoever_remembers_it() {
+    let Some(server) = Server::new() else { return };
+    let (one, other) = two(&server).await;
+    let owner = Owner::of_new(&one, 1).await;
+    let mut second = Owner::claiming(&other, 1, 2).await;
+    let heard = second.end(awo_models::AgentWorkOrderStatus::Failed).await;
+    other.delete(id(1), heard.seq).await.unwrap();
+    let answer = one.update(id(1), &note(Change::after(owner.heard))).await;
+    assert!(matches!(answer, Err(StateError::NotFound(_))), "{answer:?}");
+    assert!(server.schema.texts("SELECT order_id FROM steps UNION SELECT order_id FROM events").await.is_empty());
+}
+
+/// The round trips of a life, as the server counts its transactions.
+#[tokio::test]
+async fn a_save_is_one_statement() {
+    let Some(server) = Server::new() else { return };
+    let repository = server.repository_again().await;
+    let mut owner = Owner::of_new(&repository, 1).await;
+    for n in 1..=5 {
+        owner.finish("implement", n).await;
+    }
+    // Each write is one transaction, and leaves its number in the row: as many as versions were written.
+    let written = server.schema.texts("SELECT count(DISTINCT xmin::text)::text FROM events").await;
+    assert_eq!(written, ["7"], "create, claim and five saves");
+    let mixed = "SELECT number::text FROM steps WHERE NOT EXISTS
+        (SELECT FROM events WHERE events.xmin::text = steps.xmin::text AND events.number = steps.number + 3)";
+    assert!(server.schema.texts(mixed).await.is_empty(), "a result and its event are of one transaction");
+}

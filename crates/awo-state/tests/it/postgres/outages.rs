@@ -1,0 +1,122 @@
+//! A server that goes away, and a network that says nothing.
+
+use std::time::Duration;
+
+use awo_state::conformance::kit::{Owner, id, look, result};
+use awo_state::{Postgres, PostgresOptions, PostgresRepository, StateError, StateRepository};
+use awo_testkit::postgres::{Cluster, Proxy, TestSchema};
+use std::sync::Arc;
+
+/// A server of one's own, where there is PostgreSQL.
+fn cluster() -> Option<Cluster> {
+    // Where the run has no server, there are no programs either; that is said there.
+    TestSchema::new()?;
+    Some(Cluster::start(true).expect("a server can be started"))
+}
+
+async fn open(options: PostgresOptions) -> Arc<dyn StateRepository> {
+    let database = Postgres::connect(options).await.unwrap();
+    database.migrate().await.unwrap();
+    Arc::new(PostgresRepository::new(&database))
+}
+
+fn is_unavailable(answer: &Result<impl Sized, StateError>) -> bool {
+    matches!(answer, Err(error @ StateError::Unavailable(_)) if error.is_outage())
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_given_up() {
+    let Some(cluster) = cluster() else { return };
+    let schema = TestSchema::at(cluster.url());
+    let proxy = Proxy::to(cluster.socket()).await;
+    let options = PostgresOptions {
+        url: proxy.url(),
+        acquire_timeout: Duration::from_millis(300),
+        statement_timeout: Duration::from_millis(500),
+        pool_size: 2,
+        ..schema.options()
+    };
+    let repository = open(options).await;
+    let mut owner = Owner::of_new(&repository, 1).await;
+    owner.finish("classify", 1).await;
+
+    proxy.go_silent();
+    owner.add(result("plan", 1, true));
+    // More than there are connections: none of them stays taken by a call that was given up.
+    for _ in 0..5 {
+        let answer = owner.save().await;
+        assert!(is_unavailable(&answer), "{answer:?}");
+    }
+    assert!(is_unavailable(&repository.get(id(1)).await));
+    proxy.clear();
+    while owner.save().await.is_err() {} // the first may still find a connection that is dead
+    owner.finish("implement", 1).await;
+    let seen = look(&repository, id(1)).await;
+    assert_eq!(seen.history, owner.history, "each result once");
+    seen.check();
+}
+
+#[tokio::test]
+async fn a_server_that_crashes_in_the_middle_of_saves_loses_nothing_that_it_told() {
+    let Some(cluster) = cluster() else { return };
+    let schema = TestSchema::at(cluster.url());
+    let options = PostgresOptions { acquire_timeout: Duration::from_millis(300), ..schema.options() };
+    let repository = open(options).await;
+    let owners: Vec<_> = (1..=4)
+        .map(|n| {
+            let repository = Arc::clone(&repository);
+            tokio::spawn(async move {
+                let mut owner = Owner::of_new(&repository, n).await;
+                let mut outages = 0;
+                for attempt in 1..=120 {
+                    owner.add(result("implement", attempt, true));
+                    while let Err(error) = owner.save().await {
+                        assert!(error.is_outage(), "{error:?}");
+                        outages += 1;
+                        tokio::task::yield_now().await;
+                    }
+                }
+                (owner, outages)
+            })
+        })
+        .collect();
+    // In the middle, as it can be seen from outside; more than once.
+    for results in [40, 160] {
+        loop {
+            let rows = repository.list(&awo_state::OrderQuery::default()).await;
+            let done = rows.map_or(0, |page| page.items.iter().map(|row| row.order.state.steps_completed).sum());
+            if done >= results {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        cluster.crash().unwrap();
+        cluster.start_again().unwrap();
+    }
+    let mut outages = 0;
+    for owner in owners {
+        let (owner, seen) = owner.await.unwrap();
+        outages += seen;
+        let stored = look(&repository, owner.id).await;
+        assert_eq!(stored.history, owner.history, "what was told is there, once");
+        stored.check();
+    }
+    assert!(outages > 0, "the crashes were in the middle");
+}
+
+#[tokio::test]
+async fn a_backend_that_is_ended_by_an_operator_is_an_outage() {
+    let Some(schema) = TestSchema::new() else { return };
+    let mut options = schema.options();
+    options.application_name = schema.name().to_owned();
+    let repository = open(options).await;
+    let mut owner = Owner::of_new(&repository, 1).await;
+    let all =
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{}'", schema.name());
+    schema.run(&all).await;
+    owner.add(result("classify", 1, true));
+    let answer = owner.save().await;
+    assert!(answer.is_ok() || is_unavailable(&answer), "{answer:?}");
+    while owner.save().await.is_err() {}
+    look(&repository, id(1)).await.check();
+}

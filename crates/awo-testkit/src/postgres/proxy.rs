@@ -1,0 +1,89 @@
+//! A network between a client and a server, which fails on command.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// What the network does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weather {
+    Fair,
+    /// Nothing gets through, and nobody is told.
+    Silent,
+}
+
+/// Listens on loopback and forwards to a server's socket. Ends with this value.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    weather: Arc<watch::Sender<Weather>>,
+    listening: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Forwards to a socket.
+    ///
+    /// # Panics
+    /// If there is no port.
+    pub async fn to(socket: PathBuf) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("there is a free port");
+        let port = listener.local_addr().expect("it listens").port();
+        let weather = Arc::new(watch::Sender::new(Weather::Fair));
+        let seen = Arc::clone(&weather);
+        let listening = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (socket, weather) = (socket.clone(), seen.subscribe());
+                tokio::spawn(async move {
+                    let Ok(server) = UnixStream::connect(socket).await else { return };
+                    let (from_client, to_client) = client.into_split();
+                    let (from_server, to_server) = server.into_split();
+                    tokio::join!(
+                        forward(from_client, to_server, weather.clone()),
+                        forward(from_server, to_client, weather)
+                    );
+                });
+            }
+        });
+        Self { port, weather, listening }
+    }
+
+    /// Where clients reach it, in the place of the server.
+    pub fn url(&self) -> String {
+        format!("postgres://awo@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+    }
+
+    /// From now on nothing gets through, and nobody is told.
+    pub fn go_silent(&self) {
+        self.weather.send_replace(Weather::Silent);
+    }
+
+    /// From now on all gets through, also what was kept back.
+    pub fn clear(&self) {
+        self.weather.send_replace(Weather::Fair);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+async fn forward(
+    mut from: impl tokio::io::AsyncRead + Unpin,
+    mut to: impl tokio::io::AsyncWrite + Unpin,
+    mut weather: watch::Receiver<Weather>,
+) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut piece = vec![0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut piece).await {
+        let fair = weather.wait_for(|weather| *weather == Weather::Fair).await.is_ok();
+        if !fair || to.write_all(&piece[..length]).await.is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown().await; // the other side may be gone
+}

@@ -1,0 +1,68 @@
+//! The nodes of a round: a server that runs nothing, and workers, each with a directory of its own.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::server::Server;
+
+/// Seconds that a lease lasts.
+pub(super) const LEASE: u64 = 3;
+
+/// What all nodes run.
+#[derive(Debug)]
+pub(super) struct Programs {
+    pub(super) awo: PathBuf,
+    pub(super) agent: PathBuf,
+}
+
+/// Starts nodes of one database.
+pub(super) struct Party<'a> {
+    pub(super) programs: &'a Programs,
+    pub(super) place: PathBuf,
+    pub(super) database: String,
+}
+
+impl Party<'_> {
+    /// A server at this address, which runs no order.
+    pub(super) fn server(&self, address: &str) -> Result<Server> {
+        let mut command = self.command("server", &["serve", "--no-run", "--bind", address])?;
+        // A client that comes back is a client that asks often.
+        command.env("AWO_HTTP_REQUESTS_PER_MINUTE", "10000000");
+        self.start(command, "server")
+    }
+
+    /// The worker of a number. One of the same number had the same directory.
+    pub(super) fn worker(&self, number: usize) -> Result<Server> {
+        let name = format!("worker-{number}");
+        let command = self.command(&name, &["worker", "--max-running", "2"])?;
+        self.start(command, &name)
+    }
+
+    fn start(&self, command: Command, name: &str) -> Result<Server> {
+        let log = File::options().create(true).append(true).open(self.place.join(format!("{name}.log")))?;
+        Server::start(command, log)
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Result<Command> {
+        let home = self.place.join(name);
+        fs::create_dir_all(&home)?;
+        let mut command = Command::new(&self.programs.awo);
+        command.args(arguments).arg("--skip-permissions").current_dir(&home).env_clear().stdin(Stdio::null());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", &home).env("LC_ALL", "C.UTF-8");
+        command.env("AWO_DATA_DIR", home.join("data")).env("AWO_ISOLATION", "none");
+        command.env("AWO_STATE", "postgres").env("AWO_DATABASE_URL", &self.database);
+        command.env("AWO_LEASE_SECONDS", LEASE.to_string()).env("AWO_CHECKPOINTS", "remote");
+        command.env("CLAUDE_CLI_PATH", &self.programs.agent);
+        Ok(command)
+    }
+}
+
+/// Stops a node as it is, or lets it go on.
+pub(super) fn signal(node: &Server, signal: Signal) -> Result<()> {
+    let process = i32::try_from(node.process()).ok().and_then(Pid::from_raw).context("a process number")?;
+    kill_process(process, signal).context("a node cannot be signalled")
+}
