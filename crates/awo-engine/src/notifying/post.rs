@@ -86,6 +86,14 @@ impl Present {
         old.map(|(order, (_, seq))| (order, seq)).collect()
     }
 
+    /// How far a recipient counts as told where others have the orders, too, and tell of what they did: of all that is there,
+    /// unless it is known better.
+    fn but(&self, told: Told) -> Told {
+        let mut all: Told = self.orders.iter().map(|(order, (_, seq))| (*order, *seq)).collect();
+        all.extend(self.of(told));
+        all
+    }
+
     /// What is kept of how far a recipient was told: nothing of orders that were deleted.
     fn of(&self, mut told: Told) -> Told {
         told.retain(|order, _| self.orders.contains_key(order) || self.damaged.contains(order));
@@ -151,6 +159,7 @@ impl Post {
         };
         let present = self.present().await?;
         let told = match found {
+            Some(found) if self.engine.changes.is_some() => present.but(found),
             Some(found) => present.of(found),
             None => present.before(self.since),
         };
