@@ -9,6 +9,7 @@ mod connection;
 mod documents;
 mod error;
 mod heads;
+mod known;
 mod listing;
 mod options;
 mod order_log;
