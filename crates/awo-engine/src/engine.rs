@@ -15,6 +15,7 @@ use crate::cause;
 use crate::chronicle::Chronicle;
 use crate::disk_use::SeenDisk;
 use crate::hints::Hints;
+use crate::leasing::Leasing;
 use crate::live::LiveOrders;
 use crate::notifying::Notices;
 use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore};
@@ -43,6 +44,8 @@ pub(crate) struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) live: LiveOrders,
+    /// Where several workers share the orders.
+    pub(crate) leasing: Option<Arc<Leasing>>,
     pub(crate) hints: Hints,
     pub(crate) statistics: Statistics,
     pub(crate) activity_hints: ActivityHints,

@@ -14,6 +14,12 @@ use crate::workflows::{OPTIONAL_STEPS, built_in, selected};
 
 /// Longest request, in bytes.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
+/// Labels that an order may ask for.
+const MAX_LABELS: usize = 16;
+/// Priorities that an order may have.
+pub const PRIORITIES: std::ops::RangeInclusive<i16> = -100..=100;
+/// What a label is.
+pub const LABEL_RULE: &str = "use 1 to 63 letters, digits, `-`, `_`, `.`";
 /// Most attempts that a step may be given.
 pub const MAX_ATTEMPTS: u32 = 10;
 
@@ -58,6 +64,10 @@ pub struct NewOrder {
     pub order_limits: OrderLimits,
     /// Whether it is queued at once; otherwise it is held until [`WorkOrders::start`](crate::WorkOrders::start).
     pub start: bool,
+    /// Labels that a worker must have to run it.
+    pub labels: Vec<String>,
+    /// Orders of a higher one begin first, where several workers share the orders.
+    pub priority: i16,
     /// Who asks.
     pub requested_by: Option<String>,
     /// Key against doubled requests.
@@ -87,6 +97,8 @@ impl NewOrder {
             max_attempts: None,
             order_limits: OrderLimits::default(),
             start: true,
+            labels: Vec::new(),
+            priority: 0,
             requested_by: None,
             idempotency: None,
         }
@@ -150,6 +162,17 @@ impl NewOrder {
         if timeout.is_some_and(|limit| limit.is_zero() || limit > Duration::from_hours(24 * 30)) {
             problem("limits.order.timeout_seconds", "must be more than 0 and at most 2592000".into());
         }
+        let mut labels = self.labels.clone();
+        labels.sort_unstable();
+        labels.dedup();
+        if let Some(label) = labels.iter().find(|label| !is_label(label)) {
+            problem("labels", format!("{label:?} is not a label: {LABEL_RULE}"));
+        } else if labels.len() > MAX_LABELS {
+            problem("labels", format!("has {} labels; an order may ask for {MAX_LABELS}", labels.len()));
+        }
+        if !PRIORITIES.contains(&self.priority) {
+            problem("priority", format!("must be {} to {}", PRIORITIES.start(), PRIORITIES.end()));
+        }
         let agent = choose_agent(self.agent.as_deref(), engine).map_err(|reason| problem("agent", reason)).ok();
         let mut workflow = self.workflow().map_err(|e| problem(e.field, e.message)).unwrap_or_default();
         for definition in &mut workflow {
@@ -192,6 +215,8 @@ impl NewOrder {
                 silence_timeout: self.silence_timeout,
                 order: self.order_limits,
             },
+            labels: labels.into_iter().map(Arc::from).collect(),
+            priority: self.priority,
             requested_by: self.requested_by.map(Arc::from),
             idempotency: self.idempotency,
         })
@@ -243,6 +268,12 @@ fn assign_agents(workflow: &mut [StepDefinition], engine: &Engine) -> Result<(),
         definition.agent = Some(name.as_str().into());
     }
     Ok(())
+}
+
+/// Whether a text is a label, of an order or of a worker.
+pub fn is_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 /// A cautious subset of what git allows; the checkout checks again.

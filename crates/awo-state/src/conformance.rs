@@ -7,6 +7,7 @@
 //! awo_state::order_log_conformance!(MyOrderLogFixture::new());
 //! awo_state::catalog_conformance!(MyCatalogFixture::new());
 //! awo_state::change_feed_conformance!(MyChangeFixture::new());
+//! awo_state::leases_conformance!(MyLeasesFixture::new());
 //! ```
 //!
 //! Every clause becomes a test with the clause's name; its failure names the broken promise. The expression is evaluated
@@ -19,6 +20,7 @@ mod changes;
 mod durable;
 mod held;
 mod history;
+mod leases;
 mod lists;
 mod order_log;
 mod owners;
@@ -41,6 +43,7 @@ pub use changes::*;
 pub use durable::*;
 pub use held::*;
 pub use history::*;
+pub use leases::*;
 pub use lists::*;
 pub use order_log::*;
 pub use owners::*;
@@ -49,7 +52,9 @@ pub use races::*;
 pub use records::*;
 pub use transfer::*;
 
-use crate::{ArtifactStore, Catalog, CatalogBounds, ChangeFeed, LogBounds, OrderLog, StateRepository, StateTransfer};
+use crate::{
+    ArtifactStore, Catalog, CatalogBounds, ChangeFeed, Leases, LogBounds, OrderLog, StateRepository, StateTransfer,
+};
 
 /// A store for one clause.
 #[async_trait]
@@ -151,6 +156,16 @@ pub trait CatalogFixture: Send + Sync {
     async fn stored_repositories(&self) -> Vec<u8>;
 }
 
+/// Orders and the leases on them for one clause.
+#[async_trait]
+pub trait LeasesFixture: Send + Sync {
+    /// A handle on this fixture's orders, of which there are none at first. Each call gives another handle.
+    async fn repository(&self) -> Arc<dyn StateRepository>;
+
+    /// A handle on the leases of these orders. Each call gives another handle on the same data.
+    async fn leases(&self) -> Arc<dyn Leases>;
+}
+
 /// Runs a clause to its end on a runtime of its own.
 #[doc(hidden)]
 pub fn run(clause: impl Future<Output = ()>) {
@@ -216,6 +231,27 @@ macro_rules! change_feed_conformance {
 macro_rules! catalog_conformance {
     ($fixture:expr) => {
         $crate::__catalog_clauses!(__conformance_tests[$fixture]);
+    };
+}
+
+/// Makes one `#[test]` per clause of [`Leases`]. Takes an expression that builds a [`LeasesFixture`] without orders.
+#[macro_export]
+macro_rules! leases_conformance {
+    ($fixture:expr) => {
+        $crate::__conformance_tests! { [$fixture]
+            an_order_has_one_holder
+            a_claim_without_the_lease_is_held
+            an_expired_lease_can_be_taken
+            who_does_not_take_over_leaves_expired_leases
+            a_renewal_tells_of_the_order
+            orders_are_given_in_line
+            only_free_orders_with_labels_are_given
+            what_becomes_pending_is_in_line
+            racing_workers_get_different_orders
+            limits_hold_over_all_workers
+            a_paused_queue_gives_nothing
+            workers_are_known_until_they_leave
+        }
     };
 }
 

@@ -1,6 +1,6 @@
 //! Where orders live: the [`StateRepository`] contract, every rule of it once ([`merge()`]), its backends, and the suite
-//! that certifies a backend, ours or yours. Beside it the small stores: [`ArtifactStore`], [`OrderLog`],
-//! [`Catalog`], and how processes that share a store hear of each other: [`ChangeFeed`].
+//! that certifies a backend, ours or yours. Beside it the small stores: [`ArtifactStore`], [`OrderLog`], [`Catalog`]; and
+//! [`Leases`], by which several workers share the orders, and [`ChangeFeed`], by which they hear of each other.
 //!
 //! *Invariant*: no wall clock (times are passed in), no process, no HTTP, nothing of the engine.
 //! *Boundary*: a backend decides nothing. It loads a [`Head`] under its lock, calls [`merge()`], stores the [`Delta`] in
@@ -27,6 +27,7 @@ mod extension;
 #[cfg(feature = "file")]
 mod file;
 mod head;
+mod leases;
 #[cfg(feature = "memory")]
 mod memory;
 mod merge;
@@ -51,6 +52,7 @@ pub use file::{
     Holder, OpenError, Salvaged, Verified,
 };
 pub use head::{Committed, Head};
+pub use leases::{Fleet, LeaseLimits, LeasedOrder, Leases, Renewal, SeenWorker, Wants, Worker};
 #[cfg(feature = "memory")]
 pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryChanges, InMemoryOrderLog};
 pub use merge::{Delta, merge};
@@ -65,6 +67,6 @@ pub use transfer::{StateTransfer, StoredOrder};
 
 #[cfg(feature = "mock")]
 pub use {
-    artifacts::MockArtifactStore, catalog::MockCatalog, changes::MockChangeFeed, order_log::MockOrderLog,
-    repository::MockStateRepository, transfer::MockStateTransfer,
+    artifacts::MockArtifactStore, catalog::MockCatalog, changes::MockChangeFeed, leases::MockLeases,
+    order_log::MockOrderLog, repository::MockStateRepository, transfer::MockStateTransfer,
 };

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod changes;
+mod leases;
 mod order_log;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -39,6 +40,7 @@ pub struct InMemory {
 struct Orders {
     by_id: BTreeMap<OrderId, Stored>,
     by_key: HashMap<Arc<str>, OrderId>,
+    dealt: leases::Dealt,
 }
 
 #[derive(Debug)]
@@ -63,8 +65,12 @@ impl InMemory {
 
     fn commit(&self, id: OrderId, history: Option<&StepHistory>, change: &Change) -> Result<Committed> {
         let mut orders = self.orders();
-        let stored = orders.by_id.get_mut(&id).ok_or(StateError::NotFound(id))?;
+        let Orders { by_id, dealt, .. } = &mut *orders;
+        let stored = by_id.get_mut(&id).ok_or(StateError::NotFound(id))?;
         let delta = merge(&stored.head, history, change)?;
+        if !delta.is_repetition() {
+            dealt.check_claim(id, change)?;
+        }
         if let (Some(history), false) = (history, delta.new_steps.is_empty()) {
             stored.history = history.clone();
         }
@@ -95,6 +101,7 @@ impl Orders {
     }
 
     fn remove(&mut self, id: OrderId) {
+        self.dealt.forget(id);
         if let Some(Stored { order, .. }) = self.by_id.remove(&id)
             && let Some(idempotency) = &order.spec.idempotency
         {

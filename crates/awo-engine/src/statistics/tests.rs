@@ -103,6 +103,8 @@ fn order(number: usize, rows: &[Row]) -> CountedOrder {
         network: Network::Host,
         base_branch: None,
         limits: Limits::default(),
+        labels: Vec::new(),
+        priority: 0,
         requested_by: None,
         idempotency: None,
     };

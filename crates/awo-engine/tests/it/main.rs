@@ -15,6 +15,7 @@ mod follow_ups_cut;
 mod forge;
 mod git_facts;
 mod held;
+mod leases;
 mod lines;
 mod long_outages;
 mod neighbours;

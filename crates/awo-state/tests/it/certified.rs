@@ -58,3 +58,7 @@ mod memory_catalog {
 mod file_catalog {
     awo_state::catalog_conformance!(crate::store_fixtures::CatalogFiles::new());
 }
+
+mod memory_leases {
+    awo_state::leases_conformance!(crate::fixtures::Memory::default());
+}

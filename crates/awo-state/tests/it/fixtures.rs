@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use awo_models::OrderId;
-use awo_state::conformance::{ArtifactFixture, ChangeFixture, Fixture, TransferFixture};
+use awo_state::conformance::{ArtifactFixture, ChangeFixture, Fixture, LeasesFixture, TransferFixture};
 use awo_state::{
     ArtifactStore, ChangeFeed, FileArtifacts, FileOptions, FileRepository, InMemory, InMemoryArtifacts,
-    InMemoryChanges, StateRepository, StateTransfer,
+    InMemoryChanges, Leases, StateRepository, StateTransfer,
 };
 use tempfile::TempDir;
 
@@ -52,6 +52,16 @@ impl ChangeFixture for MemoryChanges {
     }
     async fn changes(&self) -> Arc<dyn ChangeFeed> {
         Arc::new(self.1.another())
+    }
+}
+
+#[async_trait]
+impl LeasesFixture for Memory {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.0.clone())
+    }
+    async fn leases(&self) -> Arc<dyn Leases> {
+        Arc::new(self.0.clone())
     }
 }
 
