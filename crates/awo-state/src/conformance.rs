@@ -6,8 +6,8 @@
 //! awo_state::artifact_store_conformance!(MyArtifactFixture::new());
 //! awo_state::order_log_conformance!(MyOrderLogFixture::new());
 //! awo_state::catalog_conformance!(MyCatalogFixture::new());
-//! awo_state::leases_conformance!(MyLeasesFixture::new());
 //! awo_state::change_feed_conformance!(MyChangeFixture::new());
+//! awo_state::leases_conformance!(MyLeasesFixture::new());
 //! ```
 //!
 //! Every clause becomes a test with the clause's name; its failure names the broken promise. The expression is evaluated

@@ -1,6 +1,6 @@
 //! Where orders live: the [`StateRepository`] contract, every rule of it once ([`merge()`]), its backends, and the suite
 //! that certifies a backend, ours or yours. Beside it the small stores: [`ArtifactStore`], [`OrderLog`], [`Catalog`]; and
-//! [`Leases`] and [`ChangeFeed`], by which several processes share the orders and hear of each other.
+//! [`Leases`], by which several workers share the orders, and [`ChangeFeed`], by which they hear of each other.
 //!
 //! *Invariant*: no wall clock (times are passed in), no process, no HTTP, nothing of the engine.
 //! *Boundary*: a backend decides nothing. It loads a [`Head`] under its lock, calls [`merge()`], stores the [`Delta`] in
@@ -59,8 +59,8 @@ pub use merge::{Delta, merge};
 pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
 #[cfg(feature = "postgres")]
 pub use postgres::{
-    Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresError, PostgresOptions, PostgresOrderLog,
-    PostgresRepository,
+    Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresOptions,
+    PostgresOrderLog, PostgresRepository,
 };
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
 pub use transfer::{StateTransfer, StoredOrder};

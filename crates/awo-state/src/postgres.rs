@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod catalog;
+mod changes;
 mod connection;
 mod documents;
 mod error;
@@ -26,6 +27,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 
 pub use artifacts::PostgresArtifacts;
 pub use catalog::PostgresCatalog;
+pub use changes::PostgresChanges;
 pub use error::PostgresError;
 pub use options::PostgresOptions;
 pub use order_log::PostgresOrderLog;

@@ -64,7 +64,7 @@ pub(crate) async fn open_store(settings: &Settings, holder: &str) -> anyhow::Res
     let stores = match settings.state {
         Backend::File => Stores::files(settings, lock.clone()),
         Backend::Memory => Stores::memory(settings),
-        Backend::Postgres => Stores::postgres(&stores::database(settings).await?),
+        Backend::Postgres => stores::shared(settings).await?,
     };
     Ok(Store { lock, stores })
 }
@@ -145,9 +145,10 @@ pub(crate) fn holder(settings: &Settings) -> anyhow::Result<Option<Holder>> {
 
 /// An orchestrator that runs orders, and tells those who are told of them.
 pub(crate) fn orchestrator(settings: &Settings, stores: Stores) -> anyhow::Result<Orchestrator> {
-    let builder =
-        recipients(settings)?.into_iter().fold(builder(settings, stores)?, OrchestratorBuilder::with_recipient);
-    Ok(builder.build())
+    let changes = stores.changes.clone();
+    let builder = builder(settings, stores)?;
+    let builder = recipients(settings)?.into_iter().fold(builder, OrchestratorBuilder::with_recipient);
+    Ok(changes.into_iter().fold(builder, OrchestratorBuilder::with_changes).build())
 }
 
 /// An orchestrator that runs no orders and tells nobody: whatever hinders telling is no matter to it.

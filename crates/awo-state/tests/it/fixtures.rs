@@ -34,16 +34,6 @@ impl Fixture for Memory {
     }
 }
 
-#[async_trait]
-impl LeasesFixture for Memory {
-    async fn repository(&self) -> Arc<dyn StateRepository> {
-        Arc::new(self.0.clone())
-    }
-    async fn leases(&self) -> Arc<dyn Leases> {
-        Arc::new(self.0.clone())
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct MemoryChanges(InMemory, InMemoryChanges);
 
@@ -62,6 +52,16 @@ impl ChangeFixture for MemoryChanges {
     }
     async fn changes(&self) -> Arc<dyn ChangeFeed> {
         Arc::new(self.1.another())
+    }
+}
+
+#[async_trait]
+impl LeasesFixture for Memory {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.0.clone())
+    }
+    async fn leases(&self) -> Arc<dyn Leases> {
+        Arc::new(self.0.clone())
     }
 }
 
