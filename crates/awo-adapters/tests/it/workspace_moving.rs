@@ -105,9 +105,12 @@ async fn nothing_is_pushed_that_nobody_asked_for() {
 async fn a_state_that_somebody_else_put_there_is_not_taken() {
     let (one, other) = (machine(), machine());
     let [_, left] = two_steps(&*one.prepare(1).await).await;
-    let main = one.remote.head("main");
+    // On the commit that was recorded, with other files.
+    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
+    let false_state =
+        one.remote.git(who.into_iter().chain(["commit-tree", "main^{tree}", "-p", &left.head, "-m", "checkpoint"]));
     for name in states(&one) {
-        one.remote.git(&["update-ref", &name, &main]);
+        one.remote.git(["update-ref", &name, false_state.trim()]);
     }
     let failure = go_on(&other, &one.request(1), &left).await.unwrap_err();
     assert_eq!(failure.code, FailureCode::WorkspaceLost);
