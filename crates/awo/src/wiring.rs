@@ -168,6 +168,7 @@ fn builder(settings: &Settings, stores: Stores) -> anyhow::Result<OrchestratorBu
     workspaces.walls = Arc::clone(&walls);
     workspaces.min_free_bytes = settings.min_free_bytes;
     workspaces.depth = settings.git.depth;
+    workspaces.checkpoints = settings.git.checkpoints.into();
     // Where only loopback is served, whoever asks can read this machine's files anyway.
     workspaces.policy.allow_local = settings.git.allow_local.unwrap_or(!settings.asks_for_keys());
     let hosts = settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;

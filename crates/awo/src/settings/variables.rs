@@ -1,7 +1,7 @@
 //! Which variables of the environment set which setting.
 
 /// Variables that set a setting, strongest first: ours, then those of OpenTelemetry and of the original program.
-pub(super) const VARIABLES: [(&str, &str); 73] = [
+pub(super) const VARIABLES: [(&str, &str); 74] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_SOCKET", "socket"),
@@ -32,6 +32,7 @@ pub(super) const VARIABLES: [(&str, &str); 73] = [
     ("AWO_MAX_RUNNING", "max_running"),
     ("AWO_MAX_QUEUED", "max_queued"),
     ("AWO_KEEP_WORKSPACES", "keep_workspaces"),
+    ("AWO_CHECKPOINTS", "git.checkpoints"),
     ("AWO_ISOLATION", "walls.isolation"),
     ("AWO_ISOLATION_REQUIRED", "walls.required"),
     ("AWO_NETWORK", "network.default"),
