@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::exit::{BAD_INPUT, coded};
-use crate::settings::Settings;
+use crate::settings::{Backend, Settings};
 
 /// How often a server looks at the stored keys.
 const LOOK: Duration = Duration::from_secs(1);
@@ -42,11 +42,14 @@ pub(crate) async fn begin(settings: &Settings, catalog: &dyn Catalog) -> anyhow:
     let stored = catalog.keys().await?;
     let now = SystemClock::default().now();
     if !keys(&stored).any(|key| key.is_good(now)) {
+        let place = match settings.state {
+            Backend::Postgres => "the database".to_owned(),
+            Backend::File | Backend::Memory => settings.data_dir.display().to_string(),
+        };
         let message = format!(
-            "cannot listen on {}: it asks every caller for a key, and {} has none that is good; make one with `awo keys \
+            "cannot listen on {}: it asks every caller for a key, and {place} has none that is good; make one with `awo keys \
              create --scope orders:read --scope orders:write`, or listen on 127.0.0.1 without `auth = \"key\"`",
-            settings.bind,
-            settings.data_dir.display()
+            settings.bind
         );
         return Err(coded(BAD_INPUT, message));
     }
