@@ -8,7 +8,7 @@ use awo_models::{AgentWorkOrderStatus, EventSeq, NoticeKind, OrderId};
 use awo_state::InMemoryChanges;
 use awo_testkit::{LossyChanges, Play, World};
 use rstest::rstest;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::notices::Desk;
 use crate::outages::{until, until_async};
@@ -148,7 +148,7 @@ async fn after_a_gap_and_after_an_outage_all_is_looked_at() {
     two.of_here.blind(false);
     let begun = Instant::now();
     two.of_here.say_gap();
-    let hint = hints.recv().await.unwrap();
+    let hint = timeout(FOUND, hints.recv()).await.unwrap().unwrap();
     assert_eq!((hint.order, hint.seq), (id, two.world.stored(id).await.seq));
     assert_eq!(begun.elapsed(), Duration::ZERO, "at once");
 }
@@ -211,7 +211,7 @@ async fn who_reads_the_log_here_is_told_of_lines_from_there() {
     let id = two.create().await;
     let mut words = two.here.work_orders().log_hints();
     two.run(id).await;
-    assert_eq!(words.recv().await.unwrap(), id);
+    assert_eq!(timeout(FOUND, words.recv()).await.unwrap().unwrap(), id);
     until_async(async || two.here.work_orders().log(id, &LogQuery::default()).await.unwrap().total > 10).await;
 }
 
@@ -224,6 +224,6 @@ async fn the_last_that_a_process_did_is_told_before_it_ends() {
     two.run(id).await;
     assert!(two.there.drain(Duration::from_secs(5), Duration::from_secs(1)).await);
     let seq = two.world.stored(id).await.seq;
-    while hints.recv().await.unwrap().seq < seq {}
+    while timeout(FOUND, hints.recv()).await.unwrap().unwrap().seq < seq {}
     assert!(two.here.drain(Duration::from_secs(5), Duration::from_secs(1)).await);
 }
