@@ -57,7 +57,7 @@ pub use merge::{Delta, merge};
 pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
 #[cfg(feature = "postgres")]
 pub use postgres::{
-    Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresError, PostgresOptions, PostgresOrderLog,
+    Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresError, PostgresLeases, PostgresOptions, PostgresOrderLog,
     PostgresRepository,
 };
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
