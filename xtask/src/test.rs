@@ -12,7 +12,7 @@ use anyhow::Result;
 use crate::agents::{self, Programs};
 use crate::repository::Repository;
 use crate::tidy;
-use crate::{process, provision};
+use crate::{postgres, process, provision};
 pub(crate) use browser::Browser;
 use clients::Clients;
 use service::Service;
@@ -25,6 +25,9 @@ const SSHD: &str = "/usr/sbin/sshd";
 
 /// The packages whose tests start git.
 const NEEDS_GIT: &[&str] = &["awo", "awo-adapters", "awo-testkit", "xtask"];
+
+/// The packages whose tests need a database.
+const NEEDS_POSTGRES: &[&str] = &["awo", "awo-engine", "awo-state"];
 
 /// Options of `test`.
 #[derive(Debug, Default, clap::Args)]
@@ -51,6 +54,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     let look = || (!Path::new(SSHD).is_file()).then(|| format!("{SSHD} is not there"));
     let no_sshd = provision::missing(look, "openssh-server", "install the package openssh-server")?;
     let no_ip = provision::missing_program("ip", "-V", "iproute2")?;
+    let no_postgres = if wanted(NEEDS_POSTGRES) { postgres::missing()? } else { None };
     let no_tmux = provision::missing_program("tmux", "-V", "tmux")?;
     let references = References::new(repository)?;
     let mut tests = repository.cargo();
@@ -72,6 +76,12 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     tests.envs(agents.variables());
     tests.envs(clients.variables.iter().map(|(name, path)| (name, path)));
     tests.envs(browser.variables.iter().map(|(name, path)| (name, path)));
+    // It ends with this run, however that ends.
+    let database = match &no_postgres {
+        None if wanted(NEEDS_POSTGRES) => Some(postgres::Cluster::start(repository, false)?),
+        _ => None,
+    };
+    tests.envs(database.iter().map(|database| ("AWO_TEST_POSTGRES", database.url())));
     let skipped_programs = || {
         if let Some(reason) = agents.skipped() {
             eprintln!("\nSKIPPED: the tests with real agent programs, because {reason}");
@@ -90,6 +100,9 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
         }
         if let Some(reason) = &no_tmux {
             eprintln!("\nSKIPPED: the tests at terminals, because {reason}");
+        }
+        if let Some(reason) = &no_postgres {
+            eprintln!("\nSKIPPED: the tests with PostgreSQL, because {reason}");
         }
         if let Some(reason) = &no_ip {
             eprintln!("\nSKIPPED: the tests of who is dialled, because {reason}");

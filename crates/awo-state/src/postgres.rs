@@ -20,7 +20,6 @@ mod writing;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Row as _};
@@ -34,20 +33,18 @@ pub use order_log::PostgresOrderLog;
 pub use orders::PostgresRepository;
 pub use schema::Migrated;
 
-use connection::{Lent, Statement};
+use connection::{Lent, Statement, Trust};
 use error::Trouble;
 
 /// The oldest version of the server that has all that is used.
 const OLDEST: i32 = 14;
-
-/// A connection that was not used for so long is asked whether it still lives before it is used.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// A database. Clones share its connections.
 #[derive(Clone)]
 pub struct Postgres {
     pool: PgPool,
     options: Arc<PostgresOptions>,
+    trust: Arc<Trust>,
 }
 
 impl fmt::Debug for Postgres {
@@ -68,13 +65,16 @@ impl Postgres {
             return Err(PostgresError::TooOld { found, needed: OLDEST });
         }
         let session = Arc::new(Session::of(&options));
+        let trust = Arc::new(Trust::default());
+        let trusted = Arc::clone(&trust);
         let pool = PgPoolOptions::new()
             .max_connections(options.pool_size.max(1))
             .acquire_timeout(options.acquire_timeout)
             .test_before_acquire(false)
-            .before_acquire(|connection, found| {
+            .before_acquire(move |connection, found| {
+                let trusted = trusted.covers(found.idle_for);
                 Box::pin(async move {
-                    if found.idle_for > FRESH {
+                    if !trusted {
                         connection.ping().await?;
                     }
                     Ok(true)
@@ -85,7 +85,7 @@ impl Postgres {
                 Box::pin(async move { session.begin(connection).await })
             })
             .connect_lazy_with(address);
-        Ok(Self { pool, options: Arc::new(options) })
+        Ok(Self { pool, options: Arc::new(options), trust })
     }
 
     /// The schema that holds everything.
@@ -99,7 +99,7 @@ impl Postgres {
     }
 
     async fn lend(&self) -> Result<Lent, Trouble> {
-        Lent::from(&self.pool, self.options.statement_timeout).await
+        Lent::from(&self.pool, self.options.statement_timeout, &self.trust).await
     }
 
     /// Runs one statement on a connection of its own, and reads what it answers.

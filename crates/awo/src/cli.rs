@@ -102,6 +102,8 @@ pub(crate) enum Command {
     Recover(Recover),
     /// Look after what is stored: check it, mend it, move it, clear it up.
     State(State),
+    /// Make the schema in the database, or take it to the version of this program; a server does so at its start.
+    Migrate,
     /// Look after the checkouts that agents worked in.
     Workspace(Workspace),
     /// Look after the repositories that orders are often made for.

@@ -9,6 +9,7 @@ mod generated;
 mod keys;
 mod list;
 mod logs;
+mod migrate;
 mod notify;
 mod recover;
 mod repo;
@@ -84,6 +85,7 @@ async fn carry_out(settings: Settings, command: Command, json: bool) -> anyhow::
         Command::Prompt(prompt) => show::prompt(&settings, &prompt, json).await,
         Command::Recover(recover) => recover::run(settings, recover, json).await,
         Command::State(state) => state::run(&settings, state.command, json).await,
+        Command::Migrate => migrate::run(&settings, json).await,
         Command::Workspace(workspace) => workspace::run(&settings, &workspace.command, json).await,
         Command::Repo(repo) => repo::run(&settings, &repo.command, json).await,
         Command::Notify(notify) => notify::run(&settings, &notify.command, json).await,

@@ -1,19 +1,18 @@
 //! Keys of the catalog: how they become those of the API, and how a server learns of changes.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use awo_engine::ports::{Clock as _, SystemClock};
 use awo_http::{AuditTrail, AuditedCall, Key, KeyRing};
-use awo_state::{ApiKey, AuditEntry, Catalog as _, FileCatalog, Versioned};
+use awo_state::{ApiKey, AuditEntry, Catalog, Versioned};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::exit::{BAD_INPUT, coded};
-use crate::settings::Settings;
+use crate::settings::{Backend, Settings};
 
 /// How often a server looks at the stored keys.
 const LOOK: Duration = Duration::from_secs(1);
@@ -39,15 +38,18 @@ fn keys(stored: &[Versioned<ApiKey>]) -> impl Iterator<Item = Key> {
 }
 
 /// The keys that a server begins with; refused if nobody could call it.
-pub(crate) async fn begin(settings: &Settings) -> anyhow::Result<KeyRing> {
-    let stored = FileCatalog::new(&settings.data_dir).keys().await?;
+pub(crate) async fn begin(settings: &Settings, catalog: &dyn Catalog) -> anyhow::Result<KeyRing> {
+    let stored = catalog.keys().await?;
     let now = SystemClock::default().now();
     if !keys(&stored).any(|key| key.is_good(now)) {
+        let place = match settings.state {
+            Backend::Postgres => "the database".to_owned(),
+            Backend::File | Backend::Memory => settings.data_dir.display().to_string(),
+        };
         let message = format!(
-            "cannot listen on {}: it asks every caller for a key, and {} has none that is good; make one with `awo keys \
+            "cannot listen on {}: it asks every caller for a key, and {place} has none that is good; make one with `awo keys \
              create --scope orders:read --scope orders:write`, or listen on 127.0.0.1 without `auth = \"key\"`",
-            settings.bind,
-            settings.data_dir.display()
+            settings.bind
         );
         return Err(coded(BAD_INPUT, message));
     }
@@ -57,7 +59,7 @@ pub(crate) async fn begin(settings: &Settings) -> anyhow::Result<KeyRing> {
 }
 
 /// Keeps a ring as the stored keys are, until the server ends. What cannot be read leaves it as it was.
-pub(crate) async fn keep(ring: KeyRing, catalog: FileCatalog, ended: CancellationToken) {
+pub(crate) async fn keep(ring: KeyRing, catalog: Arc<dyn Catalog>, ended: CancellationToken) {
     let clock = SystemClock::default();
     let (mut looks, mut readable) = (0, true);
     while tokio::time::timeout(LOOK, ended.cancelled()).await.is_err() {
@@ -76,16 +78,16 @@ pub(crate) async fn keep(ring: KeyRing, catalog: FileCatalog, ended: Cancellatio
         ring.replace(keys(&stored), clock.now());
         looks += 1;
         if looks % LOOKS_PER_WRITE == 0 {
-            write_uses(&ring, &catalog, &stored).await;
+            write_uses(&ring, &*catalog, &stored).await;
         }
     }
     if let Ok(stored) = catalog.keys().await {
-        write_uses(&ring, &catalog, &stored).await;
+        write_uses(&ring, &*catalog, &stored).await;
     }
 }
 
 /// A key that was changed meanwhile is written the next time that it is used.
-async fn write_uses(ring: &KeyRing, catalog: &FileCatalog, stored: &[Versioned<ApiKey>]) {
+async fn write_uses(ring: &KeyRing, catalog: &dyn Catalog, stored: &[Versioned<ApiKey>]) {
     for (id, at) in ring.take_uses() {
         let Some(Versioned { version, document }) = stored.iter().find(|stored| stored.document.id == id) else {
             continue;
@@ -99,13 +101,7 @@ async fn write_uses(ring: &KeyRing, catalog: &FileCatalog, stored: &[Versioned<A
 
 /// The audit trail of the catalog.
 #[derive(Debug)]
-pub(crate) struct CatalogTrail(pub(crate) FileCatalog);
-
-impl CatalogTrail {
-    pub(crate) fn of(data_dir: &Path) -> Self {
-        Self(FileCatalog::new(data_dir))
-    }
-}
+pub(crate) struct CatalogTrail(pub(crate) Arc<dyn Catalog>);
 
 #[async_trait]
 impl AuditTrail for CatalogTrail {

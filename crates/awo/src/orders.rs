@@ -39,7 +39,7 @@ fn own_key(settings: &Settings) -> anyhow::Result<Option<String>> {
 }
 
 /// The API for reading: the server's, or, without one, over the store as it is on disk.
-pub(crate) fn reader(settings: &Settings) -> anyhow::Result<Client> {
+pub(crate) async fn reader(settings: &Settings) -> anyhow::Result<Client> {
     if let Some(server) = server(settings)? {
         return Ok(server);
     }
@@ -47,7 +47,7 @@ pub(crate) fn reader(settings: &Settings) -> anyhow::Result<Client> {
         let message = "no server has this data directory, and orders in memory end with their server";
         return Err(coded(UNAVAILABLE, message));
     }
-    let orchestrator = wiring::orchestrator(settings, wiring::read_only(settings)?)?;
+    let orchestrator = wiring::orchestrator(settings, wiring::read_only(settings).await?)?;
     Ok(in_process(wiring::router(settings, &orchestrator)))
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod agents;
+mod database;
 mod git;
 mod github;
 mod network;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use awo_adapters::Keeper;
 use config::{Config, ConfigError, File, FileFormat};
+use database::Database;
 use git::Git;
 use github::Github;
 use network::Network;
@@ -107,6 +109,8 @@ pub(crate) struct Settings {
     #[serde(default)]
     pub(crate) file: FileSettings,
     #[serde(default)]
+    pub(crate) database: Database,
+    #[serde(default)]
     pub(crate) retention: Retention,
     #[serde(default)]
     pub(crate) steps: Steps,
@@ -134,6 +138,7 @@ pub(crate) enum Backend {
     #[default]
     File,
     Memory,
+    Postgres,
 }
 
 impl TryFrom<String> for Backend {
@@ -143,10 +148,9 @@ impl TryFrom<String> for Backend {
         match word.as_str() {
             "file" => Ok(Self::File),
             "memory" => Ok(Self::Memory),
-            "postgres" | "supabase" => Err(format!(
-                "state {word:?} is not part of this version yet; use file (durable, one machine) or memory"
-            )),
-            _ => Err(format!("{word:?} is not a state backend; there are file and memory")),
+            // Supabase is PostgreSQL.
+            "postgres" | "supabase" => Ok(Self::Postgres),
+            _ => Err(format!("{word:?} is not a state backend; there are file, memory and postgres")),
         }
     }
 }
@@ -302,6 +306,9 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     }
     settings.file.options().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
+    if settings.state == Backend::Postgres {
+        settings.database.options().map_err(|reason| coded(BAD_INPUT, reason))?;
+    }
     settings.steps.retry().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.steps.attempts().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.slow.policy().map_err(|reason| coded(BAD_INPUT, reason))?;

@@ -1,6 +1,7 @@
 //! Puts the parts together: the one place where backends, agents and adapters are named.
 
 mod recipients;
+mod stores;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,17 +12,15 @@ use awo_adapters::{
     WorkspaceSettings, agent_environment,
 };
 use awo_engine::ports::AgentExecutor;
-use awo_engine::{ArtifactStore, Catalog, Orchestrator, OrchestratorBuilder, RetentionPolicy, StateRepository};
-use awo_state::{
-    FileArtifacts, FileCatalog, FileOrderLog, FileRepository, Holder, InMemory, InMemoryCatalog, InMemoryOrderLog,
-    OpenError,
-};
+use awo_engine::{Orchestrator, OrchestratorBuilder, RetentionPolicy};
+use awo_state::{FileArtifacts, FileCatalog, FileRepository, Holder, OpenError};
 use tracing::{info, warn};
 
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
 use crate::forge;
 use crate::settings::{Backend, Kind, SCRIPTED, Settings, kind_of};
 pub(crate) use recipients::recipients;
+pub(crate) use stores::{Stores, access, connect, open_for_import, read_only, told};
 
 /// Variables that git on the host is given: the operator's credentials and ways to the network.
 const GIT_VARIABLES: [&str; 16] = [
@@ -43,12 +42,12 @@ const GIT_VARIABLES: [&str; 16] = [
     "TZ",
 ];
 
-/// What a process that runs orders holds: the data directory as its only writer, and the repository in it.
+/// What a process that runs orders holds: the data directory as its only writer, and what is stored, there or elsewhere.
 #[derive(Debug)]
 pub(crate) struct Store {
-    /// Keeps the directory locked, also when the orders are in memory; tells others where the server is.
+    /// Keeps the directory locked, also when the orders are elsewhere; tells others where the server is.
     pub(crate) lock: FileRepository,
-    pub(crate) repository: Arc<dyn StateRepository>,
+    pub(crate) stores: Stores,
 }
 
 /// Opens the data directory for writing.
@@ -62,11 +61,12 @@ pub(crate) async fn open_store(settings: &Settings, holder: &str) -> anyhow::Res
     }
     clear_agents(settings);
     sweep(settings);
-    let repository: Arc<dyn StateRepository> = match settings.state {
-        Backend::File => Arc::new(lock.clone()),
-        Backend::Memory => Arc::new(InMemory::default()),
+    let stores = match settings.state {
+        Backend::File => Stores::files(settings, lock.clone()),
+        Backend::Memory => Stores::memory(settings),
+        Backend::Postgres => Stores::postgres(&stores::database(settings).await?),
     };
-    Ok(Store { lock, repository })
+    Ok(Store { lock, stores })
 }
 
 /// Opens the orders of the data directory as their only writer.
@@ -135,16 +135,6 @@ fn sweep(settings: &Settings) {
     }
 }
 
-/// The orders of the data directory, for reading, also while another process writes them.
-pub(crate) fn read_only(settings: &Settings) -> anyhow::Result<Arc<dyn StateRepository>> {
-    if !settings.data_dir.join("orders").is_dir() {
-        return Ok(Arc::new(InMemory::default())); // nothing was ever kept here
-    }
-    let repository = FileRepository::open_read_only(&settings.data_dir)
-        .map_err(|error| coded(UNAVAILABLE, format!("{:#}", anyhow::Error::new(error))))?;
-    Ok(Arc::new(repository))
-}
-
 /// Who writes the data directory now.
 pub(crate) fn holder(settings: &Settings) -> anyhow::Result<Option<Holder>> {
     FileRepository::holder(&settings.data_dir).map_err(|error| {
@@ -153,8 +143,8 @@ pub(crate) fn holder(settings: &Settings) -> anyhow::Result<Option<Holder>> {
     })
 }
 
-/// An orchestrator over a repository.
-pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateRepository>) -> anyhow::Result<Orchestrator> {
+/// An orchestrator over what is stored.
+pub(crate) fn orchestrator(settings: &Settings, stores: Stores) -> anyhow::Result<Orchestrator> {
     let prompts = PromptFiles::new(settings.commands_dir.clone())
         .map_err(|error| coded(BAD_INPUT, format!("{:#}", anyhow::Error::new(error))))?;
     let processes = Arc::new(processes(settings));
@@ -180,23 +170,21 @@ pub(crate) fn orchestrator(settings: &Settings, repository: Arc<dyn StateReposit
     }
     let tokens = forge::tokens(settings);
     workspaces.tokens = Some(Arc::clone(&tokens));
-    let artifacts: Arc<dyn ArtifactStore> = Arc::new(artifacts(settings));
     let builder = OrchestratorBuilder::new(
-        repository,
-        artifacts,
+        stores.repository,
+        stores.artifacts,
         Arc::new(GitSandboxes::new(workspaces)),
         Arc::new(forge::github(settings, tokens)?),
         Arc::new(prompts),
     );
+    let builder = builder.with_log(stores.log).with_catalog(stores.catalog);
     let builder = match settings.state {
-        Backend::File => builder
-            .with_log(Arc::new(FileOrderLog::new(&settings.data_dir)))
+        Backend::File | Backend::Postgres => builder
             .with_spill(Arc::new(SpillFiles::new(settings.spill_dir())))
             .with_told(Arc::new(ToldFiles::new(settings.data_dir.join("notices")))),
         // Nothing outlives this process anyway.
-        Backend::Memory => builder.with_log(Arc::new(InMemoryOrderLog::default())),
+        Backend::Memory => builder,
     };
-    let builder = builder.with_catalog(catalog(settings));
     let builder = recipients(settings)?.into_iter().fold(builder, OrchestratorBuilder::with_recipient);
     let agents = agents(settings, &processes, &walls)?;
     if !agents.iter().any(|(name, _)| *name == settings.agent) {
@@ -279,17 +267,9 @@ pub(crate) fn artifacts(settings: &Settings) -> FileArtifacts {
     FileArtifacts::new(&settings.data_dir)
 }
 
-/// Configured repositories: where the orders are.
-fn catalog(settings: &Settings) -> Arc<dyn Catalog> {
-    match settings.state {
-        Backend::File => Arc::new(FileCatalog::new(&settings.data_dir)),
-        Backend::Memory => Arc::new(InMemoryCatalog::default()),
-    }
-}
-
 fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> {
     let retention = match settings.state {
-        Backend::File => settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?,
+        Backend::File | Backend::Postgres => settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?,
         // What lies in the data directory belongs to orders in files, which are not looked at now.
         Backend::Memory => RetentionPolicy::default(),
     };

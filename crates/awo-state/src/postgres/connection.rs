@@ -1,6 +1,7 @@
 //! A connection for the time of one call, and what becomes of it when the call does not end well.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -20,11 +21,33 @@ pub(super) type Statement<'q> = Query<'q, Driver, PgArguments>;
 pub(super) struct Lent {
     connection: Option<PoolConnection<Driver>>,
     longest: Duration,
+    trust: Arc<Trust>,
+}
+
+/// Which connections that lie idle are asked whether they still live before they are used: those that do so for a while,
+/// and all that did so when another one was lost, as a server that restarts loses all of them.
+#[derive(Debug, Default)]
+pub(super) struct Trust {
+    lost: Mutex<Option<Instant>>,
+}
+
+/// For so long a connection that lies idle is believed to live.
+const FRESH: Duration = Duration::from_secs(1);
+
+impl Trust {
+    pub(super) fn covers(&self, idle_for: Duration) -> bool {
+        let lost = *self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        idle_for < FRESH && lost.is_none_or(|lost| idle_for < lost.elapsed())
+    }
+
+    fn lose(&self) {
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
 }
 
 impl Lent {
-    pub(super) async fn from(pool: &PgPool, longest: Duration) -> Result<Self, Trouble> {
-        Ok(Self { connection: Some(pool.acquire().await?), longest })
+    pub(super) async fn from(pool: &PgPool, longest: Duration, trust: &Arc<Trust>) -> Result<Self, Trouble> {
+        Ok(Self { connection: Some(pool.acquire().await?), longest, trust: Arc::clone(trust) })
     }
 
     fn connection(&mut self) -> Result<&mut PgConnection, Trouble> {
@@ -64,6 +87,7 @@ impl Drop for Lent {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             drop(connection.detach());
+            self.trust.lose();
         }
     }
 }

@@ -65,8 +65,15 @@ pub enum PostgresError {
 pub(super) enum Trouble {
     #[error("no answer within {0:?}")]
     Silent(Duration),
-    #[error(transparent)]
-    Driver(#[from] sqlx::Error),
+    /// It tells its cause in its own words, so that the cause is not told again.
+    #[error("{0}")]
+    Driver(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Driver(error)
+    }
 }
 
 impl Trouble {

@@ -143,9 +143,9 @@ pub(crate) struct State {
 pub(crate) enum StateCommand {
     /// Read everything in the data directory and say what is wrong, where, and what it means. Changes nothing.
     Verify(Verify),
-    /// Write orders as JSON lines, for `awo state import`. Artifacts are files: copy the directory `artifacts` as well.
+    /// Write orders as JSON lines, for `awo state import`. Artifacts are not in it: `awo state import --from` takes them, too.
     Export(Export),
-    /// Take orders in that `awo state export` wrote. What is there already is never changed.
+    /// Take orders in that `awo state export` wrote, or all of another data directory. What is there is never changed.
     Import(Import),
     /// Delete ended orders beyond the limits of `[retention]`, and what belongs to no order. A server does it by itself.
     Gc(Gc),
@@ -173,6 +173,10 @@ pub(crate) struct Import {
     /// File to read; `-` is the standard input.
     #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
+    /// Data directory whose orders, with their artifacts and logs, repositories and keys are taken over, such as into a
+    /// database. Nobody may write in it.
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    pub(crate) from: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

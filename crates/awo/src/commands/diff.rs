@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use crate::terminal::{output, say};
 
 pub(super) async fn run(settings: &Settings, diff: &Diff, as_json: bool) -> anyhow::Result<ExitCode> {
-    let client = reader(settings)?;
+    let client = reader(settings).await?;
     let id = resolve(&client, &diff.id).await?;
     let call = match diff.step {
         Some(number) => client.get_step_diff(&id, number.get()),

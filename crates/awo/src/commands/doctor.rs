@@ -8,13 +8,14 @@ use std::time::Duration;
 use awo_adapters::{Effective, ForgeTokens, Probe, WallKind};
 use awo_engine::ports::AgentHealth;
 use awo_models::{Failure, Isolation, Network};
+use awo_state::PostgresError;
 use futures::future::join_all;
 use serde_json::json;
 use tokio::process::Command;
 
 use crate::forge;
 use crate::orders::print_json;
-use crate::settings::Settings;
+use crate::settings::{Backend, Settings};
 use crate::terminal::text::wrap;
 use crate::terminal::{Line, columns, inline, output};
 use crate::wiring;
@@ -44,6 +45,9 @@ pub(crate) async fn run(settings: &Settings, as_json: bool) -> anyhow::Result<Ex
         directory("agents", &settings.agents_dir(), "agents_dir (AWO_AGENTS_DIR)"),
         server(settings),
     ]);
+    if settings.state == Backend::Postgres {
+        findings.push(database(settings).await);
+    }
     let good = findings.iter().all(|finding| finding.good);
     if as_json {
         let rows: Vec<_> = findings
@@ -218,6 +222,26 @@ fn directory(thing: &str, dir: &Path, setting: &str) -> Finding {
         Err(error) => format!("cannot write below {}: {error}; give another with {setting}", there.display()),
     };
     Finding { thing: thing.to_owned(), found: dir.display().to_string(), good: cure.is_empty(), cure }
+}
+
+/// Looks at the database, and at its schema.
+async fn database(settings: &Settings) -> Finding {
+    let thing = "database".to_owned();
+    let looked = async {
+        let database = wiring::connect(settings).await?;
+        let schema = database.schema().to_owned();
+        match database.check().await {
+            Ok(version) => Ok(format!("answers; the schema {schema} is at version {version}")),
+            Err(PostgresError::Behind { found, needed, .. }) if settings.database.migrates_at_start() => Ok(format!(
+                "answers; the schema {schema} is at version {found}, and the next start takes it to {needed}"
+            )),
+            Err(error) => Err(wiring::told(error)),
+        }
+    };
+    match looked.await {
+        Ok(found) => Finding { thing, found, good: true, cure: String::new() },
+        Err(error) => Finding { thing, found: "cannot be used".into(), good: false, cure: format!("{error:#}") },
+    }
 }
 
 fn server(settings: &Settings) -> Finding {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use awo_engine::ports::{Clock as _, SystemClock};
 use awo_http::KeyToken;
-use awo_state::{ApiKey, Catalog as _, FileCatalog, Versioned};
+use awo_state::{ApiKey, Catalog, Versioned};
 use serde_json::{Value, json};
 
 use crate::cli::{Audit, KeyCreate, KeyRevoke, KeysCommand};
@@ -15,18 +15,20 @@ use crate::keyring;
 use crate::orders::{print_json, print_json_line, writer};
 use crate::settings::Settings;
 use crate::terminal::{inline, note, say};
+use crate::wiring;
 
 pub(crate) async fn run(settings: &Settings, command: &KeysCommand, as_json: bool) -> anyhow::Result<ExitCode> {
-    let catalog = FileCatalog::new(&settings.data_dir);
+    let catalog = wiring::access(settings).await?;
+    let catalog = &*catalog;
     match command {
-        KeysCommand::Create(create) => self::create(&catalog, create, as_json).await?,
-        KeysCommand::List => list(&catalog, as_json).await?,
-        KeysCommand::Revoke(revoke) => self::revoke(&catalog, revoke, as_json).await?,
+        KeysCommand::Create(create) => self::create(catalog, create, as_json).await?,
+        KeysCommand::List => list(catalog, as_json).await?,
+        KeysCommand::Revoke(revoke) => self::revoke(catalog, revoke, as_json).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn create(catalog: &FileCatalog, create: &KeyCreate, as_json: bool) -> anyhow::Result<()> {
+async fn create(catalog: &dyn Catalog, create: &KeyCreate, as_json: bool) -> anyhow::Result<()> {
     let clock = SystemClock::default();
     let (token, now) = (KeyToken::new(&clock), clock.now());
     let secret_sha256 = token.digest().iter().fold(String::new(), |mut text, byte| {
@@ -55,7 +57,7 @@ async fn create(catalog: &FileCatalog, create: &KeyCreate, as_json: bool) -> any
     Ok(())
 }
 
-async fn list(catalog: &FileCatalog, as_json: bool) -> anyhow::Result<()> {
+async fn list(catalog: &dyn Catalog, as_json: bool) -> anyhow::Result<()> {
     let now = SystemClock::default().now();
     let stored = catalog.keys().await?;
     if as_json {
@@ -76,7 +78,7 @@ async fn list(catalog: &FileCatalog, as_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn revoke(catalog: &FileCatalog, revoke: &KeyRevoke, as_json: bool) -> anyhow::Result<()> {
+async fn revoke(catalog: &dyn Catalog, revoke: &KeyRevoke, as_json: bool) -> anyhow::Result<()> {
     let now = SystemClock::default().now();
     let stored = catalog.keys().await?.into_iter().find(|stored| *stored.document.id == *revoke.id);
     let Some(Versioned { version, document }) = stored else {
@@ -116,7 +118,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) async fn audit(settings: &Settings, audit: &Audit, as_json: bool) -> anyhow::Result<ExitCode> {
-    let page = FileCatalog::new(&settings.data_dir).audit(None, audit.limit.into()).await?;
+    let page = wiring::access(settings).await?.audit(None, audit.limit.into()).await?;
     for line in page.lines.iter().rev() {
         if as_json {
             print_json_line(&serde_json::to_value(line)?);

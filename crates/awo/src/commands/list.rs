@@ -28,7 +28,7 @@ pub(crate) async fn run(settings: &Settings, list: &List, as_json: bool) -> anyh
     if list.watch {
         return watch(settings, &which, as_json).await;
     }
-    let call = reader(settings)?.list_orders(&which);
+    let call = reader(settings).await?.list_orders(&which);
     if as_json {
         print_json(&call.answer().await?.json()?);
         return Ok(ExitCode::SUCCESS);

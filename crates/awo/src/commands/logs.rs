@@ -15,7 +15,7 @@ use crate::terminal::{note, say};
 const PAGE: u64 = 1_000;
 
 pub(crate) async fn run(settings: &Settings, logs: &Logs, as_json: bool) -> anyhow::Result<ExitCode> {
-    let client = reader(settings)?;
+    let client = reader(settings).await?;
     let id = resolve(&client, &logs.id).await?;
     let which = LogQuery {
         level: logs.level.clone(),

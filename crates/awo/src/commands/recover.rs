@@ -1,7 +1,6 @@
 //! `awo recover`: goes on with what an earlier life left, or says what would be done.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use awo_engine::ports::Standing;
@@ -28,13 +27,13 @@ pub(crate) async fn run(settings: Settings, recover: Recover, as_json: bool) -> 
         return Ok(ExitCode::SUCCESS);
     }
     if recover.dry_run {
-        let forecast = wiring::orchestrator(&settings, wiring::read_only(&settings)?)?.forecast().await?;
+        let forecast = wiring::orchestrator(&settings, wiring::read_only(&settings).await?)?.forecast().await?;
         tell(&forecast, as_json);
         return Ok(if forecast.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) });
     }
     let mut signals = Signals::listen()?;
     let store = wiring::open_store(&settings, "awo recover").await?;
-    let orchestrator = wiring::orchestrator(&settings, Arc::clone(&store.repository))?;
+    let orchestrator = wiring::orchestrator(&settings, store.stores.clone())?;
     let forecast = orchestrator.forecast().await?;
     tell(&forecast, as_json);
     orchestrator.start();

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::terminal::{inline, say};
 
 pub(crate) async fn run(settings: &Settings, command: &RepoCommand, as_json: bool) -> anyhow::Result<ExitCode> {
-    let client = reader(settings)?;
+    let client = reader(settings).await?;
     match command {
         RepoCommand::Add(add) => self::add(&client, add, as_json).await,
         RepoCommand::List => list(&client, as_json).await,

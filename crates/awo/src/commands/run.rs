@@ -48,8 +48,8 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
     warn_of_walls(&settings, &run, body.isolation.as_deref(), body.network.as_deref()).await;
     let store = wiring::open_store(&settings, "awo run").await?;
     let costs = Arc::new(SaveCosts::default());
-    let timed = TimedRepository::new(Arc::clone(&store.repository), Arc::clone(&costs));
-    let orchestrator = wiring::orchestrator(&settings, Arc::new(timed))?;
+    let timed = TimedRepository::new(Arc::clone(&store.stores.repository), Arc::clone(&costs));
+    let orchestrator = wiring::orchestrator(&settings, store.stores.clone().with(Arc::new(timed)))?;
     orchestrator.tell();
     let client = in_process(wiring::router(&settings, &orchestrator));
     let order: Order = client.create_order(&body, None).await?.order;

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use awo_adapters::Effective;
-use awo_engine::{Orchestrator, StateRepository};
+use awo_engine::{Catalog, Orchestrator, StateRepository};
 use awo_http::Api;
 use awo_models::{Isolation, Network};
-use awo_state::FileCatalog;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -98,19 +97,22 @@ impl Server {
         wrap: impl FnOnce(Arc<dyn StateRepository>) -> Arc<dyn StateRepository>,
     ) -> anyhow::Result<Self> {
         listening::check(settings)?;
-        let keys = if settings.asks_for_keys() { Some(keyring::begin(settings).await?) } else { None };
         let store = wiring::open_store(settings, holder).await?;
-        let orchestrator = wiring::orchestrator(settings, wrap(Arc::clone(&store.repository)))?;
+        let access = Arc::clone(&store.stores.access);
+        let keys = if settings.asks_for_keys() { Some(keyring::begin(settings, &*access).await?) } else { None };
+        let stores = store.stores.clone();
+        let wrapped = wrap(Arc::clone(&stores.repository));
+        let orchestrator = wiring::orchestrator(settings, stores.with(wrapped))?;
         let listening = Listening::begin(settings).await?;
         let addresses = listening.addresses();
         let commands = addresses.first().context("the server listens nowhere")?;
         store.lock.announce(commands).context("cannot write the lock file")?;
         let closing = CancellationToken::new();
-        let mut api = served(settings, wiring::api(settings, &orchestrator))?;
+        let mut api = served(settings, wiring::api(settings, &orchestrator), Arc::clone(&access))?;
         let mut keeper = None;
         if let Some(ring) = keys {
             let ended = CancellationToken::new();
-            let keeping = keyring::keep(ring.clone(), FileCatalog::new(&settings.data_dir), ended.clone());
+            let keeping = keyring::keep(ring.clone(), access, ended.clone());
             keeper = Some((tokio::spawn(keeping), ended));
             api = api.with_keys(ring);
         }
@@ -157,9 +159,9 @@ impl Server {
 }
 
 /// The API as others than this process see it.
-fn served(settings: &Settings, api: Api) -> anyhow::Result<Api> {
+fn served(settings: &Settings, api: Api, access: Arc<dyn Catalog>) -> anyhow::Result<Api> {
     let limits = settings.http.limits().map_err(|reason| coded(BAD_INPUT, reason))?;
-    let api = api.with_limits(limits).with_audit(Arc::new(CatalogTrail::of(&settings.data_dir)));
+    let api = api.with_limits(limits).with_audit(Arc::new(CatalogTrail(access)));
     match &settings.public_url {
         Some(url) => api.with_public_url(url).map_err(|error| coded(BAD_INPUT, format!("public_url: {error}"))),
         None => Ok(api),

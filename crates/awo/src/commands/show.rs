@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::terminal::{Line, output, say};
 
 pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyhow::Result<ExitCode> {
-    let client = reader(settings)?;
+    let client = reader(settings).await?;
     let id = resolve(&client, &one.id).await?;
     let call = client.get_order(&id);
     if as_json {

@@ -1,9 +1,10 @@
-//! `awo state`: checks, mends, moves and clears up what is stored in files.
+//! `awo state`: checks, mends, moves and clears up what is stored.
 
 mod exporting;
 mod gc;
 mod importing;
 mod leftovers;
+mod moving;
 mod verify;
 
 use std::process::ExitCode;
@@ -14,10 +15,15 @@ use crate::settings::{Backend, Settings};
 
 pub(crate) async fn run(settings: &Settings, command: StateCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     if settings.state == Backend::Memory {
-        let message = "orders in memory end with their server; `awo state` is about orders in files";
+        let message = "orders in memory end with their server; `awo state` is about orders that are kept";
         return Err(coded(BAD_INPUT, message));
     }
     match command {
+        StateCommand::Verify(_) if settings.state == Backend::Postgres => {
+            let message = "`awo state verify` reads files; a database is checked by PostgreSQL's own tools, and `awo list` \
+                names the orders in it that cannot be read";
+            Err(coded(BAD_INPUT, message))
+        }
         StateCommand::Verify(verify) => verify::run(settings, verify.repair, as_json).await,
         StateCommand::Export(export) => exporting::run(settings, &export, as_json).await,
         StateCommand::Import(import) => importing::run(settings, &import, as_json).await,

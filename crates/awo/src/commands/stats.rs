@@ -15,7 +15,7 @@ pub(crate) async fn run(settings: &Settings, stats: Stats, as_json: bool) -> any
     if stats.csv && as_json {
         return Err(coded(BAD_INPUT, "--csv and --json are two forms of the same figures; give one of them"));
     }
-    let client = reader(settings)?;
+    let client = reader(settings).await?;
     let (csv, which) = (stats.csv, wanted(stats));
     if csv {
         let table = client.get_step_stats_table(&which).await?;

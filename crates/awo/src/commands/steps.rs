@@ -16,7 +16,7 @@ use crate::signals::Signals;
 use crate::terminal::{inline, output, say};
 
 pub(crate) async fn run(settings: &Settings, arguments: &Arguments, as_json: bool) -> anyhow::Result<ExitCode> {
-    let client = reader(settings)?;
+    let client = reader(settings).await?;
     let id = resolve(&client, &arguments.id).await?;
     if let Some(step) = &arguments.transcript {
         return transcript(&client, &id, step).await;

@@ -156,8 +156,8 @@ fn each_agent_and_each_step_can_be_set() {
 fn bad_settings_are_named() {
     for (file, variables, words) in [
         ("datadir = 'x'", &[][..], "datadir"),
-        ("state = 'etcd'", &[], "there are file and memory"),
-        ("", &[("STATE_STORAGE_TYPE", "supabase")], "not part of this version yet"),
+        ("state = 'etcd'", &[], "there are file, memory and postgres"),
+        ("", &[("STATE_STORAGE_TYPE", "supabase")], "nothing says where the database is"),
         ("", &[("AGENT_WORK_ORDER_TIMEOUT", "soon")], "step_timeout_seconds"),
         ("max_queued = 1", &[("AWO_MAX_RUNNING", "many")], "(variable AWO_MAX_RUNNING)"),
         ("max_running = 'many'", &[("AWO_MAX_QUEUED", "1")], "awo.toml)"),

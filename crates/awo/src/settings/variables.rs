@@ -1,7 +1,7 @@
 //! Which variables of the environment set which setting.
 
 /// Variables that set a setting, strongest first: ours, then those of OpenTelemetry and of the original program.
-pub(super) const VARIABLES: [(&str, &str); 69] = [
+pub(super) const VARIABLES: [(&str, &str); 73] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_SOCKET", "socket"),
@@ -12,6 +12,10 @@ pub(super) const VARIABLES: [(&str, &str); 69] = [
     ("AWO_PUBLIC_URL", "public_url"),
     ("AWO_API_KEY_FILE", "api_key_file"),
     ("AWO_STATE", "state"),
+    ("AWO_DATABASE_URL", "database.url"),
+    ("AWO_DATABASE_SCHEMA", "database.schema"),
+    ("AWO_DATABASE_POOL_SIZE", "database.pool_size"),
+    ("AWO_MIGRATE_AT_START", "database.migrate_at_start"),
     ("AWO_AGENT", "agent"),
     ("AWO_LOG_LEVEL", "log_level"),
     ("AWO_COMMANDS_DIR", "commands_dir"),

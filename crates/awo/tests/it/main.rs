@@ -21,6 +21,7 @@ mod load;
 mod notices;
 mod original;
 mod outputs;
+mod postgres;
 mod real_agents;
 mod recover;
 mod remotes;

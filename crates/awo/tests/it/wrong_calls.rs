@@ -73,7 +73,17 @@ fn bad_orders() {
 fn bad_settings() {
     let setting = Setting::new();
     let mut text = transcript(&setting, &[&["list", "--config", "missing.toml"]]);
-    for content in ["datadir = \"x\"", "max_running = 0", "bind = \"here\"", "[", "step_timeout_seconds = \"soon\""] {
+    for content in [
+        "datadir = \"x\"",
+        "max_running = 0",
+        "bind = \"here\"",
+        "[",
+        "step_timeout_seconds = \"soon\"",
+        "state = \"postgres\"\n[database]\nurl = \"mysql://awo:secret@127.0.0.1/awo\"",
+        "state = \"postgres\"\n[database]\nurl = \"postgres://awo:secret@127.0.0.1:1/awo\"",
+        "state = \"postgres\"\n[database]\nurl = \"postgres://127.0.0.1:1/awo\"\nschema = \"public\"",
+        "state = \"postgres\"\n[database]\nurl = \"postgres://127.0.0.1:1/awo\"\npool_size = 1",
+    ] {
         let file = setting.program.place().join("awo.toml");
         std::fs::write(&file, content).unwrap();
         let _ = writeln!(text, "# {content}");

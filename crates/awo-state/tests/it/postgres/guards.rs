@@ -1,8 +1,9 @@
 //! What a process remembers of orders is never believed: several processes write the same ones.
 
+use std::sync::Arc;
+
 use awo_state::conformance::kit::{self, Owner, id, look, note, order, result};
 use awo_state::{Change, StateError, StateRepository};
-use std::sync::Arc;
 
 use super::fixtures::Server;
 

@@ -7,31 +7,27 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use awo_models::OrderId;
-use awo_state::{FileRepository, OrderQuery, StateRepository as _, StateTransfer as _};
+use awo_state::{OrderQuery, StateRepository};
 use serde_json::json;
 
 use crate::cli::Export;
-use crate::exit::{FAILED, UNAVAILABLE, coded};
+use crate::exit::FAILED;
 use crate::ids::IdEnd;
 use crate::orders::print_json;
 use crate::render::counted;
 use crate::settings::Settings;
 use crate::terminal::{inline, note, say};
+use crate::wiring::{self, Stores};
 
 /// The word that the first line begins with.
 pub(super) const FORMAT: &str = "awo-orders-1";
 
 pub(super) async fn run(settings: &Settings, export: &Export, as_json: bool) -> anyhow::Result<ExitCode> {
-    let kept = settings.data_dir.join("orders").is_dir(); // or nothing ever was
-    let repository = kept.then(|| FileRepository::open_read_only(&settings.data_dir)).transpose();
-    let repository = repository.map_err(|error| coded(UNAVAILABLE, format!("{:#}", anyhow::Error::new(error))))?;
-    let ids = match &repository {
-        Some(repository) => chosen(repository, &export.ids).await?,
-        None => chosen_of(&[], &export.ids)?,
-    };
+    let stores = wiring::read_only(settings).await?;
+    let ids = chosen(&*stores.repository, &export.ids).await?;
     let (written, left_out) = match &export.out {
-        None => write(repository.as_ref(), &ids, io::stdout()).await?,
-        Some(path) => write_file(repository.as_ref(), &ids, path).await?,
+        None => write(&stores, &ids, io::stdout()).await?,
+        Some(path) => write_file(&stores, &ids, path).await?,
     };
     for (id, reason) in &left_out {
         note!("awo: {id} is left out: {}", inline(reason));
@@ -47,7 +43,7 @@ pub(super) async fn run(settings: &Settings, export: &Export, as_json: bool) -> 
 }
 
 /// The orders to export, oldest first, damaged ones included: they are named.
-async fn chosen(repository: &FileRepository, asked: &[String]) -> anyhow::Result<Vec<OrderId>> {
+async fn chosen(repository: &dyn StateRepository, asked: &[String]) -> anyhow::Result<Vec<OrderId>> {
     let page = repository.list(&OrderQuery { limit: usize::MAX, ..OrderQuery::default() }).await?;
     let mut ids: Vec<_> = page.items.iter().map(|row| row.order.agent_work_order_id).chain(page.damaged).collect();
     ids.sort_unstable();
@@ -72,28 +68,24 @@ fn chosen_of(ids: &[OrderId], asked: &[String]) -> anyhow::Result<Vec<OrderId>> 
 type LeftOut = Vec<(OrderId, String)>;
 
 /// Writes beside the file, and gives it its name when it is whole.
-async fn write_file(
-    repository: Option<&FileRepository>,
-    ids: &[OrderId],
-    path: &Path,
-) -> anyhow::Result<(u64, LeftOut)> {
+async fn write_file(stores: &Stores, ids: &[OrderId], path: &Path) -> anyhow::Result<(u64, LeftOut)> {
     let cannot = || format!("cannot write {}", path.display());
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = tempfile::NamedTempFile::new_in(dir).with_context(cannot)?;
-    let told = write(repository, ids, file.as_file()).await?;
+    let told = write(stores, ids, file.as_file()).await?;
     file.as_file().sync_all().with_context(cannot)?;
     file.persist(path).with_context(cannot)?;
     File::open(dir).and_then(|dir| dir.sync_all()).with_context(cannot)?;
     Ok(told)
 }
 
-async fn write(repository: Option<&FileRepository>, ids: &[OrderId], to: impl Write) -> anyhow::Result<(u64, LeftOut)> {
+async fn write(stores: &Stores, ids: &[OrderId], to: impl Write) -> anyhow::Result<(u64, LeftOut)> {
     let mut to = BufWriter::new(to);
     let mut line = |value: &str| writeln!(to, "{value}").context("cannot write the orders");
     line(&json!({"format": FORMAT, "count": ids.len()}).to_string())?;
     let (mut written, mut left_out) = (0_u64, Vec::new());
-    for (id, repository) in ids.iter().zip(repository.iter().cycle()) {
-        match repository.export(*id).await {
+    for id in ids {
+        match stores.transfer()?.export(*id).await {
             Ok(Some(stored)) => {
                 line(&serde_json::to_string(&stored)?)?;
                 written += 1;

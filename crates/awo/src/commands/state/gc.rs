@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use awo_engine::ports::{Clock as _, SystemClock};
@@ -29,12 +28,12 @@ pub(super) async fn run(settings: &Settings, dry_run: bool, as_json: bool) -> an
     let max_age = settings.retention.policy().ok().and_then(|policy| policy.max_age);
     let files = removable(leftovers::find(&settings.data_dir), max_age);
     if dry_run {
-        let retired = wiring::orchestrator(settings, wiring::read_only(settings)?)?.retire(true).await?;
+        let retired = wiring::orchestrator(settings, wiring::read_only(settings).await?)?.retire(true).await?;
         tell(&retired, &files, dry_run, as_json);
         return Ok(ExitCode::SUCCESS);
     }
     let store = wiring::open_store(settings, "awo state gc").await?;
-    let orchestrator = wiring::orchestrator(settings, Arc::clone(&store.repository))?;
+    let orchestrator = wiring::orchestrator(settings, store.stores.clone())?;
     let planned = orchestrator.retire(true).await?;
     let retired = orchestrator.retire(false).await?;
     let count = files.len();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use awo_models::OrderId;
-use awo_state::{FileRepository, StateError, StateTransfer as _, StoredOrder};
+use awo_state::{StateError, StoredOrder};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use crate::exit::{BAD_INPUT, FAILED, coded};
 use crate::orders::print_json;
 use crate::settings::Settings;
 use crate::terminal::{inline, note, say};
-use crate::wiring;
+use crate::wiring::{self, Stores};
 
 /// The first line.
 #[derive(Deserialize)]
@@ -33,15 +33,18 @@ struct End {
 }
 
 /// What became of one line.
-struct Outcome {
+pub(super) struct Outcome {
     line: usize,
     order: Option<OrderId>,
     what: &'static str,
     reason: String,
-    good: bool,
+    pub(super) good: bool,
 }
 
 pub(super) async fn run(settings: &Settings, import: &Import, as_json: bool) -> anyhow::Result<ExitCode> {
+    if let Some(from) = &import.from {
+        return super::moving::run(settings, from, as_json).await;
+    }
     let from: Box<dyn BufRead + Send> = if import.file == Path::new("-") {
         Box::new(BufReader::new(io::stdin()))
     } else {
@@ -56,7 +59,7 @@ pub(super) async fn run(settings: &Settings, import: &Import, as_json: bool) -> 
     if format != FORMAT {
         return Err(coded(BAD_INPUT, format!("it has the format {format:?}, and this version reads {FORMAT}")));
     }
-    let repository = wiring::open_files(settings, "awo state import")?;
+    let stores = wiring::open_for_import(settings).await?;
     let mut outcomes = Vec::new();
     let mut end = None;
     for (number, line) in (2..).zip(lines) {
@@ -70,7 +73,7 @@ pub(super) async fn run(settings: &Settings, import: &Import, as_json: bool) -> 
             continue;
         }
         let outcome = match serde_json::from_str::<StoredOrder>(&line) {
-            Ok(stored) => take(&repository, number, stored).await?,
+            Ok(stored) => take(&stores, number, stored).await?,
             Err(error) => Outcome::refused(number, None, format!("it is not an order: {error}")),
         };
         if !as_json {
@@ -94,7 +97,9 @@ pub(super) async fn run(settings: &Settings, import: &Import, as_json: bool) -> 
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-async fn take(repository: &FileRepository, line: usize, stored: StoredOrder) -> anyhow::Result<Outcome> {
+/// Takes an order in, unless it is there.
+pub(super) async fn take(to: &Stores, line: usize, stored: StoredOrder) -> anyhow::Result<Outcome> {
+    let repository = to.transfer()?;
     let id = stored.order.agent_work_order_id;
     let outcome = |what, reason: &str, good| Outcome { line, order: Some(id), what, reason: reason.to_owned(), good };
     match repository.import(stored.clone()).await {
@@ -117,17 +122,17 @@ fn unreadable(error: &io::Error) -> anyhow::Error {
 }
 
 impl Outcome {
-    fn refused(line: usize, order: Option<OrderId>, reason: String) -> Self {
+    pub(super) fn refused(line: usize, order: Option<OrderId>, reason: String) -> Self {
         Self { line, order, what: "refused", reason, good: false }
     }
 
-    fn tell(&self) {
+    pub(super) fn tell(&self) {
         let order = self.order.map_or_else(|| format!("line {}", self.line), |id| id.to_string());
         let told = format!("  {:<8}  {order}  {}", self.what, inline(&self.reason));
         say!("{}", told.trim_end());
     }
 
-    fn as_json(&self) -> serde_json::Value {
+    pub(super) fn as_json(&self) -> serde_json::Value {
         json!({"line": self.line, "order": self.order, "outcome": self.what, "reason": self.reason})
     }
 }

@@ -1,0 +1,147 @@
+//! What is stored, in the backend that the settings name.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use awo_engine::{ArtifactStore, Catalog, OrderLog, StateRepository};
+use awo_state::{
+    FileArtifacts, FileCatalog, FileOrderLog, FileRepository, InMemory, InMemoryCatalog, InMemoryOrderLog, Postgres,
+    PostgresArtifacts, PostgresCatalog, PostgresError, PostgresOrderLog, PostgresRepository, StateTransfer,
+};
+use tracing::info;
+
+use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
+use crate::settings::{Backend, Settings};
+
+/// The stores of a backend.
+#[derive(Debug, Clone)]
+pub(crate) struct Stores {
+    pub(crate) repository: Arc<dyn StateRepository>,
+    /// The same orders, to be moved; not there for orders in memory.
+    transfer: Option<Arc<dyn StateTransfer>>,
+    pub(crate) artifacts: Arc<dyn ArtifactStore>,
+    pub(crate) log: Arc<dyn OrderLog>,
+    /// Configured repositories.
+    pub(crate) catalog: Arc<dyn Catalog>,
+    /// Keys and the audit trail, which outlive orders in memory.
+    pub(crate) access: Arc<dyn Catalog>,
+}
+
+impl Stores {
+    /// Of the files of a data directory.
+    pub(crate) fn files(settings: &Settings, repository: FileRepository) -> Self {
+        let catalog: Arc<dyn Catalog> = Arc::new(FileCatalog::new(&settings.data_dir));
+        Self {
+            repository: Arc::new(repository.clone()),
+            transfer: Some(Arc::new(repository)),
+            artifacts: Arc::new(FileArtifacts::new(&settings.data_dir)),
+            log: Arc::new(FileOrderLog::new(&settings.data_dir)),
+            access: Arc::clone(&catalog),
+            catalog,
+        }
+    }
+
+    /// Orders in memory; what is large lies in files all the same.
+    pub(crate) fn memory(settings: &Settings) -> Self {
+        Self {
+            repository: Arc::new(InMemory::default()),
+            transfer: None,
+            artifacts: Arc::new(FileArtifacts::new(&settings.data_dir)),
+            log: Arc::new(InMemoryOrderLog::default()),
+            catalog: Arc::new(InMemoryCatalog::default()),
+            access: Arc::new(FileCatalog::new(&settings.data_dir)),
+        }
+    }
+
+    /// Of a database.
+    pub(crate) fn postgres(database: &Postgres) -> Self {
+        let repository = PostgresRepository::new(database);
+        let catalog: Arc<dyn Catalog> = Arc::new(PostgresCatalog::new(database));
+        Self {
+            repository: Arc::new(repository.clone()),
+            transfer: Some(Arc::new(repository)),
+            artifacts: Arc::new(PostgresArtifacts::new(database)),
+            log: Arc::new(PostgresOrderLog::new(database)),
+            access: Arc::clone(&catalog),
+            catalog,
+        }
+    }
+
+    /// The orders, to be moved.
+    pub(crate) fn transfer(&self) -> anyhow::Result<&dyn StateTransfer> {
+        self.transfer.as_deref().context("orders in memory are not moved")
+    }
+
+    /// The same around another repository.
+    pub(crate) fn with(self, repository: Arc<dyn StateRepository>) -> Self {
+        Self { repository, ..self }
+    }
+}
+
+/// For reading, also while another process writes.
+pub(crate) async fn read_only(settings: &Settings) -> anyhow::Result<Stores> {
+    if settings.state == Backend::Postgres {
+        return Ok(Stores::postgres(&checked_database(settings).await?));
+    }
+    if !settings.data_dir.join("orders").is_dir() {
+        // Nothing was ever kept here.
+        return Ok(Stores::memory(settings));
+    }
+    let repository = FileRepository::open_read_only(&settings.data_dir)
+        .map_err(|error| coded(UNAVAILABLE, format!("{:#}", anyhow::Error::new(error))))?;
+    Ok(Stores::files(settings, repository))
+}
+
+/// As the only writer of the files, or as one of those of a database.
+pub(crate) async fn open_for_import(settings: &Settings) -> anyhow::Result<Stores> {
+    if settings.state == Backend::Postgres {
+        return Ok(Stores::postgres(&database(settings).await?));
+    }
+    Ok(Stores::files(settings, super::open_files(settings, "awo state import")?))
+}
+
+/// Keys and the audit trail, also while another process has them.
+pub(crate) async fn access(settings: &Settings) -> anyhow::Result<Arc<dyn Catalog>> {
+    if settings.state == Backend::Postgres {
+        return Ok(Stores::postgres(&checked_database(settings).await?).access);
+    }
+    Ok(Arc::new(FileCatalog::new(&settings.data_dir)))
+}
+
+/// The database that the settings name, whatever is in it.
+pub(crate) async fn connect(settings: &Settings) -> anyhow::Result<Postgres> {
+    let options = settings.database.options().map_err(|reason| coded(BAD_INPUT, reason))?;
+    Postgres::connect(options).await.map_err(told)
+}
+
+/// The same, with all that this program needs in it: for commands, which change no schema.
+async fn checked_database(settings: &Settings) -> anyhow::Result<Postgres> {
+    let database = connect(settings).await?;
+    database.check().await.map_err(told)?;
+    Ok(database)
+}
+
+/// The same, for those who run orders: it is migrated, unless somebody else sees to that.
+pub(crate) async fn database(settings: &Settings) -> anyhow::Result<Postgres> {
+    if !settings.database.migrates_at_start() {
+        return checked_database(settings).await;
+    }
+    let database = connect(settings).await?;
+    let migrated = database.migrate().await.map_err(told)?;
+    if migrated.from != migrated.to {
+        info!(schema = database.schema(), from = migrated.from, to = migrated.to, "database_migrated");
+    }
+    Ok(database)
+}
+
+/// The error of a command, with the cure.
+pub(crate) fn told(error: PostgresError) -> anyhow::Error {
+    let (code, cure) = match error {
+        PostgresError::Unavailable(_) => (UNAVAILABLE, "; see database.url (AWO_DATABASE_URL)"),
+        PostgresError::Address(_) => (BAD_INPUT, "; see database.url (AWO_DATABASE_URL)"),
+        PostgresError::SchemaName(_) => (BAD_INPUT, "; see database.schema (AWO_DATABASE_SCHEMA)"),
+        PostgresError::Behind { .. } => (BAD_INPUT, "; `awo migrate` does it"),
+        _ => (BAD_INPUT, ""),
+    };
+    coded(code, format!("{:#}{cure}", anyhow::Error::new(error)))
+}
