@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{ArtifactName, OrderId, RetryPolicy, StepName};
-use awo_state::{ArtifactContent, ArtifactStore, Catalog, LogEntry, LogLevel, StateError, StateRepository};
+use awo_state::{ArtifactContent, ArtifactStore, Catalog, ChangeFeed, LogEntry, LogLevel, StateError, StateRepository};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -28,6 +28,8 @@ use crate::waiting::{Moment, WaitingPolicy};
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) repository: Arc<dyn StateRepository>,
+    /// Others have the repository, too, if there is one.
+    pub(crate) changes: Option<Arc<dyn ChangeFeed>>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
     pub(crate) agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
     pub(crate) seen_agents: SeenAgents,

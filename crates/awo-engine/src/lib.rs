@@ -60,6 +60,7 @@ mod issue_reference;
 mod issue_text;
 mod leasing;
 mod live;
+mod neighbours;
 mod new_order;
 mod notifying;
 mod orchestrator;
@@ -95,9 +96,9 @@ mod workspaces;
 pub use activity::{ActivityEntry, ActivityHint, StepActivity};
 pub use agent_health::AgentStatus;
 pub use awo_state::{
-    ArtifactContent, ArtifactStore, BoxError, Catalog, CatalogError, Change, ConfiguredRepository, Fleet, LeaseLimits,
-    Leases, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, OrderQuery, OrderRow, OrderSnapshot, Page,
-    SeenWorker, StateError, StateRepository, Worker,
+    ArtifactContent, ArtifactStore, BoxError, Catalog, CatalogError, Change, ChangeFeed, ConfiguredRepository, Fleet,
+    LeaseLimits, Leases, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, OrderQuery, OrderRow, OrderSnapshot,
+    Page, SeenWorker, StateError, StateRepository, Worker,
 };
 pub use cause::{carried, for_request};
 pub use disk_use::DiskUse;
@@ -105,7 +106,7 @@ pub use engine::Settings;
 pub use error::{EngineError, FieldError};
 pub use fence::fenced;
 pub use git_facts::GitProgress;
-pub use hints::{Hint, HintCursor, HintsSince, ParseHintCursorError};
+pub use hints::{Hint, HintCursor, HintsSince, Origin, ParseHintCursorError};
 pub use leasing::LeaseTerms;
 pub use live::Persistence;
 pub use new_order::{LABEL_RULE, MAX_ATTEMPTS, NewOrder, PRIORITIES, is_label};

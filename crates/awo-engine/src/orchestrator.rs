@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
-use awo_state::{ArtifactStore, Catalog, Leases, OrderLog, OrderQuery, StateError, StateRepository};
+use awo_state::{ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, OrderQuery, StateError, StateRepository};
 use futures::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,7 @@ use crate::error::EngineError;
 use crate::hints::Hints;
 use crate::leasing::{LeaseTerms, Leasing};
 use crate::live::{LiveOrders, StopReason};
+use crate::neighbours;
 use crate::notifying::{self, Notices};
 use crate::parking::{Places, Seat};
 use crate::ports::{
@@ -81,6 +82,7 @@ pub struct OrchestratorBuilder {
     prompts: Arc<dyn PromptSource>,
     agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
     catalog: Option<Arc<dyn Catalog>>,
+    changes: Option<Arc<dyn ChangeFeed>>,
     log: Option<Arc<dyn OrderLog>>,
     spills: Option<Arc<dyn SpillStore>>,
     recipients: Vec<Arc<dyn Recipient>>,
@@ -107,6 +109,7 @@ impl OrchestratorBuilder {
             prompts,
             agents: BTreeMap::new(),
             catalog: None,
+            changes: None,
             log: None,
             spills: None,
             recipients: Vec::new(),
@@ -126,6 +129,13 @@ impl OrchestratorBuilder {
     /// Keeps configured repositories. Without it there are none, and none can be added.
     pub fn with_catalog(mut self, catalog: Arc<dyn Catalog>) -> Self {
         self.catalog = Some(catalog);
+        self
+    }
+
+    /// Shares the repository with other processes: whoever follows an order here hears of it, too, where another one changes
+    /// it, from [`Orchestrator::listen`] on, and those hear of what this one changes. Without it this process is the only one.
+    pub fn with_changes(mut self, changes: Arc<dyn ChangeFeed>) -> Self {
+        self.changes = Some(changes);
         self
     }
 
@@ -181,6 +191,8 @@ impl OrchestratorBuilder {
         let engine = Engine {
             leasing,
             repository: self.repository,
+            hints: Hints::new(HINTS_KEPT, self.changes.is_some()),
+            changes: self.changes,
             artifacts: self.artifacts,
             agents: self.agents,
             seen_agents: SeenAgents::default(),
@@ -199,7 +211,6 @@ impl OrchestratorBuilder {
             clock: self.clock,
             settings: self.settings,
             live: LiveOrders::default(),
-            hints: Hints::new(HINTS_KEPT),
             statistics: Statistics::default(),
             activity_hints: ActivityHints::new(),
             draining: CancellationToken::new(),
@@ -210,6 +221,7 @@ impl OrchestratorBuilder {
             queue,
             waiting: Mutex::new(Some(waiting)),
             telling: AtomicBool::new(false),
+            listening: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         }
     }
@@ -224,6 +236,7 @@ pub struct Orchestrator {
     queue: QueueSender,
     waiting: Mutex<Option<QueueReceiver>>,
     telling: AtomicBool,
+    listening: AtomicBool,
     tasks: TaskTracker,
 }
 
@@ -283,6 +296,17 @@ impl Orchestrator {
         }
     }
 
+    /// Starts to hear what other processes do to the orders of a store that they share, and to tell them what is done here.
+    /// [`Orchestrator::start`] does it, too; does nothing the second time, nor where no store is shared.
+    pub fn listen(&self) {
+        let Some(changes) = &self.engine.changes else { return };
+        if self.listening.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.tasks.spawn(neighbours::tell(Arc::clone(&self.engine), Arc::clone(changes)));
+        self.tasks.spawn(neighbours::hear(Arc::clone(&self.engine), Arc::clone(changes)));
+    }
+
     /// Starts to take orders from the queue, beginning with those that an earlier life left. Does nothing the second
     /// time.
     pub fn start(&self) {
@@ -290,6 +314,7 @@ impl Orchestrator {
             return;
         };
         self.tell();
+        self.listen();
         let (engine, queue) = (Arc::clone(&self.engine), self.queue.clone());
         self.tasks.spawn(async move {
             let draining = engine.draining.clone();

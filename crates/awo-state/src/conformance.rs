@@ -6,6 +6,7 @@
 //! awo_state::artifact_store_conformance!(MyArtifactFixture::new());
 //! awo_state::order_log_conformance!(MyOrderLogFixture::new());
 //! awo_state::catalog_conformance!(MyCatalogFixture::new());
+//! awo_state::change_feed_conformance!(MyChangeFixture::new());
 //! awo_state::leases_conformance!(MyLeasesFixture::new());
 //! ```
 //!
@@ -15,6 +16,7 @@
 
 mod artifacts;
 mod catalog;
+mod changes;
 mod durable;
 mod held;
 mod history;
@@ -37,6 +39,7 @@ use awo_models::OrderId;
 
 pub use artifacts::*;
 pub use catalog::*;
+pub use changes::*;
 pub use durable::*;
 pub use held::*;
 pub use history::*;
@@ -49,7 +52,9 @@ pub use races::*;
 pub use records::*;
 pub use transfer::*;
 
-use crate::{ArtifactStore, Catalog, CatalogBounds, Leases, LogBounds, OrderLog, StateRepository, StateTransfer};
+use crate::{
+    ArtifactStore, Catalog, CatalogBounds, ChangeFeed, Leases, LogBounds, OrderLog, StateRepository, StateTransfer,
+};
 
 /// A store for one clause.
 #[async_trait]
@@ -115,6 +120,16 @@ pub trait OrderLogFixture: Send + Sync {
     /// Damages the line of this number, and opens the store again; `None` if the store cannot have such damage, or
     /// cannot be made to. Clauses drop their handles before.
     async fn reopen_damaged(&self, id: OrderId, number: u64) -> Option<Arc<dyn OrderLog>>;
+}
+
+/// A store with word of its changes for one clause.
+#[async_trait]
+pub trait ChangeFixture: Send + Sync {
+    /// A handle on this fixture's store, which is empty at first. Each call gives another handle on the same data.
+    async fn repository(&self) -> Arc<dyn StateRepository>;
+
+    /// A handle as another process has it, which hears what is told from now on.
+    async fn changes(&self) -> Arc<dyn ChangeFeed>;
 }
 
 /// A catalog for one clause.
@@ -194,6 +209,19 @@ macro_rules! artifact_store_conformance {
 macro_rules! order_log_conformance {
     ($fixture:expr) => {
         $crate::__order_log_clauses!(__conformance_tests[$fixture]);
+    };
+}
+
+/// Makes one `#[test]` per clause of [`ChangeFeed`]. Takes an expression that builds a [`ChangeFixture`] for an empty store.
+#[macro_export]
+macro_rules! change_feed_conformance {
+    ($fixture:expr) => {
+        $crate::__conformance_tests! { [$fixture]
+            word_reaches_all_others
+            word_of_many_orders_comes_whole
+            word_is_not_lost_by_who_stops_to_listen
+            versions_are_of_what_goes_on_and_of_the_newest
+        }
     };
 }
 

@@ -1,6 +1,7 @@
 //! Orders in memory: for tests and for embedders that want no disk. Survives nothing.
 
 mod catalog;
+mod changes;
 mod leases;
 mod order_log;
 
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 use awo_models::{AgentWorkOrder, ArtifactName, Event, EventKind, EventSeq, OrderId, StepHistory};
 
 pub use catalog::InMemoryCatalog;
+pub use changes::InMemoryChanges;
 pub use order_log::InMemoryOrderLog;
 
 use crate::{

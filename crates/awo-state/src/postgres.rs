@@ -5,10 +5,12 @@
 
 mod artifacts;
 mod catalog;
+mod changes;
 mod connection;
 mod documents;
 mod error;
 mod heads;
+mod known;
 mod leases;
 mod listing;
 mod options;
@@ -26,6 +28,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 
 pub use artifacts::PostgresArtifacts;
 pub use catalog::PostgresCatalog;
+pub use changes::PostgresChanges;
 pub use error::PostgresError;
 pub use leases::PostgresLeases;
 pub use options::PostgresOptions;

@@ -10,6 +10,7 @@
 mod agent;
 pub mod browser;
 mod certificates;
+mod changes;
 mod clock;
 mod directed;
 mod faults;
@@ -43,6 +44,7 @@ mod world;
 
 pub use agent::{FakeAgent, Play, right};
 pub use certificates::TestCertificate;
+pub use changes::LossyChanges;
 pub use clock::ManualClock;
 pub use directed::{Call, DirectedAgent, ROLES};
 pub use faults::{Fault, ObservedRepository};

@@ -16,6 +16,8 @@ mod real_agents;
 mod remotes;
 mod scripted;
 mod spill_files;
+#[cfg(feature = "webhooks")]
+mod webhook;
 mod workspace;
 mod workspace_checkpoints;
 mod workspace_hostile;

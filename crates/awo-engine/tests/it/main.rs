@@ -18,6 +18,7 @@ mod held;
 mod leases;
 mod lines;
 mod long_outages;
+mod neighbours;
 mod notices;
 mod order_log;
 mod outages;

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use awo_client::CreateOrder;
+use awo_client::{Client, CreateOrder, CreatedAgentWorkOrder, Error};
+use awo_engine::ports::{Clock as _, SystemClock};
 
 use crate::cli::{Create, OrderArguments};
 use crate::commands::watching::at_server;
@@ -29,6 +30,15 @@ pub(crate) async fn run(settings: &Settings, create: Create, as_json: bool) -> a
         say!("{}", call.await?.order.agent_work_order_id);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has an order made. If the answer is lost, it is asked for once more by the same key: that makes no second order.
+pub(crate) async fn created(client: &Client, body: &CreateOrder) -> Result<CreatedAgentWorkOrder, Error> {
+    let key = format!("{:032x}", u128::from_be_bytes(SystemClock::default().random()));
+    match client.create_order(body, Some(&key)).await {
+        Err(Error::Unreachable { .. }) => client.create_order(body, Some(&key)).await,
+        answered => answered,
+    }
 }
 
 /// The body of the request that makes an order.

@@ -10,7 +10,7 @@ use awo_models::{Isolation, Network};
 
 use crate::cli::Run;
 use crate::client::in_process;
-use crate::commands::create::order_body;
+use crate::commands::create::{created, order_body};
 use crate::commands::watching::{Form, Runner, Watch};
 use crate::exit::FAILED;
 use crate::orders::server;
@@ -36,7 +36,7 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
             note!("awo: a server runs the order, by its own settings: --skip-permissions and --commands are left out");
         }
         let created = tokio::select! {
-            created = client.create_order(&body, None) => created?,
+            created = created(&client, &body) => created?,
             _ = signals.next() => {
                 note!("awo: the server has not answered; `awo list` shows whether it has the order");
                 return Ok(ExitCode::from(FAILED));
@@ -52,7 +52,7 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
     let orchestrator = wiring::orchestrator(&settings, store.stores.clone().with(Arc::new(timed)))?;
     orchestrator.tell();
     let client = in_process(wiring::router(&settings, &orchestrator));
-    let order: Order = client.create_order(&body, None).await?.order;
+    let order: Order = created(&client, &body).await?.order;
     let running = orchestrator.spawn_order(order.agent_work_order_id.parse()?);
     let (client, id, runner) = (&client, &*order.agent_work_order_id, Runner::Us(Some(running), costs));
     let watch = Watch { settings: &settings, client, id, form, on_interrupt, runner };
