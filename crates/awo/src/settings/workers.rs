@@ -21,13 +21,7 @@ pub(crate) struct Workers {
 
 impl Default for Workers {
     fn default() -> Self {
-        Self {
-            run_orders: true,
-            labels: Vec::new(),
-            lease_seconds: 15,
-            max_per_repository: None,
-            max_per_agent: None,
-        }
+        Self { run_orders: true, labels: Vec::new(), lease_seconds: 15, max_per_repository: None, max_per_agent: None }
     }
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use awo_engine::{ArtifactStore, Catalog, Leases, ChangeFeed, OrderLog, StateRepository};
+use awo_engine::{ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, StateRepository};
 use awo_state::{
     FileArtifacts, FileCatalog, FileOrderLog, FileRepository, InMemory, InMemoryCatalog, InMemoryOrderLog, Postgres,
-    PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresLeases, PostgresOrderLog, PostgresRepository,
-    StateTransfer,
+    PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresLeases, PostgresOrderLog,
+    PostgresRepository, StateTransfer,
 };
 use tracing::info;
 
