@@ -68,4 +68,4 @@ pub use redact::Secrets;
 pub use scripted::{Action, Script, ScriptError, ScriptedAgent};
 pub use spill_files::SpillFiles;
 pub use walls::{Effective, Probe, ProcessLimits, WallKind, WallSettings, Walls};
-pub use workspace::{Author, GitSandboxes, WorkspaceSettings};
+pub use workspace::{Author, Checkpoints, GitSandboxes, WorkspaceSettings};

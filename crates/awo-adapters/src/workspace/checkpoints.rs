@@ -33,8 +33,13 @@ pub(super) enum Kept {
     Broken,
 }
 
-fn reference(snapshot: &WorkspaceSnapshot) -> String {
-    format!("{REFS}/{}-{}", snapshot.head, snapshot.tree)
+/// What a state is called: by its commit and its tree.
+pub(super) fn name(snapshot: &WorkspaceSnapshot) -> String {
+    format!("{}-{}", snapshot.head, snapshot.tree)
+}
+
+pub(super) fn reference(snapshot: &WorkspaceSnapshot) -> String {
+    format!("{REFS}/{}", name(snapshot))
 }
 
 /// Keeps a snapshot that was just taken.
@@ -107,7 +112,7 @@ fn is_verdict(error: &GitError) -> bool {
 }
 
 /// The checkpoint of a state; or its commit, if it is that commit and nothing more.
-async fn commit_of(mirror: &Git, snapshot: &WorkspaceSnapshot) -> Result<Option<String>, GitError> {
+pub(super) async fn commit_of(mirror: &Git, snapshot: &WorkspaceSnapshot) -> Result<Option<String>, GitError> {
     let resolved = async |what: String| {
         let parsed = mirror.command("rev-parse").args(["--verify", "--quiet", &what]).accept(&[0, 1]).run();
         parsed.await.map(|output| Some(output.text()).filter(|id| !id.is_empty()))

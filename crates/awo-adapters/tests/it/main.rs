@@ -22,5 +22,6 @@ mod workspace;
 mod workspace_checkpoints;
 mod workspace_hostile;
 mod workspace_mirrors;
+mod workspace_moving;
 mod workspace_shared;
 mod workspace_special;
