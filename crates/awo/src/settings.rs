@@ -14,6 +14,7 @@ mod store;
 mod tests;
 mod variables;
 mod walls;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -33,6 +34,7 @@ use steps::{Slow, Steps, Waiting};
 use store::{FileSettings, Retention};
 use variables::VARIABLES;
 use walls::Walls;
+use workers::Workers;
 
 use access::Auth;
 pub(crate) use access::{Bind, Tls};
@@ -118,6 +120,9 @@ pub(crate) struct Settings {
     pub(crate) waiting: Waiting,
     #[serde(default)]
     pub(crate) slow: Slow,
+    /// How workers share the orders of a database.
+    #[serde(default)]
+    pub(crate) workers: Workers,
     #[serde(default)]
     pub(crate) walls: Walls,
     #[serde(default)]

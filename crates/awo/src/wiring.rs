@@ -3,6 +3,7 @@
 mod recipients;
 mod stores;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -145,8 +146,15 @@ pub(crate) fn holder(settings: &Settings) -> anyhow::Result<Option<Holder>> {
 
 /// An orchestrator that runs orders, and tells those who are told of them.
 pub(crate) fn orchestrator(settings: &Settings, stores: Stores) -> anyhow::Result<Orchestrator> {
-    let changes = stores.changes.clone();
+    let (changes, leases) = (stores.changes.clone(), stores.leases.clone());
     let builder = builder(settings, stores)?;
+    let builder = match leases {
+        Some(leases) => {
+            let terms = settings.workers.terms(&host()).map_err(|reason| coded(BAD_INPUT, reason))?;
+            builder.with_leases(leases, terms)
+        }
+        None => builder,
+    };
     let builder = recipients(settings)?.into_iter().fold(builder, OrchestratorBuilder::with_recipient);
     Ok(changes.into_iter().fold(builder, OrchestratorBuilder::with_changes).build())
 }
@@ -279,6 +287,23 @@ pub(crate) fn artifacts(settings: &Settings) -> FileArtifacts {
     FileArtifacts::new(&settings.data_dir)
 }
 
+/// The name of this worker. Where several share the orders no other one has or had it: the numbers of processes come again.
+fn worker_name(state: Backend) -> String {
+    let process = std::process::id();
+    if state == Backend::Postgres {
+        let chance = RandomState::new().hash_one(process);
+        format!("{}-{process}-{:08x}", host(), chance & 0xffff_ffff)
+    } else {
+        format!("awo-{process}")
+    }
+}
+
+/// The name of this machine.
+fn host() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
 fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> {
     let retention = match settings.state {
         Backend::File | Backend::Postgres => settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?,
@@ -286,7 +311,7 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
         Backend::Memory => RetentionPolicy::default(),
     };
     Ok(awo_engine::Settings {
-        worker: format!("awo-{}", std::process::id()).into(),
+        worker: worker_name(settings.state).into(),
         default_agent: Some(settings.agent.clone()),
         step_agents: settings.step_agents.clone(),
         max_running: settings.max_running,

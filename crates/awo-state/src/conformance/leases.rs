@@ -41,10 +41,10 @@ async fn create_all(repository: &Arc<dyn StateRepository>, numbers: std::ops::Ra
     }
 }
 
-/// Asks until the store gives something: leases expire by its clock, which nobody turns.
+/// Asks until the store gives something, for a short time: leases expire by its clock, which nobody turns.
 async fn take_when_expired(leases: &Arc<dyn Leases>, by: u64) -> Vec<OrderId> {
     for _ in 0..10_000 {
-        let given = take(leases, by, 1).await;
+        let given = leases.acquire(&worker(by), &up_to(1), SHORT).await.unwrap();
         if !given.is_empty() {
             return given;
         }
@@ -233,16 +233,24 @@ pub async fn limits_hold_over_all_workers(fixture: &dyn LeasesFixture) {
         .await;
     }
     let limits = LeaseLimits { per_repository: Some(3), per_agent: Some(1) };
-    let racing = (1..=8).map(|by| {
-        let (leases, wants) = (Arc::clone(&leases), Wants { limits, ..up_to(5) });
-        tokio::spawn(async move { leases.acquire(&worker(by), &wants, LONG).await.unwrap() })
-    });
-    let mut given = Vec::new();
-    for one in racing.collect::<Vec<_>>() {
-        given.extend(one.await.unwrap());
+    for round in 1..=20 {
+        let racing = (1..=6).map(|by| {
+            // Each would begin with another order, so that they do not stand in each other's way.
+            let wants = Wants { limits, except: (1..by).map(id).collect(), ..up_to(5) };
+            let leases = Arc::clone(&leases);
+            tokio::spawn(async move { leases.acquire(&worker(by), &wants, LONG).await.unwrap() })
+        });
+        let mut given = Vec::new();
+        for one in racing.collect::<Vec<_>>() {
+            given.extend(one.await.unwrap());
+        }
+        given.sort_unstable();
+        assert_eq!(given[1..], [13, 14].map(id), "one of each agent, in round {round}: {given:?}");
+        assert!(given[0] < id(13), "{given:?}");
+        for by in (1..=6).filter(|_| round < 20) {
+            leases.leave(&format!("worker-{by}")).await.unwrap();
+        }
     }
-    given.sort_unstable();
-    assert_eq!(given, [1, 13, 14].map(id), "one of each agent");
     let limits = LeaseLimits { per_repository: Some(3), per_agent: None };
     let given = leases.acquire(&worker(9), &Wants { limits, ..up_to(9) }, LONG).await.unwrap();
     assert_eq!(given.iter().filter(|given| **given > id(12)).count(), 1, "two of three are given: {given:?}");
@@ -275,6 +283,7 @@ pub async fn workers_are_known_until_they_leave(fixture: &dyn LeasesFixture) {
         ..worker(1)
     };
     assert_eq!(leases.acquire(&worker(2), &up_to(1), LONG).await.unwrap(), [id(1)]);
+    leases.renew(&worker(2), &[], LONG).await.unwrap();
     leases.renew(&first, &[], LONG).await.unwrap();
     assert_eq!(leases.acquire(&first, &up_to(2), LONG).await.unwrap(), [id(2), id(3)]);
     let seen = leases.fleet().await.unwrap().workers;

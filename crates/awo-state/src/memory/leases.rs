@@ -98,7 +98,6 @@ impl Orders {
 impl Leases for InMemory {
     async fn acquire(&self, worker: &Worker, wants: &Wants, lease: Duration) -> Result<Vec<OrderId>> {
         let (mut orders, now) = (self.orders(), Instant::now());
-        orders.dealt.heard(worker, now);
         let mut given = Vec::new();
         while given.len() < wants.at_most && !orders.dealt.paused {
             let Some(id) = orders.next_free(worker, wants, now) else { break };

@@ -34,6 +34,10 @@ mod order_log {
     awo_state::order_log_conformance!(server_or_return!(super::fixtures::Server::new()));
 }
 
+mod shared {
+    awo_state::leases_conformance!(server_or_return!(super::fixtures::Server::new()));
+}
+
 mod catalog {
     awo_state::catalog_conformance!(server_or_return!(super::fixtures::Server::new()));
 }

@@ -12,9 +12,9 @@ use crate::cli::Run;
 use crate::client::in_process;
 use crate::commands::create::{created, order_body};
 use crate::commands::watching::{Form, Runner, Watch};
-use crate::exit::FAILED;
+use crate::exit::{BAD_INPUT, FAILED, coded};
 use crate::orders::server;
-use crate::settings::Settings;
+use crate::settings::{Backend, Settings};
 use crate::signals::Signals;
 use crate::terminal::note;
 use crate::timing::{SaveCosts, TimedRepository};
@@ -44,6 +44,11 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
         };
         let (client, id, runner) = (&client, &*created.order.agent_work_order_id, Runner::Server);
         return Watch { settings: &settings, client, id, form, on_interrupt, runner }.until_it_ends(signals).await;
+    }
+    if settings.state == Backend::Postgres {
+        let message = "orders of a database are run by workers, and there is no server to give this one to: start `awo serve` \
+                       with this data directory, or name a server with --server (AWO_SERVER)";
+        return Err(coded(BAD_INPUT, message));
     }
     warn_of_walls(&settings, &run, body.isolation.as_deref(), body.network.as_deref()).await;
     let store = wiring::open_store(&settings, "awo run").await?;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use awo_engine::{ArtifactStore, Catalog, ChangeFeed, OrderLog, StateRepository};
+use awo_engine::{ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, StateRepository};
 use awo_state::{
     FileArtifacts, FileCatalog, FileOrderLog, FileRepository, InMemory, InMemoryCatalog, InMemoryOrderLog, Postgres,
-    PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresOrderLog, PostgresRepository,
-    StateTransfer,
+    PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresLeases, PostgresOrderLog,
+    PostgresRepository, StateTransfer,
 };
 use tracing::info;
 
@@ -20,6 +20,8 @@ pub(crate) struct Stores {
     pub(crate) repository: Arc<dyn StateRepository>,
     /// Word of what other processes do to them, for who has them for long.
     pub(crate) changes: Option<Arc<dyn ChangeFeed>>,
+    /// Where several processes share the orders: who may run which.
+    pub(crate) leases: Option<Arc<dyn Leases>>,
     /// The same orders, to be moved; not there for orders in memory.
     transfer: Option<Arc<dyn StateTransfer>>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
@@ -37,6 +39,7 @@ impl Stores {
         Self {
             repository: Arc::new(repository.clone()),
             changes: None,
+            leases: None,
             transfer: Some(Arc::new(repository)),
             artifacts: Arc::new(FileArtifacts::new(&settings.data_dir)),
             log: Arc::new(FileOrderLog::new(&settings.data_dir)),
@@ -50,6 +53,7 @@ impl Stores {
         Self {
             repository: Arc::new(InMemory::default()),
             changes: None,
+            leases: None,
             transfer: None,
             artifacts: Arc::new(FileArtifacts::new(&settings.data_dir)),
             log: Arc::new(InMemoryOrderLog::default()),
@@ -65,6 +69,7 @@ impl Stores {
         Self {
             repository: Arc::new(repository.clone()),
             changes: None,
+            leases: None,
             transfer: Some(Arc::new(repository)),
             artifacts: Arc::new(PostgresArtifacts::new(database)),
             log: Arc::new(PostgresOrderLog::new(database)),
@@ -144,7 +149,8 @@ pub(crate) async fn database(settings: &Settings) -> anyhow::Result<Postgres> {
 pub(crate) async fn shared(settings: &Settings) -> anyhow::Result<Stores> {
     let database = database(settings).await?;
     let changes = PostgresChanges::listen(&database).await.map_err(told)?;
-    Ok(Stores { changes: Some(Arc::new(changes)), ..Stores::postgres(&database) })
+    let leases = PostgresLeases::new(&database);
+    Ok(Stores { changes: Some(Arc::new(changes)), leases: Some(Arc::new(leases)), ..Stores::postgres(&database) })
 }
 
 /// The error of a command, with the cure.

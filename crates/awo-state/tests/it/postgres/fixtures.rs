@@ -5,11 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use awo_models::OrderId;
 use awo_state::conformance::{
-    ArtifactFixture, CatalogFixture, ChangeFixture, Fixture, OrderLogFixture, TransferFixture,
+    ArtifactFixture, CatalogFixture, ChangeFixture, Fixture, LeasesFixture, OrderLogFixture, TransferFixture,
 };
 use awo_state::{
-    ArtifactStore, Catalog, CatalogBounds, ChangeFeed, LogBounds, OrderLog, Postgres, PostgresArtifacts,
-    PostgresCatalog, PostgresChanges, PostgresOrderLog, PostgresRepository, StateRepository, StateTransfer,
+    ArtifactStore, Catalog, CatalogBounds, ChangeFeed, Leases, LogBounds, OrderLog, Postgres, PostgresArtifacts,
+    PostgresCatalog, PostgresChanges, PostgresLeases, PostgresOrderLog, PostgresRepository, StateRepository,
+    StateTransfer,
 };
 use awo_testkit::postgres::TestSchema;
 use tokio::sync::OnceCell;
@@ -71,6 +72,16 @@ impl Fixture for Server {
             .await
             .join("\n")
             .into_bytes()
+    }
+}
+
+#[async_trait]
+impl LeasesFixture for Server {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.first().await.1.clone())
+    }
+    async fn leases(&self) -> Arc<dyn Leases> {
+        Arc::new(PostgresLeases::new(&self.first().await.0))
     }
 }
 
