@@ -59,8 +59,8 @@ pub use merge::{Delta, merge};
 pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
 #[cfg(feature = "postgres")]
 pub use postgres::{
-    Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresLeases, PostgresOptions,
-    PostgresOrderLog, PostgresRepository,
+    Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresLeases,
+    PostgresOptions, PostgresOrderLog, PostgresRepository,
 };
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
 pub use transfer::{StateTransfer, StoredOrder};
