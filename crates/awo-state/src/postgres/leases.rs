@@ -150,7 +150,7 @@ fn seen(row: &PgRow) -> Result<Option<SeenWorker>, Trouble> {
 }
 
 fn labels(worker: &Worker) -> Vec<String> {
-    worker.labels.iter().map(|label| label.to_string()).collect()
+    worker.labels.iter().map(ToString::to_string).collect()
 }
 
 fn texts(orders: &[OrderId]) -> Vec<String> {
