@@ -1,5 +1,6 @@
 //! A request for a new order, and what makes it one that can be run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -149,27 +150,8 @@ impl NewOrder {
         if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS).contains(&attempts)) {
             problem("limits.max_attempts", format!("must be 1 to {MAX_ATTEMPTS}"));
         }
-        let OrderLimits { max_turns, max_tokens, max_cost_nanousd, timeout } = &self.order_limits;
-        if *max_turns == Some(0) {
-            problem("limits.order.max_turns", "is 0; an agent needs at least one turn".into());
-        }
-        if *max_tokens == Some(0) {
-            problem("limits.order.max_tokens", "is 0; an agent needs tokens".into());
-        }
-        if *max_cost_nanousd == Some(0) {
-            problem("limits.order.max_cost_usd", "is less than a billionth of a dollar".into());
-        }
-        if timeout.is_some_and(|limit| limit.is_zero() || limit > Duration::from_hours(24 * 30)) {
-            problem("limits.order.timeout_seconds", "must be more than 0 and at most 2592000".into());
-        }
-        let mut labels = self.labels.clone();
-        labels.sort_unstable();
-        labels.dedup();
-        if let Some(label) = labels.iter().find(|label| !is_label(label)) {
-            problem("labels", format!("{label:?} is not a label: {LABEL_RULE}"));
-        } else if labels.len() > MAX_LABELS {
-            problem("labels", format!("has {} labels; an order may ask for {MAX_LABELS}", labels.len()));
-        }
+        check_order_limits(&self.order_limits, &mut problem);
+        let labels = known_labels(&self.labels).map_err(|reason| problem("labels", reason)).unwrap_or_default();
         if !PRIORITIES.contains(&self.priority) {
             problem("priority", format!("must be {} to {}", PRIORITIES.start(), PRIORITIES.end()));
         }
@@ -215,7 +197,7 @@ impl NewOrder {
                 silence_timeout: self.silence_timeout,
                 order: self.order_limits,
             },
-            labels: labels.into_iter().map(Arc::from).collect(),
+            labels,
             priority: self.priority,
             requested_by: self.requested_by.map(Arc::from),
             idempotency: self.idempotency,
@@ -268,6 +250,35 @@ fn assign_agents(workflow: &mut [StepDefinition], engine: &Engine) -> Result<(),
         definition.agent = Some(name.as_str().into());
     }
     Ok(())
+}
+
+/// What is wrong with the limits of an order as a whole.
+fn check_order_limits(limits: &OrderLimits, problem: &mut impl FnMut(&'static str, String)) {
+    let OrderLimits { max_turns, max_tokens, max_cost_nanousd, timeout } = limits;
+    if *max_turns == Some(0) {
+        problem("limits.order.max_turns", "is 0; an agent needs at least one turn".into());
+    }
+    if *max_tokens == Some(0) {
+        problem("limits.order.max_tokens", "is 0; an agent needs tokens".into());
+    }
+    if *max_cost_nanousd == Some(0) {
+        problem("limits.order.max_cost_usd", "is less than a billionth of a dollar".into());
+    }
+    if timeout.is_some_and(|limit| limit.is_zero() || limit > Duration::from_hours(24 * 30)) {
+        problem("limits.order.timeout_seconds", "must be more than 0 and at most 2592000".into());
+    }
+}
+
+/// The labels, each once; or what is wrong with them.
+fn known_labels(asked: &[String]) -> Result<Vec<Arc<str>>, String> {
+    let labels: BTreeSet<_> = asked.iter().map(String::as_str).collect();
+    if let Some(label) = labels.iter().find(|label| !is_label(label)) {
+        return Err(format!("{label:?} is not a label: {LABEL_RULE}"));
+    }
+    if labels.len() > MAX_LABELS {
+        return Err(format!("has {} labels; an order may ask for {MAX_LABELS}", labels.len()));
+    }
+    Ok(labels.into_iter().map(Arc::from).collect())
 }
 
 /// Whether a text is a label, of an order or of a worker.

@@ -21,8 +21,8 @@ pub(crate) async fn renew(engine: Arc<Engine>, leasing: Arc<Leasing>) {
         () = keep_up(&engine, &leasing) => {}
         () = watch(&engine, &leasing) => {}
     }
-    let leaving = leasing.port.leave(&leasing.worker.name);
-    if let Err(failed) = engine.answered(leaving).await {
+    let goodbye = leasing.port.leave(&leasing.worker.name);
+    if let Err(failed) = engine.answered(goodbye).await {
         warn!(reason = describe(&failed), "worker_not_taken_off_the_list: it is forgotten in a day");
     }
 }

@@ -56,7 +56,8 @@ pub trait Leases: Debug + Send + Sync + 'static {
     /// Gives free orders to a worker, for so long.
     async fn acquire(&self, worker: &Worker, wants: &Wants, lease: Duration) -> Result<Vec<OrderId>>;
 
-    /// Prolongs leases of a worker, all at once, and says that the worker is alive. What is answered of an order is what
+    /// Prolongs living leases of a worker, all at once, and says that the worker is alive. One that has expired is lost, also
+    /// when nobody took it: somebody may have claimed the order since. What is answered of an order is what
     /// the store knows; of one that somebody else is busy with in this instant nothing is answered: ask again.
     async fn renew(&self, worker: &Worker, orders: &[OrderId], lease: Duration) -> Result<Vec<Renewal>>;
 

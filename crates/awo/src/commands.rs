@@ -72,7 +72,7 @@ async fn carry_out(settings: Settings, command: Command, json: bool) -> anyhow::
         Command::Serve(serve) => serve::run(settings, serve).await,
         Command::Worker(worker) => worker::run(settings, worker).await,
         Command::Run(run) => Box::pin(run::run(settings, run, json)).await,
-        Command::Demo(demo) => demo::run(settings, demo, json).await,
+        Command::Demo(demo) => Box::pin(demo::run(settings, demo, json)).await,
         Command::Create(create) => create::run(&settings, create, json).await,
         Command::List(list) => list::run(&settings, &list, json).await,
         Command::Top => list::top(&settings, json).await,

@@ -34,6 +34,7 @@ use steps::{Slow, Steps, Waiting};
 use store::{FileSettings, Retention};
 use variables::VARIABLES;
 use walls::Walls;
+pub(crate) use workers::Kept;
 use workers::Workers;
 
 use access::Auth;
@@ -120,6 +121,9 @@ pub(crate) struct Settings {
     pub(crate) waiting: Waiting,
     #[serde(default)]
     pub(crate) slow: Slow,
+    /// Where the state after each step is kept.
+    #[serde(default)]
+    pub(crate) checkpoints: Kept,
     /// How workers share the orders of a database.
     #[serde(default)]
     pub(crate) workers: Workers,

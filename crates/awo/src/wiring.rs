@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use awo_adapters::{
-    AgentDriver, Author, Claude, Codex, Gemini, GitSandboxes, OpenCode, ProcessTracker, Processes, ProgramAgent,
-    ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, ToldFiles, WallSettings, Walls,
-    WorkspaceSettings, agent_environment,
+    AgentDriver, Author, Checkpoints, Claude, Codex, Gemini, GitSandboxes, OpenCode, ProcessTracker, Processes,
+    ProgramAgent, ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, ToldFiles, WallSettings,
+    Walls, WorkspaceSettings, agent_environment,
 };
 use awo_engine::ports::AgentExecutor;
 use awo_engine::{Orchestrator, OrchestratorBuilder, RetentionPolicy};
@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
 use crate::forge;
-use crate::settings::{Backend, Kind, SCRIPTED, Settings, kind_of};
+use crate::settings::{Backend, Kept, Kind, SCRIPTED, Settings, kind_of};
 pub(crate) use recipients::recipients;
 pub(crate) use stores::{Stores, access, connect, open_for_import, read_only, told};
 
@@ -176,7 +176,10 @@ fn builder(settings: &Settings, stores: Stores) -> anyhow::Result<OrchestratorBu
     workspaces.walls = Arc::clone(&walls);
     workspaces.min_free_bytes = settings.min_free_bytes;
     workspaces.depth = settings.git.depth;
-    workspaces.checkpoints = settings.git.checkpoints.into();
+    workspaces.checkpoints = match settings.checkpoints {
+        Kept::Local => Checkpoints::Local,
+        Kept::Remote => Checkpoints::Remote,
+    };
     // Where only loopback is served, whoever asks can read this machine's files anyway.
     workspaces.policy.allow_local = settings.git.allow_local.unwrap_or(!settings.asks_for_keys());
     let hosts = settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;

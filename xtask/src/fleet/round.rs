@@ -142,7 +142,7 @@ pub(super) fn run(repository: &Repository, programs: &Programs, seed: u64) -> Re
     let read = ids.iter().map(|id| read(&address, id)).collect::<Result<Vec<_>>>()?;
     for (order, branch) in &read {
         outcome.violations.extend(wrong_in(order));
-        let commits = remote.commits(branch)?;
+        let commits = if branch.is_empty() { Vec::new() } else { remote.commits(branch)? };
         if commits.len() != 1 {
             outcome.violations.push(format!("{}: the commits of {branch:?} are {commits:?}", order.id));
         }

@@ -112,7 +112,7 @@ impl Leases for InMemory {
         let Orders { by_id, dealt, .. } = &mut *all;
         dealt.heard(worker, now);
         let renewed = orders.iter().map(|id| {
-            let mine = dealt.leases.get_mut(id).filter(|lease| lease.worker == worker.name);
+            let mine = dealt.leases.get_mut(id).filter(|lease| lease.worker == worker.name && lease.until > now);
             let mine = mine.zip(by_id.get(id)).map(|(mine, stored)| {
                 mine.until = now + lease;
                 let head = &stored.head;

@@ -23,13 +23,15 @@ const RENEW: &str = "
         ON CONFLICT (name) DO UPDATE SET host = excluded.host, version = excluded.version, labels = excluded.labels,
             max_running = excluded.max_running, seen_at = clock_timestamp()
     ), its AS (
-        SELECT order_id FROM leases WHERE worker = $1 AND order_id = ANY ($2) FOR UPDATE SKIP LOCKED
+        SELECT order_id FROM leases
+        WHERE worker = $1 AND order_id = ANY ($2) AND until > clock_timestamp()
+        FOR UPDATE SKIP LOCKED
     ), renewed AS (
         UPDATE leases SET until = clock_timestamp() + $3 * interval '1 microsecond'
         FROM its WHERE leases.order_id = its.order_id
         RETURNING leases.order_id
     )
-    SELECT asked.id, renewed.order_id IS NOT NULL AS renewed, coalesce(leases.worker = $1, false) AS skipped, orders.seq,
+    SELECT asked.id, renewed.order_id IS NOT NULL AS renewed, coalesce(leases.worker = $1 AND leases.until > clock_timestamp(), false) AS skipped, orders.seq,
         (orders.head ->> 'cancel_requested')::boolean AS cancel_requested,
         coalesce((orders.head ->> 'prompts')::bigint, 0) > coalesce((orders.head ->> 'prompts_placed')::bigint, 0)
             AS prompt_waits
@@ -150,7 +152,7 @@ fn seen(row: &PgRow) -> Result<Option<SeenWorker>, Trouble> {
 }
 
 fn labels(worker: &Worker) -> Vec<String> {
-    worker.labels.iter().map(|label| label.to_string()).collect()
+    worker.labels.iter().map(ToString::to_string).collect()
 }
 
 fn texts(orders: &[OrderId]) -> Vec<String> {

@@ -142,7 +142,7 @@ pub(super) async fn insert(database: &Postgres, whole: &StoredOrder) -> Result<b
         .bind(results)
         .bind(events)
         .bind(order.spec.priority)
-        .bind(order.spec.labels.iter().map(|label| label.to_string()).collect::<Vec<_>>());
+        .bind(order.spec.labels.iter().map(ToString::to_string).collect::<Vec<_>>());
     Ok(database.row(statement).await?.is_some())
 }
 

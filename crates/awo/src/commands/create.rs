@@ -56,6 +56,8 @@ pub(crate) fn order_body(order: &OrderArguments, agent: Option<&str>) -> anyhow:
         agent: agent.map(str::to_owned),
         isolation: order.isolation.clone(),
         network: order.network.clone(),
+        labels: some(&order.labels),
+        priority: order.priority,
         ..CreateOrder::default()
     })
 }

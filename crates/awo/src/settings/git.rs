@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use awo_adapters::{Checkpoints, Hosts, HostsError};
+use awo_adapters::{Hosts, HostsError};
 use serde::Deserialize;
 
 use super::github::Github;
@@ -15,8 +15,6 @@ pub(crate) struct Git {
     /// How many commits of a branch are fetched.
     pub(crate) depth: Option<NonZeroU32>,
     pub(crate) redirect: Vec<Redirect>,
-    /// Where the states are kept that an order goes on from.
-    pub(crate) checkpoints: Kept,
     /// Whether repositories may be paths of this machine; if not set, where nobody from elsewhere can call.
     pub(crate) allow_local: Option<bool>,
     /// Hosts that repositories may be on; any, if none is listed.
@@ -32,30 +30,9 @@ impl Default for Git {
             author_email: "awo@localhost".into(),
             depth: None,
             redirect: Vec::new(),
-            checkpoints: Kept::default(),
             allow_local: None,
             allowed_hosts: Vec::new(),
             trusted_hosts: Vec::new(),
-        }
-    }
-}
-
-/// Where the state after each step is kept, besides the checkout.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Kept {
-    /// In the data directory.
-    #[default]
-    Local,
-    /// On the remote of the order, too.
-    Remote,
-}
-
-impl From<Kept> for Checkpoints {
-    fn from(kept: Kept) -> Self {
-        match kept {
-            Kept::Local => Self::Local,
-            Kept::Remote => Self::Remote,
         }
     }
 }

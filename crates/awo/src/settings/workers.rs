@@ -6,6 +6,29 @@ use std::time::Duration;
 use awo_engine::{LABEL_RULE, LeaseLimits, LeaseTerms, is_label};
 use serde::Deserialize;
 
+/// Where the state after each step is kept, besides the checkout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) enum Kept {
+    /// On this machine.
+    #[default]
+    Local,
+    /// On the order's remote, too.
+    Remote,
+}
+
+impl TryFrom<String> for Kept {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "local" => Ok(Self::Local),
+            "remote" => Ok(Self::Remote),
+            _ => Err(format!("{word:?} is no place for checkpoints; there are local and remote")),
+        }
+    }
+}
+
 /// The table `[workers]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
