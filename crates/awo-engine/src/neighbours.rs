@@ -88,7 +88,7 @@ fn take(engine: &Arc<Engine>, Changed { order, seq }: Changed) {
     if !engine.hints.send_on(order, seq) {
         return;
     }
-    engine.statistics.changed_elsewhere(order);
+    engine.statistics.changed_elsewhere(order, seq);
     engine.chronicle.written_elsewhere(order);
     if engine.live.runs(order) {
         tokio::spawn(heed(Arc::clone(engine), order));

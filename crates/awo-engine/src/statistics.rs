@@ -11,11 +11,11 @@ mod summary;
 mod tests;
 mod usual;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use awo_models::{AgentWorkOrder, Epoch, OrderId, StepHistory, StepName, Timestamp, UsualDuration};
+use awo_models::{AgentWorkOrder, Epoch, EventSeq, OrderId, StepHistory, StepName, Timestamp, UsualDuration};
 use awo_state::{OrderQuery, OrderRow, StateError};
 use tokio::sync::{Mutex as Turn, watch};
 use tracing::{info, warn};
@@ -64,8 +64,8 @@ pub(crate) struct Statistics {
     whole: watch::Sender<bool>,
     /// One reads, the others wait for it.
     reading: Turn<()>,
-    /// Orders that other processes changed since they were counted.
-    changed: Mutex<BTreeSet<OrderId>>,
+    /// Orders that other processes changed since they were counted, and the version that word came of last.
+    changed: Mutex<BTreeMap<OrderId, EventSeq>>,
 }
 
 impl Statistics {
@@ -80,11 +80,24 @@ impl Statistics {
     }
 
     /// Notes that another process changed an order: it is counted before the figures are asked for again.
-    pub(crate) fn changed_elsewhere(&self, id: OrderId) {
-        self.changed().insert(id);
+    pub(crate) fn changed_elsewhere(&self, id: OrderId, seq: EventSeq) {
+        self.changed().insert(id, seq);
     }
 
-    fn changed(&self) -> MutexGuard<'_, BTreeSet<OrderId>> {
+    /// An order that is to be counted anew, and the version that word came of.
+    fn next_changed(&self) -> Option<(OrderId, EventSeq)> {
+        self.changed().first_key_value().map(|(id, seq)| (*id, *seq))
+    }
+
+    /// An order was counted anew for that word. If other word came meanwhile, it is to be counted once more.
+    fn counted_anew(&self, id: OrderId, seq: EventSeq) {
+        let mut changed = self.changed();
+        if changed.get(&id) == Some(&seq) {
+            changed.remove(&id);
+        }
+    }
+
+    fn changed(&self) -> MutexGuard<'_, BTreeMap<OrderId, EventSeq>> {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -157,7 +170,7 @@ pub(crate) async fn catch_up(engine: &Engine) -> bool {
         return false;
     }
     loop {
-        let Some(id) = statistics.changed().first().copied() else { return true };
+        let Some((id, seq)) = statistics.next_changed() else { return true };
         let counted = match engine.answered(engine.repository.get(id)).await {
             Ok(Some(seen)) => Some(CountedOrder::of(&seen.order, &seen.history)),
             Ok(None) => {
@@ -170,7 +183,7 @@ pub(crate) async fn catch_up(engine: &Engine) -> bool {
         if let Some(counted) = counted {
             statistics.index().count(counted);
         }
-        statistics.changed().remove(&id);
+        statistics.counted_anew(id, seq);
         // The store may answer without ever giving others a turn.
         tokio::task::yield_now().await;
     }

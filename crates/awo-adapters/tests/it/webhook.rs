@@ -11,7 +11,7 @@ async fn a_receiver_that_wants_to_be_left_alone_says_until_when() {
     let dir = tempfile::tempdir().unwrap();
     let secret_file = dir.path().join("secret");
     std::fs::write(&secret_file, "a secret of some length").unwrap();
-    let trusted = Hosts::new(&["127.0.0.1"]).unwrap();
+    let trusted = Hosts::new(["127.0.0.1"]).unwrap();
     let settings = WebhookSettings { url: receiver.address(), secret_file, trusted, wanted: Wanted::default() };
     let recipient = WebhookRecipient::new("one", settings).unwrap();
     let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();

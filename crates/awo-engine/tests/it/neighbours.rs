@@ -24,22 +24,22 @@ struct Two {
     there: Orchestrator,
     here: Orchestrator,
     /// What the first one tells, and what the second one hears and tells.
-    of_there: Arc<LossyChanges>,
-    of_here: Arc<LossyChanges>,
+    told: Arc<LossyChanges>,
+    heard: Arc<LossyChanges>,
 }
 
 impl Two {
     async fn on(world: World) -> Self {
         let first = InMemoryChanges::of(&world.store);
-        let (of_here, of_there) = (LossyChanges::new(Arc::new(first.another())), LossyChanges::new(Arc::new(first)));
+        let (heard, told) = (LossyChanges::new(Arc::new(first.another())), LossyChanges::new(Arc::new(first)));
         let process =
             |changes: &Arc<LossyChanges>| world.builder().with_changes(Arc::<LossyChanges>::clone(changes)).build();
-        let (there, here) = (process(&of_there), process(&of_here));
+        let (there, here) = (process(&told), process(&heard));
         there.listen();
         here.listen();
         // Both have had their first look.
         tokio::time::sleep(Duration::from_millis(1)).await;
-        Self { world, there, here, of_there, of_here }
+        Self { world, there, here, told, heard }
     }
 
     async fn create(&self) -> OrderId {
@@ -51,8 +51,8 @@ impl Two {
     }
 
     fn lose(&self, lost: bool) {
-        self.of_there.lose(lost);
-        self.of_here.lose(lost);
+        self.told.lose(lost);
+        self.heard.lose(lost);
     }
 }
 
@@ -140,14 +140,14 @@ async fn a_cancel_and_a_prompt_from_here_are_heard_by_who_runs_the_order_there(#
 async fn after_a_gap_and_after_an_outage_all_is_looked_at() {
     let two = Two::on(World::new()).await;
     two.lose(true);
-    two.of_here.blind(true);
+    two.heard.blind(true);
     let (id, mut hints) = (two.create().await, two.here.work_orders().hints());
     two.run(id).await;
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert!(hints.try_recv().is_err(), "neither word nor sight");
-    two.of_here.blind(false);
+    two.heard.blind(false);
     let begun = Instant::now();
-    two.of_here.say_gap();
+    two.heard.say_gap();
     let hint = timeout(FOUND, hints.recv()).await.unwrap().unwrap();
     assert_eq!((hint.order, hint.seq), (id, two.world.stored(id).await.seq));
     assert_eq!(begun.elapsed(), Duration::ZERO, "at once");
@@ -218,7 +218,7 @@ async fn who_reads_the_log_here_is_told_of_lines_from_there() {
 #[tokio::test(start_paused = true)]
 async fn the_last_that_a_process_did_is_told_before_it_ends() {
     let two = Two::on(World::new()).await;
-    two.of_here.blind(true);
+    two.heard.blind(true);
     let id = two.create().await;
     let mut hints = two.here.work_orders().hints();
     two.run(id).await;

@@ -56,6 +56,7 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
     let timed = TimedRepository::new(Arc::clone(&store.stores.repository), Arc::clone(&costs));
     let orchestrator = wiring::orchestrator(&settings, store.stores.clone().with(Arc::new(timed)))?;
     orchestrator.tell();
+    orchestrator.listen();
     let client = in_process(wiring::router(&settings, &orchestrator));
     let order: Order = created(&client, &body).await?.order;
     let running = orchestrator.spawn_order(order.agent_work_order_id.parse()?);
