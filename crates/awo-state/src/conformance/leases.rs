@@ -44,7 +44,7 @@ async fn create_all(repository: &Arc<dyn StateRepository>, numbers: std::ops::Ra
 /// Asks until the store gives something, for a short time: leases expire by its clock, which nobody turns.
 async fn take_when_expired(leases: &Arc<dyn Leases>, by: u64) -> Vec<OrderId> {
     for _ in 0..10_000 {
-        let given = leases.acquire(&worker(by), &up_to(1), SHORT).await.unwrap();
+        let given = leases.acquire(&worker(by), &up_to(1), LONG).await.unwrap();
         if !given.is_empty() {
             return given;
         }
