@@ -40,7 +40,7 @@ async fn go_on(
 }
 
 fn states(setting: &Setting) -> Vec<String> {
-    let refs = setting.remote.git(&["for-each-ref", "--format=%(refname)", "refs/awo"]);
+    let refs = setting.remote.git(["for-each-ref", "--format=%(refname)", "refs/awo"]);
     refs.lines().map(str::to_owned).collect()
 }
 

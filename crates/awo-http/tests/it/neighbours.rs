@@ -37,9 +37,9 @@ impl Two {
         let world = World::gated();
         let changes = InMemoryChanges::of(&world.store);
         let of_here = changes.another();
-        let of_there = LossyChanges::new(Arc::new(changes));
-        of_there.lose(lost);
-        let there = world.builder().with_changes(of_there).build();
+        let lossy = LossyChanges::new(Arc::new(changes));
+        lossy.lose(lost);
+        let there = world.builder().with_changes(lossy).build();
         let here = world.builder().with_changes(Arc::new(of_here)).build();
         let id = world.create(&there).await;
         let router = awo_http::router(Api::new(here.work_orders(), "1.2.3").with_port(8888));

@@ -20,6 +20,7 @@ const MESSAGES: usize = 2;
 
 /// What keeps workers apart. All of it is there, unless a test takes something away.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each may be taken away by itself")]
 struct Guards {
     /// An order is given only when nobody's lease on it lives.
     expiry: bool,

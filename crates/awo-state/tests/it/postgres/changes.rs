@@ -8,7 +8,7 @@ use awo_state::{ChangeFeed as _, Changed, Heard, Postgres, PostgresChanges, Post
 use awo_testkit::postgres::{Cluster, Proxy, TestSchema};
 
 /// How long word may take, on whatever machine.
-const LATEST: Duration = Duration::from_secs(60);
+const LATEST: Duration = Duration::from_mins(1);
 
 fn changed(n: u64) -> Changed {
     Changed { order: id(n), seq: EventSeq(n) }

@@ -86,8 +86,8 @@ async fn write(stores: &Stores, ids: &[OrderId], to: impl Write) -> anyhow::Resu
     let (mut written, mut left_out) = (0_u64, Vec::new());
     for id in ids {
         match stores.transfer()?.export(*id).await {
-            Ok(Some(stored)) => {
-                line(&serde_json::to_string(&stored)?)?;
+            Ok(Some(whole)) => {
+                line(&serde_json::to_string(&whole)?)?;
                 written += 1;
             }
             Ok(None) => left_out.push((*id, "it was deleted in the meantime".to_owned())),

@@ -73,7 +73,7 @@ pub(super) async fn run(settings: &Settings, import: &Import, as_json: bool) -> 
             continue;
         }
         let outcome = match serde_json::from_str::<StoredOrder>(&line) {
-            Ok(stored) => take(&stores, number, stored).await?,
+            Ok(whole) => take(&stores, number, whole).await?,
             Err(error) => Outcome::refused(number, None, format!("it is not an order: {error}")),
         };
         if !as_json {
