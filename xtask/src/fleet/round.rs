@@ -230,6 +230,10 @@ fn read(address: &str, id: &str) -> Result<(History, String)> {
         ensure!(status == 200, "{id}{what} was answered with {status}: {body}");
         Ok(body)
     };
-    let branch = get("")?["git_branch_name"].as_str().unwrap_or_default().to_owned();
+    let order = get("")?;
+    if order["status"] != "completed" {
+        eprintln!("{id} is {}: {}", order["status"], order["error_message"]);
+    }
+    let branch = order["git_branch_name"].as_str().unwrap_or_default().to_owned();
     Ok((History::read(id, &get("/steps")?, &get("/events?limit=1000")?), branch))
 }

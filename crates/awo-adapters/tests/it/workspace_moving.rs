@@ -72,6 +72,24 @@ async fn the_next_owner_s_states_can_be_gone_on_with_by_the_first() {
 }
 
 #[tokio::test]
+async fn a_checkout_whose_agent_did_the_same_is_as_good() {
+    let (one, other) = (machine(), machine());
+    let request = one.request(1);
+    let sandbox = one.prepare(1).await;
+    let begun = sandbox.snapshot().await.unwrap();
+    sandbox.checkpoint(&begun).await.unwrap();
+    // Here the agent was cut; there it came to the end.
+    write(&*sandbox, "plan.txt", "a plan\n");
+    let next = go_on(&other, &request, &begun).await.unwrap();
+    write(&*next, "plan.txt", "a plan\n");
+    let planned = next.snapshot().await.unwrap();
+    next.checkpoint(&planned).await.unwrap();
+    let again = one.provider.reopen(&request).await.unwrap().unwrap();
+    again.restore(&planned).await.unwrap();
+    assert_eq!(again.snapshot().await.unwrap(), planned);
+}
+
+#[tokio::test]
 async fn states_are_removed_when_the_work_is_on_its_branch() {
     let setting = machine();
     let sandbox = setting.prepare(1).await;
