@@ -16,7 +16,9 @@ async fn a_receiver_that_wants_to_be_left_alone_says_until_when() {
     let recipient = WebhookRecipient::new("one", settings).unwrap();
     let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let until = async |answer: &str| {
-        receiver.reply_next([Reply::Bytes(format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into())]);
+        receiver.reply_next([Reply::Bytes(
+            format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into(),
+        )]);
         let failure = recipient.tell(&Notice::test(now, [7; 16]), now).await.unwrap_err();
         failure.until.map(|until| until.to_string())
     };

@@ -95,8 +95,10 @@ pub(crate) async fn read_only(settings: &Settings) -> anyhow::Result<Stores> {
         return Ok(Stores::postgres(&checked_database(settings).await?));
     }
     if !settings.data_dir.join("orders").is_dir() {
-        // Nothing was ever kept here.
-        return Ok(Stores::memory(settings));
+        let stores = Stores::memory(settings);
+        // No order was ever kept here; repositories may be.
+        let catalog = if settings.state == Backend::File { &stores.access } else { &stores.catalog };
+        return Ok(Stores { catalog: Arc::clone(catalog), ..stores });
     }
     let repository = FileRepository::open_read_only(&settings.data_dir)
         .map_err(|error| coded(UNAVAILABLE, format!("{:#}", anyhow::Error::new(error))))?;

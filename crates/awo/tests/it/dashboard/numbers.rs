@@ -12,10 +12,12 @@ fn failures_are_told_by_class_and_day_and_lead_to_orders() {
     let server = setting.program.serve();
     completed(&server, &setting.create(&server));
     setting.agent.fail("planner", "no");
-    let failed = [setting.create(&server), setting.create(&server)];
-    for id in &failed {
-        ended(&server, id);
-    }
+    // One after the other, so that it is known which failed last.
+    let failed = [(); 2].map(|()| {
+        let id = setting.create(&server);
+        ended(&server, &id);
+        id
+    });
     let figures = format!("{}/?view=figures", server.address());
     let row_of = |title: &str, name: &str| {
         format!(
