@@ -44,7 +44,7 @@ pub(crate) use words::{
     answered, clip, clip_to, code_of_status, detail, errors, fail, name, object, status_in, text, told, without_result,
 };
 
-use crate::process::{Invocation, ProcessTracker, RunError, RunLimits, find_program, search_path};
+use crate::process::{Invocation, ProcessTracker, Purpose, RunError, RunLimits, find_program, search_path};
 use crate::walls::{Account, Launch, WallKind};
 use crate::{Secrets, Walls};
 use caps::Caps;
@@ -155,6 +155,7 @@ impl ProgramAgent {
             secrets: home.secrets().clone(),
             custody: self.tracker.custody(request.order),
             walled: kind.is_some_and(WallKind::waits),
+            purpose: Purpose::Agent,
         };
         let order = request.order;
         let spawned = |pid| self.tracker.track(order, pid);

@@ -7,6 +7,8 @@ use metrics::{Gauge, counter, describe_counter, describe_gauge, gauge};
 pub(crate) const GIT: &str = "git";
 /// Agents at work, and looks at what agents and walls there are.
 pub(crate) const AGENT: &str = "agent";
+/// Programs of the operator that are told of orders.
+pub(crate) const NOTICE: &str = "notice";
 
 /// Says what each figure means, and begins it with 0. To be called once, when the recorder is there.
 pub fn describe() {
@@ -15,7 +17,7 @@ pub fn describe() {
         "Programs that run, each below a keeper of its own, without what they start"
     );
     describe_counter!("awo_child_processes_started_total", "Programs that were started");
-    for kind in [AGENT, GIT] {
+    for kind in [AGENT, GIT, NOTICE] {
         gauge!("awo_child_processes", "kind" => kind).set(0.0);
         counter!("awo_child_processes_started_total", "kind" => kind).absolute(0);
     }

@@ -58,8 +58,8 @@ pub use notify::{CommandRecipient, CommandSettings, ToldFiles, Wanted};
 pub use notify::{WebhookError, WebhookRecipient, WebhookSettings};
 pub use opencode::OpenCode;
 pub use process::{
-    Custody, EndCause, Exit, Invocation, Line, NoTracking, ProcessTracker, RunEnd, RunError, RunLimits, find_program,
-    run,
+    Custody, EndCause, Exit, Invocation, Line, NoTracking, ProcessTracker, Purpose, RunEnd, RunError, RunLimits,
+    find_program, run,
 };
 pub use processes::Processes;
 pub use prompts::{PromptFiles, PromptLoadError};
@@ -68,4 +68,4 @@ pub use redact::Secrets;
 pub use scripted::{Action, Script, ScriptError, ScriptedAgent};
 pub use spill_files::SpillFiles;
 pub use walls::{Effective, Probe, ProcessLimits, WallKind, WallSettings, Walls};
-pub use workspace::{Author, GitSandboxes, WorkspaceSettings};
+pub use workspace::{Author, Checkpoints, GitSandboxes, WorkspaceSettings};

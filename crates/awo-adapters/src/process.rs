@@ -49,6 +49,17 @@ pub struct Invocation {
     /// Whether it is the program that makes walls and waits there: then who runs within them is told to stop. With a keeper
     /// only.
     pub walled: bool,
+    /// What it is counted as.
+    pub purpose: Purpose,
+}
+
+/// What a program is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is an agent at work, or a look at one or at walls.
+    Agent,
+    /// It is told of an order.
+    Notice,
 }
 
 /// Who sees to the end of a process and of all that it starts: see [`ProcessTracker::custody`].
@@ -72,6 +83,7 @@ impl Debug for Invocation {
             .field("secrets", &self.secrets)
             .field("custody", &self.custody)
             .field("walled", &self.walled)
+            .field("purpose", &self.purpose)
             .finish()
     }
 }

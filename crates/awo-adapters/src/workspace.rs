@@ -16,6 +16,7 @@ mod mirror;
 mod origin;
 mod packing;
 mod preparing;
+mod publishing;
 mod rebuilding;
 mod sandbox;
 mod shared;
@@ -78,8 +79,21 @@ pub struct WorkspaceSettings {
     pub max_export_bytes: u64,
     /// Bytes that must be free where checkouts are, before one is made.
     pub min_free_bytes: u64,
+    /// Where the states are kept that an order goes on from.
+    pub checkpoints: Checkpoints,
     /// Walls around what runs in a checkout.
     pub walls: Arc<Walls>,
+}
+
+/// Where the state after each step is kept, besides the checkout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Checkpoints {
+    /// On this machine, in the bare clone of the order.
+    #[default]
+    Local,
+    /// On the order's remote, too, below `refs/awo/orders/`, so that a worker on another machine can go on with it. One push
+    /// a step. They are removed when the work is on its branch; those of an order that fails stay.
+    Remote,
 }
 
 /// Who commits.
@@ -112,6 +126,7 @@ impl WorkspaceSettings {
             max_patch_bytes: 8 << 20,
             max_export_bytes: 1 << 30,
             min_free_bytes: 0,
+            checkpoints: Checkpoints::default(),
             walls: Arc::new(Walls::none()),
         }
     }

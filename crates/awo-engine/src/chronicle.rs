@@ -57,6 +57,11 @@ impl Chronicle {
         self.written.subscribe()
     }
 
+    /// Another process changed an order, and is likely to have said something about it.
+    pub(crate) fn written_elsewhere(&self, id: OrderId) {
+        let _ = self.written.send(id); // nobody listens: nobody needs it
+    }
+
     /// The log itself.
     pub(crate) fn log(&self) -> Option<&Arc<dyn OrderLog>> {
         self.log.as_ref()

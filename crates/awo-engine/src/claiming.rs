@@ -95,11 +95,12 @@ pub(crate) async fn read(engine: &Engine, id: OrderId) -> Result<Option<OrderSna
     }
 }
 
-/// Waits before the store is asked again; gives the outage back when this process ends.
+/// Waits before the store is asked again; gives the outage back when this process ends. An error, too, if the lease on the
+/// order was lost meanwhile.
 pub(crate) async fn pause(engine: &Engine, id: OrderId, outage: StateError) -> Result<(), StateError> {
     warn!(agent_work_order_id = %id, reason = describe(&outage), "the store does not answer: the order waits");
     tokio::select! {
         () = engine.draining.cancelled() => Err(outage),
-        () = tokio::time::sleep(engine.settings.flush_pause) => Ok(()),
+        () = tokio::time::sleep(engine.settings.flush_pause) => engine.live.check_lease(id),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{ArtifactName, OrderId, RetryPolicy, StepName};
-use awo_state::{ArtifactContent, ArtifactStore, Catalog, LogEntry, LogLevel, StateError, StateRepository};
+use awo_state::{ArtifactContent, ArtifactStore, Catalog, ChangeFeed, LogEntry, LogLevel, StateError, StateRepository};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -15,6 +15,7 @@ use crate::cause;
 use crate::chronicle::Chronicle;
 use crate::disk_use::SeenDisk;
 use crate::hints::Hints;
+use crate::leasing::Leasing;
 use crate::live::LiveOrders;
 use crate::notifying::Notices;
 use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, SandboxProvider, SpillStore};
@@ -27,6 +28,8 @@ use crate::waiting::{Moment, WaitingPolicy};
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) repository: Arc<dyn StateRepository>,
+    /// Others have the repository, too, if there is one.
+    pub(crate) changes: Option<Arc<dyn ChangeFeed>>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
     pub(crate) agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
     pub(crate) seen_agents: SeenAgents,
@@ -41,6 +44,8 @@ pub(crate) struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) live: LiveOrders,
+    /// Where several workers share the orders.
+    pub(crate) leasing: Option<Arc<Leasing>>,
     pub(crate) hints: Hints,
     pub(crate) statistics: Statistics,
     pub(crate) activity_hints: ActivityHints,

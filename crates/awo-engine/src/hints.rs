@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use awo_models::{EventSeq, OrderId};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 /// Orders whose last hint is remembered.
 const REMEMBERED: usize = 4_096;
@@ -22,6 +22,17 @@ pub struct Hint {
     pub order: OrderId,
     /// Its version, or a larger one by now.
     pub seq: EventSeq,
+    /// Who changed it.
+    pub origin: Origin,
+}
+
+/// Who changed an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// This process.
+    Here,
+    /// Another one that shares the store.
+    Elsewhere,
 }
 
 /// A place among the hints of one process. Opaque to whoever keeps it.
@@ -69,6 +80,15 @@ pub(crate) struct Hints {
     sender: broadcast::Sender<Hint>,
     process: u64,
     board: Mutex<Board>,
+    /// What others are to be told, if there are others.
+    outbox: Option<Outbox>,
+}
+
+/// The newest versions of orders that this process changed, until others are told.
+#[derive(Debug, Default)]
+struct Outbox {
+    changed: Mutex<HashMap<OrderId, EventSeq>>,
+    filled: Notify,
 }
 
 /// The last hint of each order, by its number.
@@ -82,6 +102,11 @@ struct Board {
 }
 
 impl Board {
+    /// The version that was hinted at last.
+    fn newest(&self, order: OrderId) -> Option<EventSeq> {
+        Some(self.by_number.get(self.numbers.get(&order)?)?.seq)
+    }
+
     fn post(&mut self, hint: Hint) {
         self.last += 1;
         if let Some(before) = self.numbers.insert(hint.order, self.last) {
@@ -98,16 +123,51 @@ impl Board {
 }
 
 impl Hints {
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// `shared` says whether others have the store, too, who are told what is sent here.
+    pub(crate) fn new(capacity: usize, shared: bool) -> Self {
         // Unique is enough: nobody gains anything by guessing it.
         let process = RandomState::new().hash_one(capacity);
-        Self { sender: broadcast::Sender::new(capacity), process, board: Mutex::default() }
+        let outbox = shared.then(Outbox::default);
+        Self { sender: broadcast::Sender::new(capacity), process, board: Mutex::default(), outbox }
     }
 
+    /// Hints at what this process changed.
     pub(crate) fn send(&self, order: OrderId, seq: EventSeq) {
-        let hint = Hint { order, seq };
+        self.post(Hint { order, seq, origin: Origin::Here });
+        if let Some(outbox) = &self.outbox {
+            let mut changed = outbox.changed.lock().unwrap_or_else(PoisonError::into_inner);
+            let newest = changed.entry(order).or_insert(seq);
+            *newest = seq.max(*newest);
+            outbox.filled.notify_one();
+        }
+    }
+
+    /// Hints at what another process changed, unless that is known; whether it was not.
+    pub(crate) fn send_on(&self, order: OrderId, seq: EventSeq) -> bool {
+        let is_news = self.board().newest(order).is_none_or(|known| known < seq);
+        if is_news {
+            self.post(Hint { order, seq, origin: Origin::Elsewhere });
+        }
+        is_news
+    }
+
+    fn post(&self, hint: Hint) {
         self.board().post(hint); // before it is told: who hears it finds it
         let _ = self.sender.send(hint); // nobody listens: nobody needs it
+    }
+
+    /// Waits until there is something that others are to be told; for ever if there are none.
+    pub(crate) async fn outbox_filled(&self) {
+        match &self.outbox {
+            Some(outbox) => outbox.filled.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes what others are to be told.
+    pub(crate) fn empty_outbox(&self) -> HashMap<OrderId, EventSeq> {
+        let changed = self.outbox.as_ref().map(|outbox| outbox.changed.lock().unwrap_or_else(PoisonError::into_inner));
+        changed.map(|mut changed| std::mem::take(&mut *changed)).unwrap_or_default()
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Hint> {
@@ -154,7 +214,7 @@ mod tests {
 
     #[test]
     fn who_was_away_learns_each_changed_order_once() {
-        let hints = Hints::new(4);
+        let hints = Hints::new(4, false);
         let away = hints.now();
         for (number, seq) in [(1, 1), (2, 1), (1, 2), (1, 3)] {
             hints.send(order(number), EventSeq(seq));
@@ -169,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_or_of_another_process_is_not_known() {
-        let hints = Hints::new(4);
+        let hints = Hints::new(4, false);
         let first = hints.now();
         for number in 0..=REMEMBERED as u64 {
             hints.send(order(number), EventSeq(1));
@@ -180,6 +240,25 @@ mod tests {
         assert_eq!(hints.since(HintCursor { process: hints.process ^ 1, number: REMEMBERED as u64 }, 10), None);
         assert_eq!(hints.since(HintCursor { number: u64::MAX, ..first }, 10), None);
         assert!(hints.since(HintCursor { number: 1, ..first }, 10).is_some());
+    }
+
+    #[test]
+    fn what_others_changed_is_hinted_at_once_and_not_told_them_again() {
+        let hints = Hints::new(4, true);
+        let mut heard = hints.subscribe();
+        hints.send(order(1), EventSeq(2));
+        let sent = [(1, 2), (1, 1), (1, 3), (2, 1), (1, 3)].map(|(n, seq)| hints.send_on(order(n), EventSeq(seq)));
+        assert_eq!(sent, [false, false, true, true, false]);
+        hints.send(order(1), EventSeq(4));
+        let all: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+        let [here, elsewhere] = [Origin::Here, Origin::Elsewhere];
+        let told: Vec<_> = all.iter().map(|hint| (hint.order, hint.seq.0, hint.origin)).collect();
+        assert_eq!(
+            told,
+            [(order(1), 2, here), (order(1), 3, elsewhere), (order(2), 1, elsewhere), (order(1), 4, here)]
+        );
+        assert_eq!(hints.empty_outbox(), HashMap::from([(order(1), EventSeq(4))]));
+        assert_eq!(hints.empty_outbox(), HashMap::new());
     }
 
     #[test]

@@ -33,6 +33,8 @@
 //! | what is told of orders as spans | `traces.rs` |
 //! | who outside is told of orders, and how often | `notifying.rs` |
 //! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
+//! | how long a lease is good, and what is asked for | `leasing.rs` |
+//! | how orders are taken by leases, and leases kept | `taking.rs`, `renewing.rs` |
 
 mod activity;
 mod agent_health;
@@ -50,12 +52,15 @@ mod engine;
 mod error;
 mod fence;
 pub mod figures;
+mod fleet;
 mod follow_ups;
 mod git_facts;
 mod hints;
 mod issue_reference;
 mod issue_text;
+mod leasing;
 mod live;
+mod neighbours;
 mod new_order;
 mod notifying;
 mod orchestrator;
@@ -68,6 +73,7 @@ mod pull_request;
 mod queue;
 mod recorder;
 mod recovery;
+mod renewing;
 mod repositories;
 mod retention;
 mod retrying;
@@ -79,6 +85,7 @@ mod starting;
 mod statistics;
 mod steps;
 mod suspension;
+mod taking;
 pub mod traces;
 mod waiting;
 mod work_orders;
@@ -89,8 +96,9 @@ mod workspaces;
 pub use activity::{ActivityEntry, ActivityHint, StepActivity};
 pub use agent_health::AgentStatus;
 pub use awo_state::{
-    ArtifactContent, ArtifactStore, BoxError, Catalog, CatalogError, Change, ConfiguredRepository, LogEntry, LogLevel,
-    LogLine, LogPage, LogQuery, OrderLog, OrderQuery, OrderRow, OrderSnapshot, Page, StateError, StateRepository,
+    ArtifactContent, ArtifactStore, BoxError, Catalog, CatalogError, Change, ChangeFeed, ConfiguredRepository, Fleet,
+    LeaseLimits, Leases, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, OrderQuery, OrderRow, OrderSnapshot,
+    Page, SeenWorker, StateError, StateRepository, Worker,
 };
 pub use cause::{carried, for_request};
 pub use disk_use::DiskUse;
@@ -98,9 +106,10 @@ pub use engine::Settings;
 pub use error::{EngineError, FieldError};
 pub use fence::fenced;
 pub use git_facts::GitProgress;
-pub use hints::{Hint, HintCursor, HintsSince, ParseHintCursorError};
+pub use hints::{Hint, HintCursor, HintsSince, Origin, ParseHintCursorError};
+pub use leasing::LeaseTerms;
 pub use live::Persistence;
-pub use new_order::{MAX_ATTEMPTS, NewOrder};
+pub use new_order::{LABEL_RULE, MAX_ATTEMPTS, NewOrder, PRIORITIES, is_label};
 pub use orchestrator::{Orchestrator, OrchestratorBuilder};
 pub use prompting::Prompted;
 pub use recovery::{Forecast, Foreseen, ForeseenOrder};

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use awo_models::{Failure, FailureCode, OrderId};
+use awo_state::StateError;
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::{ActivityFeed, StepActivity};
@@ -34,6 +35,7 @@ impl StopReason {
 pub(crate) struct LiveOrder {
     stop: CancellationToken,
     reason: OnceLock<StopReason>,
+    lost: AtomicBool,
     degraded: AtomicBool,
     finishing: AtomicBool,
     waiting: AtomicBool,
@@ -48,6 +50,17 @@ impl LiveOrder {
     pub(crate) fn stop(&self, reason: StopReason) {
         let _ = self.reason.set(reason);
         self.stop.cancel();
+    }
+
+    /// Stops the order's agent because this process may not go on with the order, whatever else it was stopped for.
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+        self.stop(StopReason::Lost);
+    }
+
+    /// An error if this process may not go on with the order.
+    pub(crate) fn check_lease(&self) -> Result<(), StateError> {
+        if self.lost.load(Ordering::Relaxed) { Err(StateError::LeaseLost) } else { Ok(()) }
     }
 
     pub(crate) fn stopped(&self) -> Option<StopReason> {
@@ -153,6 +166,24 @@ impl LiveOrders {
         if let Some(order) = order {
             order.stop(reason);
         }
+    }
+
+    /// Stops an order that runs here because this process may not go on with it.
+    pub(crate) fn lose(&self, id: OrderId) {
+        let order = self.all().get(&id).cloned();
+        if let Some(order) = order {
+            order.lose();
+        }
+    }
+
+    /// An error if an order runs here and this process may not go on with it.
+    pub(crate) fn check_lease(&self, id: OrderId) -> Result<(), StateError> {
+        self.all().get(&id).map_or(Ok(()), |order| order.check_lease())
+    }
+
+    /// All that run here.
+    pub(crate) fn ids(&self) -> Vec<OrderId> {
+        self.all().keys().copied().collect()
     }
 
     /// Tells the owner of an order, if it is here, that a prompt came.

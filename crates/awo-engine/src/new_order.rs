@@ -1,5 +1,6 @@
 //! A request for a new order, and what makes it one that can be run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,12 @@ use crate::workflows::{OPTIONAL_STEPS, built_in, selected};
 
 /// Longest request, in bytes.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
+/// Labels that an order may ask for.
+const MAX_LABELS: usize = 16;
+/// Priorities that an order may have.
+pub const PRIORITIES: std::ops::RangeInclusive<i16> = -100..=100;
+/// What a label is.
+pub const LABEL_RULE: &str = "use 1 to 63 letters, digits, `-`, `_`, `.`";
 /// Most attempts that a step may be given.
 pub const MAX_ATTEMPTS: u32 = 10;
 
@@ -58,6 +65,10 @@ pub struct NewOrder {
     pub order_limits: OrderLimits,
     /// Whether it is queued at once; otherwise it is held until [`WorkOrders::start`](crate::WorkOrders::start).
     pub start: bool,
+    /// Labels that a worker must have to run it.
+    pub labels: Vec<String>,
+    /// Orders of a higher one begin first, where several workers share the orders.
+    pub priority: i16,
     /// Who asks.
     pub requested_by: Option<String>,
     /// Key against doubled requests.
@@ -87,6 +98,8 @@ impl NewOrder {
             max_attempts: None,
             order_limits: OrderLimits::default(),
             start: true,
+            labels: Vec::new(),
+            priority: 0,
             requested_by: None,
             idempotency: None,
         }
@@ -137,18 +150,10 @@ impl NewOrder {
         if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS).contains(&attempts)) {
             problem("limits.max_attempts", format!("must be 1 to {MAX_ATTEMPTS}"));
         }
-        let OrderLimits { max_turns, max_tokens, max_cost_nanousd, timeout } = &self.order_limits;
-        if *max_turns == Some(0) {
-            problem("limits.order.max_turns", "is 0; an agent needs at least one turn".into());
-        }
-        if *max_tokens == Some(0) {
-            problem("limits.order.max_tokens", "is 0; an agent needs tokens".into());
-        }
-        if *max_cost_nanousd == Some(0) {
-            problem("limits.order.max_cost_usd", "is less than a billionth of a dollar".into());
-        }
-        if timeout.is_some_and(|limit| limit.is_zero() || limit > Duration::from_hours(24 * 30)) {
-            problem("limits.order.timeout_seconds", "must be more than 0 and at most 2592000".into());
+        check_order_limits(&self.order_limits, &mut problem);
+        let labels = known_labels(&self.labels).map_err(|reason| problem("labels", reason)).unwrap_or_default();
+        if !PRIORITIES.contains(&self.priority) {
+            problem("priority", format!("must be {} to {}", PRIORITIES.start(), PRIORITIES.end()));
         }
         let agent = choose_agent(self.agent.as_deref(), engine).map_err(|reason| problem("agent", reason)).ok();
         let mut workflow = self.workflow().map_err(|e| problem(e.field, e.message)).unwrap_or_default();
@@ -192,6 +197,8 @@ impl NewOrder {
                 silence_timeout: self.silence_timeout,
                 order: self.order_limits,
             },
+            labels,
+            priority: self.priority,
             requested_by: self.requested_by.map(Arc::from),
             idempotency: self.idempotency,
         })
@@ -243,6 +250,41 @@ fn assign_agents(workflow: &mut [StepDefinition], engine: &Engine) -> Result<(),
         definition.agent = Some(name.as_str().into());
     }
     Ok(())
+}
+
+/// What is wrong with the limits of an order as a whole.
+fn check_order_limits(limits: &OrderLimits, problem: &mut impl FnMut(&'static str, String)) {
+    let OrderLimits { max_turns, max_tokens, max_cost_nanousd, timeout } = limits;
+    if *max_turns == Some(0) {
+        problem("limits.order.max_turns", "is 0; an agent needs at least one turn".into());
+    }
+    if *max_tokens == Some(0) {
+        problem("limits.order.max_tokens", "is 0; an agent needs tokens".into());
+    }
+    if *max_cost_nanousd == Some(0) {
+        problem("limits.order.max_cost_usd", "is less than a billionth of a dollar".into());
+    }
+    if timeout.is_some_and(|limit| limit.is_zero() || limit > Duration::from_hours(24 * 30)) {
+        problem("limits.order.timeout_seconds", "must be more than 0 and at most 2592000".into());
+    }
+}
+
+/// The labels, each once; or what is wrong with them.
+fn known_labels(asked: &[String]) -> Result<Vec<Arc<str>>, String> {
+    let labels: BTreeSet<_> = asked.iter().map(String::as_str).collect();
+    if let Some(label) = labels.iter().find(|label| !is_label(label)) {
+        return Err(format!("{label:?} is not a label: {LABEL_RULE}"));
+    }
+    if labels.len() > MAX_LABELS {
+        return Err(format!("has {} labels; an order may ask for {MAX_LABELS}", labels.len()));
+    }
+    Ok(labels.into_iter().map(Arc::from).collect())
+}
+
+/// Whether a text is a label, of an order or of a worker.
+pub fn is_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 /// A cautious subset of what git allows; the checkout checks again.

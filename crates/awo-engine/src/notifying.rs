@@ -16,6 +16,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::engine::Engine;
+use crate::hints::Origin;
 use crate::ports::{Recipient, Told, ToldStore};
 use post::Post;
 
@@ -49,7 +50,9 @@ async fn tell_by(post: &Post) {
             biased;
             Some((order, told)) = round.working.next() => round.ended(order, told),
             hint = hints.recv() => match hint {
-                Ok(hint) => round.look(hint.order, hint.seq),
+                // What another process did, it tells of itself.
+                Ok(hint) if hint.origin == Origin::Here => round.look(hint.order, hint.seq),
+                Ok(_) => {}
                 Err(RecvError::Lagged(_)) => round.look_at_all().await,
                 Err(RecvError::Closed) => return,
             },

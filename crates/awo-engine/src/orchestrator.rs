@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
-use awo_state::{ArtifactStore, Catalog, OrderLog, OrderQuery, StateError, StateRepository};
+use awo_state::{ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, OrderQuery, StateError, StateRepository};
 use futures::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,9 @@ use crate::disk_use::SeenDisk;
 use crate::engine::{Engine, Settings};
 use crate::error::EngineError;
 use crate::hints::Hints;
+use crate::leasing::{LeaseTerms, Leasing};
 use crate::live::{LiveOrders, StopReason};
+use crate::neighbours;
 use crate::notifying::{self, Notices};
 use crate::parking::{Places, Seat};
 use crate::ports::{
@@ -31,10 +33,12 @@ use crate::ports::{
 use crate::queue::{QueueReceiver, QueueSender, queue};
 use crate::recorder::describe;
 use crate::recovery::{Forecast, foresee};
+use crate::renewing;
 use crate::retention::{self, Retired};
 use crate::run::{RunEnd, run_order};
 use crate::spilling::settle_ended;
 use crate::statistics::{self, Statistics};
+use crate::taking;
 use crate::work_orders::WorkOrders;
 use crate::workspace::sweep;
 use crate::workspaces::{self, KeptWorkspace};
@@ -78,10 +82,12 @@ pub struct OrchestratorBuilder {
     prompts: Arc<dyn PromptSource>,
     agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
     catalog: Option<Arc<dyn Catalog>>,
+    changes: Option<Arc<dyn ChangeFeed>>,
     log: Option<Arc<dyn OrderLog>>,
     spills: Option<Arc<dyn SpillStore>>,
     recipients: Vec<Arc<dyn Recipient>>,
     told: Option<Arc<dyn ToldStore>>,
+    leases: Option<(Arc<dyn Leases>, LeaseTerms)>,
     clock: Arc<dyn Clock>,
     settings: Settings,
 }
@@ -103,10 +109,12 @@ impl OrchestratorBuilder {
             prompts,
             agents: BTreeMap::new(),
             catalog: None,
+            changes: None,
             log: None,
             spills: None,
             recipients: Vec::new(),
             told: None,
+            leases: None,
             clock: Arc::new(SystemClock::default()),
             settings: Settings::default(),
         }
@@ -121,6 +129,13 @@ impl OrchestratorBuilder {
     /// Keeps configured repositories. Without it there are none, and none can be added.
     pub fn with_catalog(mut self, catalog: Arc<dyn Catalog>) -> Self {
         self.catalog = Some(catalog);
+        self
+    }
+
+    /// Shares the repository with other processes: whoever follows an order here hears of it, too, where another one changes
+    /// it, from [`Orchestrator::listen`] on, and those hear of what this one changes. Without it this process is the only one.
+    pub fn with_changes(mut self, changes: Arc<dyn ChangeFeed>) -> Self {
+        self.changes = Some(changes);
         self
     }
 
@@ -149,6 +164,13 @@ impl OrchestratorBuilder {
         self
     }
 
+    /// Shares the orders of the repository with other workers, by leases. Without it this process is the only one that runs
+    /// them. [`Settings::worker`] must be a name that no other worker has or had.
+    pub fn with_leases(mut self, leases: Arc<dyn Leases>, terms: LeaseTerms) -> Self {
+        self.leases = Some((leases, terms));
+        self
+    }
+
     /// Takes time and chance from another place.
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -164,8 +186,13 @@ impl OrchestratorBuilder {
     /// Puts it together. Nothing runs yet.
     pub fn build(self) -> Orchestrator {
         let (queue, waiting) = queue(self.settings.max_queued);
+        let Settings { worker, max_running, .. } = &self.settings;
+        let leasing = self.leases.map(|(port, terms)| Arc::new(Leasing::new(port, worker, *max_running, terms)));
         let engine = Engine {
+            leasing,
             repository: self.repository,
+            hints: Hints::new(HINTS_KEPT, self.changes.is_some()),
+            changes: self.changes,
             artifacts: self.artifacts,
             agents: self.agents,
             seen_agents: SeenAgents::default(),
@@ -184,7 +211,6 @@ impl OrchestratorBuilder {
             clock: self.clock,
             settings: self.settings,
             live: LiveOrders::default(),
-            hints: Hints::new(HINTS_KEPT),
             statistics: Statistics::default(),
             activity_hints: ActivityHints::new(),
             draining: CancellationToken::new(),
@@ -195,6 +221,7 @@ impl OrchestratorBuilder {
             queue,
             waiting: Mutex::new(Some(waiting)),
             telling: AtomicBool::new(false),
+            listening: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         }
     }
@@ -209,6 +236,7 @@ pub struct Orchestrator {
     queue: QueueSender,
     waiting: Mutex<Option<QueueReceiver>>,
     telling: AtomicBool,
+    listening: AtomicBool,
     tasks: TaskTracker,
 }
 
@@ -218,7 +246,8 @@ impl Orchestrator {
         WorkOrders { engine: Arc::clone(&self.engine), queue: self.queue.clone() }
     }
 
-    /// Runs one order to its end on the caller's task, whatever the queue. An error means that this process may not, or
+    /// Runs one order to its end on the caller's task, whatever the queue. Where workers share the orders, it must have been
+    /// given to this one. An error means that this process may not, or
     /// cannot, go on with it; what is stored is then untouched.
     pub async fn run_order(&self, id: OrderId) -> Result<RunEnd, StateError> {
         run_order(&self.engine, id, &mut Seat::free()).await
@@ -228,7 +257,9 @@ impl Orchestrator {
     /// The handle ends when nothing runs the order here any more.
     pub fn spawn_order(&self, id: OrderId) -> JoinHandle<()> {
         let engine = Arc::clone(&self.engine);
-        self.tasks.spawn(async move { run_and_log(&engine, id, Seat::free()).await })
+        self.tasks.spawn(async move {
+            run_and_log(&engine, id, Seat::free()).await;
+        })
     }
 
     /// What the next start would do with each order that has not ended. Changes nothing; meant for a moment when nobody
@@ -265,6 +296,17 @@ impl Orchestrator {
         }
     }
 
+    /// Starts to hear what other processes do to the orders of a store that they share, and to tell them what is done here.
+    /// [`Orchestrator::start`] does it, too; does nothing the second time, nor where no store is shared.
+    pub fn listen(&self) {
+        let Some(changes) = &self.engine.changes else { return };
+        if self.listening.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.tasks.spawn(neighbours::tell(Arc::clone(&self.engine), Arc::clone(changes)));
+        self.tasks.spawn(neighbours::hear(Arc::clone(&self.engine), Arc::clone(changes)));
+    }
+
     /// Starts to take orders from the queue, beginning with those that an earlier life left. Does nothing the second
     /// time.
     pub fn start(&self) {
@@ -272,6 +314,7 @@ impl Orchestrator {
             return;
         };
         self.tell();
+        self.listen();
         let (engine, queue) = (Arc::clone(&self.engine), self.queue.clone());
         self.tasks.spawn(async move {
             let draining = engine.draining.clone();
@@ -287,8 +330,22 @@ impl Orchestrator {
                 _ = statistics::read(&engine) => {}
             }
         });
-        self.tasks.spawn(dispatch(Arc::clone(&self.engine), waiting, self.tasks.clone()));
+        self.take_orders(waiting);
         self.tasks.spawn(retention::run(Arc::clone(&self.engine)));
+    }
+
+    /// By leases where they are dealt out, else all that are in line here.
+    fn take_orders(&self, waiting: QueueReceiver) {
+        let (engine, tasks) = (Arc::clone(&self.engine), self.tasks.clone());
+        let Some(leasing) = self.engine.leasing.clone() else {
+            self.tasks.spawn(dispatch(engine, waiting, tasks));
+            return;
+        };
+        self.tasks.spawn(taking::listen(Arc::clone(&engine), Arc::clone(&leasing), waiting));
+        if leasing.terms.runs_orders {
+            self.tasks.spawn(renewing::renew(Arc::clone(&engine), Arc::clone(&leasing)));
+            self.tasks.spawn(taking::take(engine, leasing, tasks));
+        }
     }
 
     /// Applies the retention policy once, and removes what belongs to orders that are not there; with `dry_run` it only
@@ -355,24 +412,38 @@ async fn dispatch(engine: Arc<Engine>, mut waiting: QueueReceiver, tasks: TaskTr
             },
         };
         let engine = Arc::clone(&engine);
-        tasks.spawn(async move { run_and_log(&engine, id, seat).await });
+        tasks.spawn(async move {
+            run_and_log(&engine, id, seat).await;
+        });
     }
 }
 
-/// Runs an order. A panic outside its steps, and a save that is refused although nobody fenced us, are defects of ours:
+/// Runs an order; how it ended, if it did. A panic outside its steps, and a save that is refused although nobody fenced us, are defects of ours:
 /// the order is claimed anew once, and failed if it happens again.
-async fn run_and_log(engine: &Engine, id: OrderId, mut seat: Seat) {
-    let mut stopped = run_caught(engine, id, &mut seat).await.err();
-    if let Some(defect) = stopped.take_if(|stopped| is_defect(stopped)) {
-        error!(agent_work_order_id = %id, reason = describe(&defect), "workflow_claimed_anew");
-        stopped = run_caught(engine, id, &mut seat).await.err();
-        if let Some(defect) = stopped.take_if(|stopped| is_defect(stopped)) {
-            let failure = Failure::new(FailureCode::Internal, format!("it was stopped twice: {}", describe(&defect)));
-            stopped = fail_order(engine, id, &failure).await.err();
+pub(crate) async fn run_and_log(engine: &Engine, id: OrderId, mut seat: Seat) -> Option<RunEnd> {
+    let mut ran = run_caught(engine, id, &mut seat).await;
+    if let Err(defect) = &ran
+        && is_defect(defect)
+    {
+        error!(agent_work_order_id = %id, reason = describe(defect), "workflow_claimed_anew");
+        ran = run_caught(engine, id, &mut seat).await;
+        if let Err(defect) = &ran
+            && is_defect(defect)
+        {
+            let failure = Failure::new(FailureCode::Internal, format!("it was stopped twice: {}", describe(defect)));
+            ran = fail_order(engine, id, &failure).await.map(|()| RunEnd::Ended(AgentWorkOrderStatus::Failed));
         }
     }
-    if let Some(stopped) = stopped {
-        error!(agent_work_order_id = %id, reason = describe(&stopped), "workflow_not_run_to_its_end");
+    match ran {
+        Ok(end) => Some(end),
+        Err(StateError::Held) => {
+            info!(agent_work_order_id = %id, "agent_work_order_held: another worker has it");
+            None
+        }
+        Err(stopped) => {
+            error!(agent_work_order_id = %id, reason = describe(&stopped), "workflow_not_run_to_its_end");
+            None
+        }
     }
 }
 
@@ -386,8 +457,17 @@ async fn run_caught(engine: &Engine, id: OrderId, seat: &mut Seat) -> Result<Run
     ran.unwrap_or(Err(StateError::Refused("awo panicked while it ran the order")))
 }
 
-/// Queues every order that has not ended and is not held: an earlier life left it. Oldest first; tries until the store can be read.
+/// Queues every order that has not ended and is not held: an earlier life left it. Oldest first; tries until the store can be
+/// read. Where leases are dealt out, the store keeps the line. Then clears up what an earlier life left of others.
 async fn recover(engine: &Engine, queue: &QueueSender) {
+    if engine.leasing.is_none() {
+        queue_all(engine, queue).await;
+    }
+    settle_ended(engine).await;
+    sweep(engine, queue).await;
+}
+
+async fn queue_all(engine: &Engine, queue: &QueueSender) {
     let mut found = Vec::new();
     let mut query = unfinished();
     loop {
@@ -417,8 +497,6 @@ async fn recover(engine: &Engine, queue: &QueueSender) {
             return;
         }
     }
-    settle_ended(engine).await;
-    sweep(engine, queue).await;
 }
 
 /// Orders that have not ended.

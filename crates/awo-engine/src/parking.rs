@@ -31,6 +31,16 @@ impl Places {
         taken.map(|taken| Seat { places: Some(Arc::clone(self)), taken: Some(taken) })
     }
 
+    /// Places that are free at this instant.
+    pub(crate) fn free(&self) -> usize {
+        self.free.available_permits()
+    }
+
+    /// A seat for an order that takes its place when it begins.
+    pub(crate) fn owed(self: &Arc<Self>) -> Seat {
+        Seat { places: Some(Arc::clone(self)), taken: None }
+    }
+
     async fn acquire(&self) -> Option<OwnedSemaphorePermit> {
         let mut acquiring = pin!(Arc::clone(&self.free).acquire_owned());
         tokio::select! {

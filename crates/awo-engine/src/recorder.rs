@@ -273,7 +273,7 @@ impl<'e> Recorder<'e> {
         loop {
             let sent = tokio::select! {
                 biased;
-                done = &mut work => return Ok(done),
+                done = &mut work => return self.live.check_lease().map(|()| done),
                 attempt = &mut slow, if !found => {
                     self.found_slow(attempt);
                     (found, unsent) = (true, true);
@@ -353,6 +353,9 @@ impl<'e> Recorder<'e> {
 
     /// One bounded try.
     async fn send(&mut self) -> Sent {
+        if let Err(lost) = self.live.check_lease() {
+            return Sent::Stop(lost);
+        }
         let id = self.order.agent_work_order_id;
         let begun = self.engine.clock.monotonic();
         let trace = traces::save(self.history.len());

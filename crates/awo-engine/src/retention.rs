@@ -238,6 +238,7 @@ async fn delete(engine: &Engine, order: &Expired) -> bool {
         }
     }
     info!(agent_work_order_id = %id, why = %order.why, bytes = order.bytes, "agent_work_order_deleted");
+    engine.hints.send(id, EventSeq(order.seq.0 + 1));
     engine.statistics.deleted(id);
     remove_belongings(engine, id).await;
     true

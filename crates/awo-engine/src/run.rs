@@ -55,13 +55,15 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId, seat: &mut Seat) -> 
             RunEnd::NothingToDo => {}
             ran => end = ran,
         }
-        if !entered.leave() || engine.draining.is_cancelled() {
+        // Where leases are dealt out, whatever was wanted of the order meanwhile is for its next holder.
+        if !entered.leave() || engine.draining.is_cancelled() || engine.leasing.is_some() {
             return Ok(end);
         }
     }
 }
 
 async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut Seat) -> Result<RunEnd, StateError> {
+    engine.may_go_on(id)?;
     let Some(seen) = read(engine, id).await? else {
         return Ok(RunEnd::NothingToDo);
     };
@@ -77,6 +79,7 @@ async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut 
             Err(failure)
         }
     };
+    live.check_lease()?;
     let Some((claim, claimed)) = claim(engine, seen, workspace.as_ref().err()).await? else {
         return Ok(RunEnd::NothingToDo);
     };

@@ -1,7 +1,7 @@
 //! What the stored histories tell of how long steps take, what they cost and why they fail.
 //!
 //! There is no second truth: what is counted is derived from orders as they are stored. It is read once after a start,
-//! in the background, newest orders first; kept up as results are saved and orders are deleted; and bounded.
+//! in the background, newest orders first; kept up as results are saved and orders are deleted, here or by others; and bounded.
 
 mod attempts;
 mod index;
@@ -11,10 +11,11 @@ mod summary;
 mod tests;
 mod usual;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use awo_models::{AgentWorkOrder, Epoch, OrderId, StepHistory, StepName, Timestamp, UsualDuration};
+use awo_models::{AgentWorkOrder, Epoch, EventSeq, OrderId, StepHistory, StepName, Timestamp, UsualDuration};
 use awo_state::{OrderQuery, OrderRow, StateError};
 use tokio::sync::{Mutex as Turn, watch};
 use tracing::{info, warn};
@@ -63,6 +64,8 @@ pub(crate) struct Statistics {
     whole: watch::Sender<bool>,
     /// One reads, the others wait for it.
     reading: Turn<()>,
+    /// Orders that other processes changed since they were counted, and the version that word came of last.
+    changed: Mutex<BTreeMap<OrderId, EventSeq>>,
 }
 
 impl Statistics {
@@ -74,6 +77,28 @@ impl Statistics {
     pub(crate) fn stored(&self, order: &AgentWorkOrder, history: &StepHistory) {
         let counted = CountedOrder::of(order, history);
         self.index().count(counted);
+    }
+
+    /// Notes that another process changed an order: it is counted before the figures are asked for again.
+    pub(crate) fn changed_elsewhere(&self, id: OrderId, seq: EventSeq) {
+        self.changed().insert(id, seq);
+    }
+
+    /// An order that is to be counted anew, and the version that word came of.
+    fn next_changed(&self) -> Option<(OrderId, EventSeq)> {
+        self.changed().first_key_value().map(|(id, seq)| (*id, *seq))
+    }
+
+    /// An order was counted anew for that word. If other word came meanwhile, it is to be counted once more.
+    fn counted_anew(&self, id: OrderId, seq: EventSeq) {
+        let mut changed = self.changed();
+        if changed.get(&id) == Some(&seq) {
+            changed.remove(&id);
+        }
+    }
+
+    fn changed(&self) -> MutexGuard<'_, BTreeMap<OrderId, EventSeq>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts an order no more that was deleted.
@@ -136,6 +161,34 @@ pub(crate) async fn read(engine: &Engine) -> bool {
     true
 }
 
+/// Counts what other processes changed, once all that was stored before is counted; whether nothing of it is left. May be
+/// dropped at any point: the next call goes on.
+pub(crate) async fn catch_up(engine: &Engine) -> bool {
+    let statistics = &engine.statistics;
+    let _turn = statistics.reading.lock().await;
+    if !*statistics.whole.borrow() {
+        return false;
+    }
+    loop {
+        let Some((id, seq)) = statistics.next_changed() else { return true };
+        let counted = match engine.answered(engine.repository.get(id)).await {
+            Ok(Some(seen)) => Some(CountedOrder::of(&seen.order, &seen.history)),
+            Ok(None) => {
+                statistics.deleted(id);
+                None
+            }
+            Err(outage) if outage.is_outage() => return false,
+            Err(_) => None, // it cannot be read, nor counted
+        };
+        if let Some(counted) = counted {
+            statistics.index().count(counted);
+        }
+        statistics.counted_anew(id, seq);
+        // The store may answer without ever giving others a turn.
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Whether an order may have results: one that nobody ever claimed has none.
 fn has_results(row: &OrderRow) -> bool {
     row.epoch > Epoch::default()
@@ -178,7 +231,8 @@ impl WorkOrders {
     /// some seconds is left out, and the answer says so.
     pub async fn step_stats(&self, query: &StatsQuery) -> Result<StepStats, EngineError> {
         let engine = &*self.engine;
-        let complete = tokio::time::timeout(PATIENCE, read(engine)).await.unwrap_or(false);
+        let reading = async { read(engine).await && catch_up(engine).await };
+        let complete = tokio::time::timeout(PATIENCE, reading).await.unwrap_or(false);
         let (since, until) = query.window.bounds(engine.clock.now());
         let (orders, reaches_back_to, unreadable_orders) = {
             let index = engine.statistics.index();

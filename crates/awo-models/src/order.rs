@@ -60,12 +60,23 @@ pub struct OrderSpec {
     pub base_branch: Option<Arc<str>>,
     /// Limits of each step and of the order.
     pub limits: Limits,
+    /// Labels that a worker must have to run it, where several share the orders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Arc<str>>,
+    /// Orders of a higher one begin first, where several workers share the orders.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub priority: i16,
     /// Who asked, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<Arc<str>>,
     /// The caller's key against doubled requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_usual(priority: &i16) -> bool {
+    *priority == 0
 }
 
 impl OrderSpec {

@@ -6,6 +6,8 @@
 //! awo_state::artifact_store_conformance!(MyArtifactFixture::new());
 //! awo_state::order_log_conformance!(MyOrderLogFixture::new());
 //! awo_state::catalog_conformance!(MyCatalogFixture::new());
+//! awo_state::change_feed_conformance!(MyChangeFixture::new());
+//! awo_state::leases_conformance!(MyLeasesFixture::new());
 //! ```
 //!
 //! Every clause becomes a test with the clause's name; its failure names the broken promise. The expression is evaluated
@@ -14,9 +16,11 @@
 
 mod artifacts;
 mod catalog;
+mod changes;
 mod durable;
 mod held;
 mod history;
+mod leases;
 mod lists;
 mod order_log;
 mod owners;
@@ -35,9 +39,11 @@ use awo_models::OrderId;
 
 pub use artifacts::*;
 pub use catalog::*;
+pub use changes::*;
 pub use durable::*;
 pub use held::*;
 pub use history::*;
+pub use leases::*;
 pub use lists::*;
 pub use order_log::*;
 pub use owners::*;
@@ -46,7 +52,9 @@ pub use races::*;
 pub use records::*;
 pub use transfer::*;
 
-use crate::{ArtifactStore, Catalog, CatalogBounds, LogBounds, OrderLog, StateRepository, StateTransfer};
+use crate::{
+    ArtifactStore, Catalog, CatalogBounds, ChangeFeed, Leases, LogBounds, OrderLog, StateRepository, StateTransfer,
+};
 
 /// A store for one clause.
 #[async_trait]
@@ -114,6 +122,16 @@ pub trait OrderLogFixture: Send + Sync {
     async fn reopen_damaged(&self, id: OrderId, number: u64) -> Option<Arc<dyn OrderLog>>;
 }
 
+/// A store with word of its changes for one clause.
+#[async_trait]
+pub trait ChangeFixture: Send + Sync {
+    /// A handle on this fixture's store, which is empty at first. Each call gives another handle on the same data.
+    async fn repository(&self) -> Arc<dyn StateRepository>;
+
+    /// A handle as another process has it, which hears what is told from now on.
+    async fn changes(&self) -> Arc<dyn ChangeFeed>;
+}
+
 /// A catalog for one clause.
 #[async_trait]
 pub trait CatalogFixture: Send + Sync {
@@ -136,6 +154,16 @@ pub trait CatalogFixture: Send + Sync {
 
     /// What is stored of the repositories, byte for byte; empty if there is no stored form.
     async fn stored_repositories(&self) -> Vec<u8>;
+}
+
+/// Orders and the leases on them for one clause.
+#[async_trait]
+pub trait LeasesFixture: Send + Sync {
+    /// A handle on this fixture's orders, of which there are none at first. Each call gives another handle.
+    async fn repository(&self) -> Arc<dyn StateRepository>;
+
+    /// A handle on the leases of these orders. Each call gives another handle on the same data.
+    async fn leases(&self) -> Arc<dyn Leases>;
 }
 
 /// Runs a clause to its end on a runtime of its own.
@@ -184,12 +212,46 @@ macro_rules! order_log_conformance {
     };
 }
 
+/// Makes one `#[test]` per clause of [`ChangeFeed`]. Takes an expression that builds a [`ChangeFixture`] for an empty store.
+#[macro_export]
+macro_rules! change_feed_conformance {
+    ($fixture:expr) => {
+        $crate::__conformance_tests! { [$fixture]
+            word_reaches_all_others
+            word_of_many_orders_comes_whole
+            word_is_not_lost_by_who_stops_to_listen
+            versions_are_of_what_goes_on_and_of_the_newest
+        }
+    };
+}
+
 /// Makes one `#[test]` per clause of [`Catalog`]. Takes an expression that builds a
 /// [`CatalogFixture`] for an empty catalog.
 #[macro_export]
 macro_rules! catalog_conformance {
     ($fixture:expr) => {
         $crate::__catalog_clauses!(__conformance_tests[$fixture]);
+    };
+}
+
+/// Makes one `#[test]` per clause of [`Leases`]. Takes an expression that builds a [`LeasesFixture`] without orders.
+#[macro_export]
+macro_rules! leases_conformance {
+    ($fixture:expr) => {
+        $crate::__conformance_tests! { [$fixture]
+            an_order_has_one_holder
+            a_claim_without_the_lease_is_held
+            an_expired_lease_can_be_taken
+            who_does_not_take_over_leaves_expired_leases
+            a_renewal_tells_of_the_order
+            orders_are_given_in_line
+            only_free_orders_with_labels_are_given
+            what_becomes_pending_is_in_line
+            racing_workers_get_different_orders
+            limits_hold_over_all_workers
+            a_paused_queue_gives_nothing
+            workers_are_known_until_they_leave
+        }
     };
 }
 

@@ -40,6 +40,11 @@ pub enum StateError {
     #[error("the order has an owner, and that owner is alive")]
     Held,
 
+    /// The holder of an order's lease lost it, or could not renew it in time; it must stop and touch nothing any more.
+    /// Said by whoever holds leases, not by a repository.
+    #[error("the lease on the order is lost, or could not be renewed in time")]
+    LeaseLost,
+
     /// The order's status does not allow it.
     #[error(transparent)]
     Transition(#[from] TransitionRefused),

@@ -1,5 +1,6 @@
 //! Where orders live: the [`StateRepository`] contract, every rule of it once ([`merge()`]), its backends, and the suite
-//! that certifies a backend, ours or yours. Beside it the small stores: [`ArtifactStore`], [`OrderLog`], [`Catalog`].
+//! that certifies a backend, ours or yours. Beside it the small stores: [`ArtifactStore`], [`OrderLog`], [`Catalog`]; and
+//! [`Leases`], by which several workers share the orders, and [`ChangeFeed`], by which they hear of each other.
 //!
 //! *Invariant*: no wall clock (times are passed in), no process, no HTTP, nothing of the engine.
 //! *Boundary*: a backend decides nothing. It loads a [`Head`] under its lock, calls [`merge()`], stores the [`Delta`] in
@@ -18,6 +19,7 @@
 mod artifacts;
 mod catalog;
 mod change;
+mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -25,6 +27,7 @@ mod extension;
 #[cfg(feature = "file")]
 mod file;
 mod head;
+mod leases;
 #[cfg(feature = "memory")]
 mod memory;
 mod merge;
@@ -40,6 +43,7 @@ pub use catalog::{
     ConfiguredRepository, Versioned, normalized_address,
 };
 pub use change::{Change, ClaimId, Guard, Recorded};
+pub use changes::{ChangeFeed, Changed, Heard};
 pub use error::{BoxError, Result, StateError};
 pub use extension::StateRepositoryExt;
 #[cfg(feature = "file")]
@@ -48,20 +52,21 @@ pub use file::{
     Holder, OpenError, Salvaged, Verified,
 };
 pub use head::{Committed, Head};
+pub use leases::{Fleet, LeaseLimits, LeasedOrder, Leases, Renewal, SeenWorker, Wants, Worker};
 #[cfg(feature = "memory")]
-pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryOrderLog};
+pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryChanges, InMemoryOrderLog};
 pub use merge::{Delta, merge};
 pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
 #[cfg(feature = "postgres")]
 pub use postgres::{
-    Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresError, PostgresOptions, PostgresOrderLog,
-    PostgresRepository,
+    Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresLeases,
+    PostgresOptions, PostgresOrderLog, PostgresRepository,
 };
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
 pub use transfer::{StateTransfer, StoredOrder};
 
 #[cfg(feature = "mock")]
 pub use {
-    artifacts::MockArtifactStore, catalog::MockCatalog, order_log::MockOrderLog, repository::MockStateRepository,
-    transfer::MockStateTransfer,
+    artifacts::MockArtifactStore, catalog::MockCatalog, changes::MockChangeFeed, leases::MockLeases,
+    order_log::MockOrderLog, repository::MockStateRepository, transfer::MockStateTransfer,
 };

@@ -1,6 +1,8 @@
 //! Orders in memory: for tests and for embedders that want no disk. Survives nothing.
 
 mod catalog;
+mod changes;
+mod leases;
 mod order_log;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,6 +12,7 @@ use async_trait::async_trait;
 use awo_models::{AgentWorkOrder, ArtifactName, Event, EventKind, EventSeq, OrderId, StepHistory};
 
 pub use catalog::InMemoryCatalog;
+pub use changes::InMemoryChanges;
 pub use order_log::InMemoryOrderLog;
 
 use crate::{
@@ -37,6 +40,7 @@ pub struct InMemory {
 struct Orders {
     by_id: BTreeMap<OrderId, Stored>,
     by_key: HashMap<Arc<str>, OrderId>,
+    dealt: leases::Dealt,
 }
 
 #[derive(Debug)]
@@ -61,8 +65,12 @@ impl InMemory {
 
     fn commit(&self, id: OrderId, history: Option<&StepHistory>, change: &Change) -> Result<Committed> {
         let mut orders = self.orders();
-        let stored = orders.by_id.get_mut(&id).ok_or(StateError::NotFound(id))?;
+        let Orders { by_id, dealt, .. } = &mut *orders;
+        let stored = by_id.get_mut(&id).ok_or(StateError::NotFound(id))?;
         let delta = merge(&stored.head, history, change)?;
+        if !delta.is_repetition() {
+            dealt.check_claim(id, change)?;
+        }
         if let (Some(history), false) = (history, delta.new_steps.is_empty()) {
             stored.history = history.clone();
         }
@@ -93,6 +101,7 @@ impl Orders {
     }
 
     fn remove(&mut self, id: OrderId) {
+        self.dealt.forget(id);
         if let Some(Stored { order, .. }) = self.by_id.remove(&id)
             && let Some(idempotency) = &order.spec.idempotency
         {

@@ -5,10 +5,13 @@
 
 mod artifacts;
 mod catalog;
+mod changes;
 mod connection;
 mod documents;
 mod error;
 mod heads;
+mod known;
+mod leases;
 mod listing;
 mod options;
 mod order_log;
@@ -25,7 +28,9 @@ use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 
 pub use artifacts::PostgresArtifacts;
 pub use catalog::PostgresCatalog;
+pub use changes::PostgresChanges;
 pub use error::PostgresError;
+pub use leases::PostgresLeases;
 pub use options::PostgresOptions;
 pub use order_log::PostgresOrderLog;
 pub use orders::PostgresRepository;

@@ -169,6 +169,24 @@ impl Browser {
         self.say("actions", &json!({"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]}));
     }
 
+    /// Minimizes the window, as somebody does who looks elsewhere: nobody sees what is in it.
+    #[track_caller]
+    pub fn look_away(&self) {
+        self.say("window/minimize", &json!({}));
+    }
+
+    /// Shows the window again.
+    #[track_caller]
+    pub fn look_back(&self) {
+        self.say("window/rect", &json!({"width": 1280, "height": 900}));
+    }
+
+    /// Says what pages of the present server may do, such as `notifications`: `granted`, `denied` or `prompt`.
+    #[track_caller]
+    pub fn permit(&self, what: &str, state: &str) {
+        self.say("permissions", &json!({"descriptor": {"name": what}, "state": state}));
+    }
+
     /// Makes the window so large.
     pub fn resize(&self, width: u32, height: u32) {
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500});

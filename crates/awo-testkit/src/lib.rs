@@ -10,6 +10,7 @@
 mod agent;
 pub mod browser;
 mod certificates;
+mod changes;
 mod clock;
 mod directed;
 mod faults;
@@ -19,6 +20,7 @@ mod git_server;
 mod github;
 pub mod hostile;
 pub mod http;
+mod leases;
 #[cfg(feature = "model-server")]
 mod model_server;
 #[cfg(feature = "git-server")]
@@ -42,6 +44,7 @@ mod world;
 
 pub use agent::{FakeAgent, Play, right};
 pub use certificates::TestCertificate;
+pub use changes::LossyChanges;
 pub use clock::ManualClock;
 pub use directed::{Call, DirectedAgent, ROLES};
 pub use faults::{Fault, ObservedRepository};
@@ -49,6 +52,7 @@ pub use forge::FakeForge;
 #[cfg(feature = "git-server")]
 pub use git_server::{GitFault, GitRequest, GitServer};
 pub use github::{FakeGithub, FakeIssue, FakePullRequest, GithubState, Turn};
+pub use leases::FailingLeases;
 #[cfg(feature = "model-server")]
 pub use model_server::{Hang, ModelRequest, ModelServer, Progress, Script, ScriptError, Step, Tokens};
 #[cfg(feature = "git-server")]

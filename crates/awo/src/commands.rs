@@ -20,6 +20,7 @@ mod state;
 mod stats;
 mod steps;
 mod watching;
+mod worker;
 mod workspace;
 
 use std::process::ExitCode;
@@ -40,7 +41,7 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
     let mut settings = settings::load(&common, |name| std::env::var_os(name))?;
     settings.keeper = keeper;
     let (usual, sends_traces) = match command {
-        Command::Serve(_) => ("info", true),
+        Command::Serve(_) | Command::Worker(_) => ("info", true),
         // They run orders, and what goes wrong with these is told by nobody else.
         Command::Run(_) | Command::Recover(_) => ("error", true),
         Command::Demo(_) => ("error", false), // nothing of it leaves this machine
@@ -69,8 +70,9 @@ fn only_shows(command: &Command) -> bool {
 async fn carry_out(settings: Settings, command: Command, json: bool) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => serve::run(settings, serve).await,
+        Command::Worker(worker) => worker::run(settings, worker).await,
         Command::Run(run) => Box::pin(run::run(settings, run, json)).await,
-        Command::Demo(demo) => demo::run(settings, demo, json).await,
+        Command::Demo(demo) => Box::pin(demo::run(settings, demo, json)).await,
         Command::Create(create) => create::run(&settings, create, json).await,
         Command::List(list) => list::run(&settings, &list, json).await,
         Command::Top => list::top(&settings, json).await,

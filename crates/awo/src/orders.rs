@@ -47,7 +47,7 @@ pub(crate) async fn reader(settings: &Settings) -> anyhow::Result<Client> {
         let message = "no server has this data directory, and orders in memory end with their server";
         return Err(coded(UNAVAILABLE, message));
     }
-    let orchestrator = wiring::orchestrator(settings, wiring::read_only(settings).await?)?;
+    let orchestrator = wiring::quiet_orchestrator(settings, wiring::read_only(settings).await?)?;
     Ok(in_process(wiring::router(settings, &orchestrator)))
 }
 

@@ -14,6 +14,7 @@ mod store;
 mod tests;
 mod variables;
 mod walls;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -33,6 +34,8 @@ use steps::{Slow, Steps, Waiting};
 use store::{FileSettings, Retention};
 use variables::VARIABLES;
 use walls::Walls;
+pub(crate) use workers::Kept;
+use workers::Workers;
 
 use access::Auth;
 pub(crate) use access::{Bind, Tls};
@@ -118,6 +121,12 @@ pub(crate) struct Settings {
     pub(crate) waiting: Waiting,
     #[serde(default)]
     pub(crate) slow: Slow,
+    /// Where the state after each step is kept.
+    #[serde(default)]
+    pub(crate) checkpoints: Kept,
+    /// How workers share the orders of a database.
+    #[serde(default)]
+    pub(crate) workers: Workers,
     #[serde(default)]
     pub(crate) walls: Walls,
     #[serde(default)]

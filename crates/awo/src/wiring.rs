@@ -3,13 +3,14 @@
 mod recipients;
 mod stores;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use awo_adapters::{
-    AgentDriver, Author, Claude, Codex, Gemini, GitSandboxes, OpenCode, ProcessTracker, Processes, ProgramAgent,
-    ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, ToldFiles, WallSettings, Walls,
-    WorkspaceSettings, agent_environment,
+    AgentDriver, Author, Checkpoints, Claude, Codex, Gemini, GitSandboxes, OpenCode, ProcessTracker, Processes,
+    ProgramAgent, ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, ToldFiles, WallSettings,
+    Walls, WorkspaceSettings, agent_environment,
 };
 use awo_engine::ports::AgentExecutor;
 use awo_engine::{Orchestrator, OrchestratorBuilder, RetentionPolicy};
@@ -18,7 +19,7 @@ use tracing::{info, warn};
 
 use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
 use crate::forge;
-use crate::settings::{Backend, Kind, SCRIPTED, Settings, kind_of};
+use crate::settings::{Backend, Kept, Kind, SCRIPTED, Settings, kind_of};
 pub(crate) use recipients::recipients;
 pub(crate) use stores::{Stores, access, connect, open_for_import, read_only, told};
 
@@ -64,7 +65,7 @@ pub(crate) async fn open_store(settings: &Settings, holder: &str) -> anyhow::Res
     let stores = match settings.state {
         Backend::File => Stores::files(settings, lock.clone()),
         Backend::Memory => Stores::memory(settings),
-        Backend::Postgres => Stores::postgres(&stores::database(settings).await?),
+        Backend::Postgres => stores::shared(settings).await?,
     };
     Ok(Store { lock, stores })
 }
@@ -143,8 +144,27 @@ pub(crate) fn holder(settings: &Settings) -> anyhow::Result<Option<Holder>> {
     })
 }
 
-/// An orchestrator over what is stored.
+/// An orchestrator that runs orders, and tells those who are told of them.
 pub(crate) fn orchestrator(settings: &Settings, stores: Stores) -> anyhow::Result<Orchestrator> {
+    let (changes, leases) = (stores.changes.clone(), stores.leases.clone());
+    let builder = builder(settings, stores)?;
+    let builder = match leases {
+        Some(leases) => {
+            let terms = settings.workers.terms(&host()).map_err(|reason| coded(BAD_INPUT, reason))?;
+            builder.with_leases(leases, terms)
+        }
+        None => builder,
+    };
+    let builder = recipients(settings)?.into_iter().fold(builder, OrchestratorBuilder::with_recipient);
+    Ok(changes.into_iter().fold(builder, OrchestratorBuilder::with_changes).build())
+}
+
+/// An orchestrator that runs no orders and tells nobody: whatever hinders telling is no matter to it.
+pub(crate) fn quiet_orchestrator(settings: &Settings, stores: Stores) -> anyhow::Result<Orchestrator> {
+    Ok(builder(settings, stores)?.build())
+}
+
+fn builder(settings: &Settings, stores: Stores) -> anyhow::Result<OrchestratorBuilder> {
     let prompts = PromptFiles::new(settings.commands_dir.clone())
         .map_err(|error| coded(BAD_INPUT, format!("{:#}", anyhow::Error::new(error))))?;
     let processes = Arc::new(processes(settings));
@@ -156,6 +176,10 @@ pub(crate) fn orchestrator(settings: &Settings, stores: Stores) -> anyhow::Resul
     workspaces.walls = Arc::clone(&walls);
     workspaces.min_free_bytes = settings.min_free_bytes;
     workspaces.depth = settings.git.depth;
+    workspaces.checkpoints = match settings.checkpoints {
+        Kept::Local => Checkpoints::Local,
+        Kept::Remote => Checkpoints::Remote,
+    };
     // Where only loopback is served, whoever asks can read this machine's files anyway.
     workspaces.policy.allow_local = settings.git.allow_local.unwrap_or(!settings.asks_for_keys());
     let hosts = settings.git.hosts(&settings.github).map_err(|reason| coded(BAD_INPUT, reason))?;
@@ -185,7 +209,6 @@ pub(crate) fn orchestrator(settings: &Settings, stores: Stores) -> anyhow::Resul
         // Nothing outlives this process anyway.
         Backend::Memory => builder,
     };
-    let builder = recipients(settings)?.into_iter().fold(builder, OrchestratorBuilder::with_recipient);
     let agents = agents(settings, &processes, &walls)?;
     if !agents.iter().any(|(name, _)| *name == settings.agent) {
         let names: Vec<_> = agents.iter().map(|(name, _)| name.as_str()).collect();
@@ -193,7 +216,7 @@ pub(crate) fn orchestrator(settings: &Settings, stores: Stores) -> anyhow::Resul
         return Err(coded(BAD_INPUT, message));
     }
     let builder = agents.into_iter().fold(builder, |builder, (name, agent)| builder.with_agent(&name, agent));
-    Ok(builder.with_settings(engine_settings(settings)?).build())
+    Ok(builder.with_settings(engine_settings(settings)?))
 }
 
 /// All agents, by name.
@@ -267,6 +290,23 @@ pub(crate) fn artifacts(settings: &Settings) -> FileArtifacts {
     FileArtifacts::new(&settings.data_dir)
 }
 
+/// The name of this worker. Where several share the orders no other one has or had it: the numbers of processes come again.
+fn worker_name(state: Backend) -> String {
+    let process = std::process::id();
+    if state == Backend::Postgres {
+        let chance = RandomState::new().hash_one(process);
+        format!("{}-{process}-{:08x}", host(), chance & 0xffff_ffff)
+    } else {
+        format!("awo-{process}")
+    }
+}
+
+/// The name of this machine.
+fn host() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
 fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> {
     let retention = match settings.state {
         Backend::File | Backend::Postgres => settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?,
@@ -274,7 +314,7 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
         Backend::Memory => RetentionPolicy::default(),
     };
     Ok(awo_engine::Settings {
-        worker: format!("awo-{}", std::process::id()).into(),
+        worker: worker_name(settings.state).into(),
         default_agent: Some(settings.agent.clone()),
         step_agents: settings.step_agents.clone(),
         max_running: settings.max_running,

@@ -12,6 +12,9 @@ use crate::server::Server;
 /// Seconds that a lease lasts.
 pub(super) const LEASE: u64 = 3;
 
+/// A client that comes back is a client that asks often.
+const SETTINGS: &str = "[http]\nrequests_per_minute = 10000000\n";
+
 /// What all nodes run.
 #[derive(Debug)]
 pub(super) struct Programs {
@@ -30,8 +33,9 @@ impl Party<'_> {
     /// A server at this address, which runs no order.
     pub(super) fn server(&self, address: &str) -> Result<Server> {
         let mut command = self.command("server", &["serve", "--no-run", "--bind", address])?;
-        // A client that comes back is a client that asks often.
-        command.env("AWO_HTTP_REQUESTS_PER_MINUTE", "10000000");
+        let file = self.place.join("awo.toml");
+        fs::write(&file, SETTINGS)?;
+        command.env("AWO_CONFIG", file);
         self.start(command, "server")
     }
 

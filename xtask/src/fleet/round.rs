@@ -142,7 +142,7 @@ pub(super) fn run(repository: &Repository, programs: &Programs, seed: u64) -> Re
     let read = ids.iter().map(|id| read(&address, id)).collect::<Result<Vec<_>>>()?;
     for (order, branch) in &read {
         outcome.violations.extend(wrong_in(order));
-        let commits = remote.commits(branch)?;
+        let commits = if branch.is_empty() { Vec::new() } else { remote.commits(branch)? };
         if commits.len() != 1 {
             outcome.violations.push(format!("{}: the commits of {branch:?} are {commits:?}", order.id));
         }
@@ -230,6 +230,10 @@ fn read(address: &str, id: &str) -> Result<(History, String)> {
         ensure!(status == 200, "{id}{what} was answered with {status}: {body}");
         Ok(body)
     };
-    let branch = get("")?["git_branch_name"].as_str().unwrap_or_default().to_owned();
+    let order = get("")?;
+    if order["status"] != "completed" {
+        eprintln!("{id} is {}: {}", order["status"], order["error_message"]);
+    }
+    let branch = order["git_branch_name"].as_str().unwrap_or_default().to_owned();
     Ok((History::read(id, &get("/steps")?, &get("/events?limit=1000")?), branch))
 }

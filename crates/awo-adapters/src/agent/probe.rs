@@ -10,7 +10,7 @@ use super::ProgramAgent;
 use super::driver::DriverFacts;
 use super::home::{Home, proves_login};
 use super::words::{clip_to, told};
-use crate::process::{EndCause, Exit, Invocation, Line, RunLimits, run};
+use crate::process::{EndCause, Exit, Invocation, Line, Purpose, RunLimits, run};
 
 /// Time for a program to say its version. Some need seconds, more on a busy machine.
 const VERSION_TIME: Duration = Duration::from_secs(20);
@@ -82,6 +82,7 @@ async fn version(agent: &ProgramAgent, program: &Path) -> Result<String, String>
         secrets: home.secrets().clone(),
         custody: agent.tracker.custody_of_a_look(),
         walled: false,
+        purpose: Purpose::Agent,
     };
     let limits = RunLimits { wall: VERSION_TIME, ..agent.config.limits.clone() };
     let mut first = None;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Wanted;
 use crate::agent::{chain, clip_to, told};
-use crate::process::{EndCause, Exit, Invocation, ProcessTracker, RunLimits, run};
+use crate::process::{EndCause, Exit, Invocation, ProcessTracker, Purpose, RunLimits, run};
 
 /// Bytes that it may write; they are not kept.
 const MOST_OUTPUT: u64 = 1 << 20;
@@ -71,6 +71,7 @@ impl CommandRecipient {
             secrets: crate::Secrets::default(),
             custody: self.tracker.custody_of_a_look(),
             walled: false,
+            purpose: Purpose::Notice,
         })
     }
 }

@@ -16,8 +16,9 @@ use async_trait::async_trait;
 use awo_engine::ports::Recipient;
 use awo_models::{Failure, FailureCode, Notice, NoticeKind, Timestamp};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Url, redirect};
 use sha2::Sha256;
 use tokio::sync::OnceCell;
@@ -162,7 +163,10 @@ impl Recipient for WebhookRecipient {
                     "{host} answered {status}: redirects are not followed; set the address it leads to"
                 )))
             }
-            Ok(answer) => Err(failed(format!("{host} answered {}", answer.status().as_u16()))),
+            Ok(answer) => Err(Failure {
+                until: answer.headers().get(RETRY_AFTER).and_then(|wish| when(wish, now)),
+                ..failed(format!("{host} answered {}", answer.status().as_u16()))
+            }),
             // The address may hold a key of the receiver's.
             Err(error) => Err(failed(format!("{host} did not answer: {}", crate::agent::chain(&error.without_url())))),
         }
@@ -171,6 +175,15 @@ impl Recipient for WebhookRecipient {
 
 fn failed(message: String) -> Failure {
     Failure::new(FailureCode::Internal, message)
+}
+
+/// When a receiver wants to be told again: it says so in seconds, or as a date.
+fn when(wish: &HeaderValue, now: Timestamp) -> Option<Timestamp> {
+    let text = wish.to_str().ok()?.trim();
+    match text.parse() {
+        Ok(seconds) => now.checked_add(Duration::from_secs(seconds)).ok(),
+        Err(_) => DateTimeParser::new().parse_timestamp(text).ok(),
+    }
 }
 
 /// The headers of a request. Each try is signed anew, as of its own second.
@@ -256,6 +269,18 @@ mod tests {
             assert!(made(url, &["127.0.0.1", "::1", "*.corp.example"]).is_ok(), "{url}");
         }
         assert!(made("https://hooks.example/secret-path", &[]).is_ok());
+    }
+
+    #[rstest]
+    #[case::seconds(" 120 ", Some("2026-01-01T00:02:00Z"))]
+    #[case::a_date("Thu, 01 Jan 2026 00:00:07 GMT", Some("2026-01-01T00:00:07Z"))]
+    #[case::of_the_past("Thu, 01 Jan 2015 00:00:00 GMT", Some("2015-01-01T00:00:00Z"))]
+    #[case::beyond_all_time("18446744073709551615", None)]
+    #[case::less_than_nothing("-5", None)]
+    #[case::words("later", None)]
+    fn what_a_receiver_wishes(#[case] said: &'static str, #[case] expected: Option<&str>) {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(when(&HeaderValue::from_static(said), now), expected.map(|time| time.parse().unwrap()));
     }
 
     #[test]

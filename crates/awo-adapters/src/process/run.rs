@@ -1,4 +1,4 @@
-//! Owns the life of one agent program, from its start until nothing of it is left.
+//! Owns the life of one program, an agent or one that is told of orders, from its start until nothing of it is left.
 
 use std::io;
 use std::path::Path;
@@ -18,7 +18,7 @@ use super::lines::Line;
 use super::output::{Output, Tail};
 use super::stop::{Rung, Stop};
 use super::transcript::Transcript;
-use super::{EndCause, Invocation, RunEnd, RunError, RunLimits};
+use super::{EndCause, Invocation, Purpose, RunEnd, RunError, RunLimits};
 
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;
@@ -49,8 +49,12 @@ pub async fn run(
         .map_err(|source| RunError::Transcript { path: transcript.unwrap_or(Path::new("")).to_owned(), source })?;
     let (secrets, input) = (std::mem::take(&mut invocation.secrets), std::mem::take(&mut invocation.stdin));
     let stdin = if input.is_empty() { Input::Nothing } else { Input::Pipe };
+    let kind = match invocation.purpose {
+        Purpose::Agent => figures::AGENT,
+        Purpose::Notice => figures::NOTICE,
+    };
     let Child { pid, stdin, stdout, stderr, control, mut ending } = start(invocation, stdin).await?;
-    let _running = Running::new(figures::AGENT);
+    let _running = Running::new(kind);
     // Locals are dropped in reverse: all is killed, then its record goes, then the child is reaped.
     let _record;
     let mut control = control;

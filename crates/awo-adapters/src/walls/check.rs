@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::account::{let_pass, opened};
 use super::{Account, Probe, Reach, Room, WallKind, Walls, landlock};
-use crate::process::{self, Custody, EndCause, Exit, Invocation, Line, RunLimits};
+use crate::process::{self, Custody, EndCause, Exit, Invocation, Line, Purpose, RunLimits};
 use crate::{NoTracking, ProcessTracker as _, Secrets};
 
 /// In the place of a program, the check.
@@ -83,6 +83,7 @@ async fn try_out(walls: &Walls, kind: WallKind) -> Result<String, String> {
         secrets: Secrets::default(),
         custody: Custody { keeper: Some(keeper), marks: Vec::new() },
         walled: kind.waits(),
+        purpose: Purpose::Agent,
     };
     let limits = RunLimits { wall: CHECK_TIME, ..RunLimits::default() };
     let mut said = None;

@@ -33,8 +33,13 @@ pub(super) enum Kept {
     Broken,
 }
 
-fn reference(snapshot: &WorkspaceSnapshot) -> String {
-    format!("{REFS}/{}-{}", snapshot.head, snapshot.tree)
+/// What a state is called: by its commit and its tree.
+pub(super) fn name(snapshot: &WorkspaceSnapshot) -> String {
+    format!("{}-{}", snapshot.head, snapshot.tree)
+}
+
+pub(super) fn reference(snapshot: &WorkspaceSnapshot) -> String {
+    format!("{REFS}/{}", name(snapshot))
 }
 
 /// Keeps a snapshot that was just taken.
@@ -107,7 +112,7 @@ fn is_verdict(error: &GitError) -> bool {
 }
 
 /// The checkpoint of a state; or its commit, if it is that commit and nothing more.
-async fn commit_of(mirror: &Git, snapshot: &WorkspaceSnapshot) -> Result<Option<String>, GitError> {
+pub(super) async fn commit_of(mirror: &Git, snapshot: &WorkspaceSnapshot) -> Result<Option<String>, GitError> {
     let resolved = async |what: String| {
         let parsed = mirror.command("rev-parse").args(["--verify", "--quiet", &what]).accept(&[0, 1]).run();
         parsed.await.map(|output| Some(output.text()).filter(|id| !id.is_empty()))
@@ -149,7 +154,10 @@ async fn bring_back(
     let mirror = tools.bare(&layout.mirror);
     let Kept::Whole(commit) = kept(&mirror, snapshot, Some(&origin.base_commit)).await.map_err(|error| told(&error))?
     else {
-        return Err(first);
+        // The files may be in that state by themselves, as who goes on elsewhere does what was done here. To look at them
+        // writes down what was missing.
+        let is_there = changes::snapshot(&checkout, layout).await.is_ok_and(|now| now == *snapshot);
+        return if is_there { changes::restore(&checkout, layout, snapshot).await } else { Err(first) };
     };
     let objects = Wanted { wanted: &[&commit], there: &[&origin.base_commit] };
     packing::give_back(tools, layout, &mirror, objects).await.map_err(|error| told(&*error))?;

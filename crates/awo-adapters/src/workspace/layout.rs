@@ -24,6 +24,8 @@ const MIRROR: [&str; 3] = [".git", ".git.new", ".git.broken"];
 /// Paths of one order.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
+    /// The order.
+    pub(super) id: OrderId,
     /// Everything that an agent may reach.
     pub(super) order: PathBuf,
     /// Directory of all bare clones.
@@ -49,8 +51,10 @@ impl Layout {
     pub(super) fn new(root: &Path, mirrors: &Path, order: OrderId) -> Self {
         let mirror = |ending: &str| mirrors.join(format!("{order}{ending}"));
         let [whole, new, broken] = MIRROR.map(mirror);
+        let id = order;
         let order = root.join(order.to_string());
         Self {
+            id,
             mirrors: mirrors.to_owned(),
             mirror_marker: whole.join("awo-origin.json"),
             mirror: whole,

@@ -7,7 +7,7 @@ use super::checkpoints::{self, Kept};
 use super::layout::Layout;
 use super::origin::Origin;
 use super::shared::SharedMirror;
-use super::{Tools, changes, failed, mirror, preparing, with_causes};
+use super::{Tools, changes, failed, mirror, preparing, publishing, with_causes};
 use crate::RepositoryAddress;
 use crate::address::redacted;
 use crate::git::{Git, GitError};
@@ -67,6 +67,9 @@ pub(super) async fn rebuild(
     }
     let (mut origin, is_guess) = bare_clone(tools, layout, remote, request, left).await?;
     let mirror = tools.bare(&layout.mirror);
+    if !matches!(checkpoints::kept(&mirror, left, None).await.map_err(told)?, Kept::Whole(_)) {
+        publishing::bring(layout, &mirror, remote, left).await.map_err(told)?;
+    }
     if !matches!(checkpoints::kept(&mirror, left, None).await.map_err(told)?, Kept::Whole(_)) {
         let why = fetch(&mirror, remote, left).await.map_err(told)?;
         if !matches!(checkpoints::kept(&mirror, left, None).await.map_err(told)?, Kept::Whole(_)) {

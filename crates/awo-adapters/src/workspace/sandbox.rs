@@ -11,7 +11,10 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::layout::Layout;
 use super::origin::Origin;
 use super::preparing::unreadable;
-use super::{Tools, aside, branch_names, changes, checkpoints, exporting, failed, inspecting, mirror, stale_locks};
+use super::{
+    Checkpoints, Tools, aside, branch_names, changes, checkpoints, exporting, failed, inspecting, mirror, publishing,
+    stale_locks,
+};
 use crate::RepositoryAddress;
 use crate::git::{Git, GitError, Limit};
 
@@ -131,7 +134,14 @@ impl Sandbox for GitSandbox {
         check_state(snapshot)?;
         let _turn = self.turn().await?;
         let mirror = self.mirror().await?;
-        checkpoints::keep(&self.tools, &self.layout, &mirror, &self.origin, snapshot).await
+        checkpoints::keep(&self.tools, &self.layout, &mirror, &self.origin, snapshot).await?;
+        match self.tools.settings.checkpoints {
+            Checkpoints::Local => Ok(()),
+            Checkpoints::Remote => {
+                let published = publishing::publish(&self.layout, &mirror, &self.remote, snapshot).await;
+                published.map_err(|error| failed("push the state of the checkout, for other workers", &error))
+            }
+        }
     }
 
     async fn restore(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {

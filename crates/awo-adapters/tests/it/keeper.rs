@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use awo_adapters::{Custody, EndCause, Exit, Invocation, Keeper, Line, RunEnd, RunError, RunLimits, Secrets, run};
+use awo_adapters::{
+    Custody, EndCause, Exit, Invocation, Keeper, Line, Purpose, RunEnd, RunError, RunLimits, Secrets, run,
+};
 use awo_testkit::until;
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
@@ -45,6 +47,7 @@ impl Case {
                     marks: vec![("KEEPER_TEST".into(), format!("{}", std::process::id()).into())],
                 },
                 walled: false,
+                purpose: Purpose::Agent,
             },
             limits: RunLimits {
                 wall: LONG,

@@ -16,9 +16,12 @@ mod real_agents;
 mod remotes;
 mod scripted;
 mod spill_files;
+#[cfg(feature = "webhooks")]
+mod webhook;
 mod workspace;
 mod workspace_checkpoints;
 mod workspace_hostile;
 mod workspace_mirrors;
+mod workspace_moving;
 mod workspace_shared;
 mod workspace_special;

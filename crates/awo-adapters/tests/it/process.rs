@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use awo_adapters::{Custody, EndCause, Exit, Invocation, Line, RunEnd, RunError, RunLimits, Secrets, run};
+use awo_adapters::{Custody, EndCause, Exit, Invocation, Line, Purpose, RunEnd, RunError, RunLimits, Secrets, run};
 use awo_testkit::programs;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,7 @@ impl Case {
                 secrets: Secrets::default(),
                 custody: Custody::default(),
                 walled: false,
+                purpose: Purpose::Agent,
             },
             limits: RunLimits {
                 wall: LONG,

@@ -59,6 +59,12 @@ pub struct AgentWorkOrder {
     pub links: OrderLinks,
     /// Model that the program is told to use; null leaves it to the program.
     pub model: Option<String>,
+    /// Labels that a worker must have to run it.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Orders of a higher one begin first.
+    #[serde(default)]
+    pub priority: i64,
     /// Network of its processes.
     pub network: NetworkState,
     /// Finished steps that are not stored yet, and so not shown.

@@ -18,6 +18,9 @@ pub struct CreateOrder {
     /// Walls around the order's processes; those of bubblewrap where it works, else none, if absent. Not available yet: container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isolation: Option<String>,
+    /// Labels that a worker must have to run it, at most 16, where several workers share the orders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
     /// Limits of each step, and of the order as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<NewLimits>,
@@ -30,6 +33,9 @@ pub struct CreateOrder {
     /// Optional steps of the workflow that are wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optional_steps: Option<Vec<String>>,
+    /// Orders of a higher one begin first, where several workers share the orders; 0 if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
     /// Address of the repository, without a password or token.
     pub repository_url: String,
     /// Kind of checkout. Not available yet: e2b, dagger.

@@ -18,7 +18,7 @@ use crate::figures;
 use crate::hints::Hint;
 use crate::ports::{Recipient, Told};
 use crate::recorder::describe;
-use crate::waiting::back_off;
+use crate::waiting::{Moment, back_off};
 
 /// Orders that are read, or that one recipient is told of, at once.
 const AT_ONCE: usize = 4;
@@ -28,6 +28,8 @@ const ROWS: usize = 1_000;
 /// Pauses between tries.
 const PAUSES: RetryPolicy =
     RetryPolicy { max_attempts: 1, first_pause: Duration::from_secs(1), longest_pause: Duration::from_mins(5) };
+/// The longest that a recipient may ask not to be told again.
+const LONGEST_WISH: Duration = Duration::from_hours(1);
 /// When the process ends: time for all that is still to be tried once no order runs any more, and between two looks whether
 /// that is so.
 const LAST_TRY: Duration = Duration::from_secs(3);
@@ -61,7 +63,8 @@ enum Done {
 /// What came of one try.
 enum Tried {
     Told,
-    Failed,
+    /// It was not taken; when the recipient wants to be told again, if it says so.
+    Failed(Option<Timestamp>),
     /// The order could not be read.
     Unread,
     /// The order is gone.
@@ -81,6 +84,14 @@ impl Present {
     fn before(self, since: Timestamp) -> Told {
         let old = self.orders.into_iter().filter(|(_, (created, _))| *created < since);
         old.map(|(order, (_, seq))| (order, seq)).collect()
+    }
+
+    /// How far a recipient counts as told where others have the orders, too, and tell of what they did: of all that is there,
+    /// unless it is known better.
+    fn but(&self, told: Told) -> Told {
+        let mut all: Told = self.orders.iter().map(|(order, (_, seq))| (*order, *seq)).collect();
+        all.extend(self.of(told));
+        all
     }
 
     /// What is kept of how far a recipient was told: nothing of orders that were deleted.
@@ -148,6 +159,7 @@ impl Post {
         };
         let present = self.present().await?;
         let told = match found {
+            Some(found) if self.engine.changes.is_some() => present.but(found),
             Some(found) => present.of(found),
             None => present.before(self.since),
         };
@@ -243,17 +255,17 @@ impl Post {
     async fn tell_event(&self, order: OrderId, event: &Event, kind: NoticeKind) -> Done {
         let mut failures = 0;
         loop {
-            match self.try_once(order, event, kind).await {
+            let wish = match self.try_once(order, event, kind).await {
                 Tried::Told => return Done::With,
                 Tried::Gone => return Done::WithAll,
-                Tried::Failed => {}
+                Tried::Failed(wish) => wish,
                 Tried::Unread => {
                     if !self.rest(self.engine.settings.flush_pause).await {
                         return Done::BrokenOff;
                     }
                     continue;
                 }
-            }
+            };
             failures += 1;
             if is_given_up(event.at, self.engine.clock.now(), self.engine.notices.give_up_after) {
                 figures::notice_tried("given_up");
@@ -263,7 +275,7 @@ impl Post {
                 );
                 return Done::With;
             }
-            if !self.rest(back_off(&PAUSES, failures, self.engine.moment())).await {
+            if !self.rest(pause(failures, wish, self.engine.moment())).await {
                 return Done::BrokenOff;
             }
         }
@@ -285,7 +297,7 @@ impl Post {
             }
             Err(failure) => {
                 self.has_failed(&notice, &failure);
-                Tried::Failed
+                Tried::Failed(failure.until)
             }
         }
     }
@@ -323,6 +335,12 @@ impl Post {
     }
 }
 
+/// The pause before the next try: our own, or a longer one that the recipient asked for, within bounds. Pure.
+fn pause(failures: u32, wish: Option<Timestamp>, moment: Moment) -> Duration {
+    let wish = wish.and_then(|until| Duration::try_from(until.duration_since(moment.now)).ok()).unwrap_or_default();
+    back_off(&PAUSES, failures, moment).max(wish.min(LONGEST_WISH))
+}
+
 /// Whether something that happened then is too old to be tried again. Pure.
 fn is_given_up(happened: Timestamp, now: Timestamp, after: Duration) -> bool {
     Duration::try_from(now.duration_since(happened)).is_ok_and(|age| age >= after)
@@ -332,4 +350,23 @@ fn is_given_up(happened: Timestamp, now: Timestamp, after: Duration) -> bool {
 /// its one try even where nothing is tried again. Pure.
 fn is_older(happened: Timestamp, start: Timestamp, than: Duration) -> bool {
     Duration::try_from(start.duration_since(happened)).is_ok_and(|age| age > than)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipient_is_left_alone_as_long_as_it_asks_within_bounds() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let waited = |failures, seconds: Option<i64>| {
+            let wish = seconds.map(|seconds| Timestamp::from_second(now.as_second() + seconds).unwrap());
+            pause(failures, wish, Moment { now, random: [255; 16] })
+        };
+        assert_eq!(waited(1, None), Duration::from_secs(1));
+        assert_eq!(waited(1, Some(90)), Duration::from_secs(90));
+        assert_eq!(waited(1, Some(-90)), Duration::from_secs(1), "it may be told by now");
+        assert_eq!(waited(20, Some(90)), Duration::from_mins(5), "we would wait longer");
+        assert_eq!(waited(1, Some(1_000_000)), LONGEST_WISH);
+    }
 }

@@ -11,6 +11,7 @@ use awo_models::{EventSeq, Failure, Notice, NoticeKind, OrderId, Timestamp};
 /// # Contract
 /// - *Once*: each call tries once, within a bound of its own. Whether and when it is tried again is the engine's to say.
 /// - *No secrets*: a failure names what went wrong and no key.
+/// - *Wishes*: `until` of a failure says when the recipient wants to be told again. The engine bounds how long it waits.
 ///
 /// # Cancellation
 /// A dropped call has told or not.

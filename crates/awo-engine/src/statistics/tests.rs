@@ -103,6 +103,8 @@ fn order(number: usize, rows: &[Row]) -> CountedOrder {
         network: Network::Host,
         base_branch: None,
         limits: Limits::default(),
+        labels: Vec::new(),
+        priority: 0,
         requested_by: None,
         idempotency: None,
     };
@@ -355,4 +357,16 @@ fn what_was_deleted_while_it_was_read_is_not_counted() {
     index.forget(id(1));
     index.count(order(1, &rows));
     assert_eq!((index.orders().len(), index.read()), (0, (0, 0)));
+}
+
+#[test]
+fn what_others_change_while_it_is_counted_is_counted_once_more() {
+    let (statistics, id) = (super::Statistics::default(), OrderId::new(1, [7; 10]));
+    statistics.changed_elsewhere(id, EventSeq(5));
+    let (first, seq) = statistics.next_changed().unwrap();
+    statistics.changed_elsewhere(id, EventSeq(6));
+    statistics.counted_anew(first, seq);
+    assert_eq!(statistics.next_changed(), Some((id, EventSeq(6))));
+    statistics.counted_anew(id, EventSeq(6));
+    assert_eq!(statistics.next_changed(), None);
 }

@@ -16,7 +16,7 @@ use crate::outages::{until, until_async};
 
 /// Somebody who is told.
 #[derive(Debug)]
-struct Desk {
+pub(crate) struct Desk {
     /// Each permit lets one try come to its end.
     answers: Semaphore,
     takes: bool,
@@ -24,11 +24,11 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(answers: usize, takes: bool) -> Arc<Self> {
+    pub(crate) fn new(answers: usize, takes: bool) -> Arc<Self> {
         Arc::new(Self { answers: Semaphore::new(answers), takes, tried: Mutex::default() })
     }
 
-    fn tried(&self) -> Vec<(OrderId, NoticeKind)> {
+    pub(crate) fn tried(&self) -> Vec<(OrderId, NoticeKind)> {
         self.tried.lock().unwrap().clone()
     }
 }

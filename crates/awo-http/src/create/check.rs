@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{Field, Kind, positive, whole};
+use super::fields::{Field, Kind, positive, whole, within};
 use crate::nearest::nearest;
 use crate::problem::InputError;
 
@@ -52,6 +52,12 @@ fn check_value(value: &Value, field: &'static Field, place: &[Value], lenient: b
         Kind::Whole if whole(value).is_none() => {
             refuse("int_type", format!("must be a whole number up to {}", u32::MAX));
         }
+        Kind::Within(range) if within(value, range).is_none() => {
+            refuse("int_type", format!("must be a whole number, {} to {}", range.start(), range.end()));
+        }
+        Kind::Texts if !value.as_array().is_some_and(|texts| texts.iter().all(Value::is_string)) => {
+            refuse("list_type", "must be a list of texts".into());
+        }
         Kind::Positive if positive(value).is_none() => {
             refuse("float_type", "must be a number above 0 and at most 1000000000".into());
         }
@@ -79,7 +85,13 @@ fn check_value(value: &Value, field: &'static Field, place: &[Value], lenient: b
             let place: Vec<Value> = place.iter().cloned().chain([field.name.into()]).collect();
             errors.extend(check_object(object, fields, &place, lenient));
         }
-        Kind::Text | Kind::TextOrNumber | Kind::Whole | Kind::Positive | Kind::Switch(_) => {}
+        Kind::Text
+        | Kind::TextOrNumber
+        | Kind::Texts
+        | Kind::Whole
+        | Kind::Within(_)
+        | Kind::Positive
+        | Kind::Switch(_) => {}
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use awo_engine::NewOrder;
+use awo_engine::{NewOrder, PRIORITIES};
 use awo_models::{OrderLimits, StepName};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::fields::{positive, whole};
+use super::fields::{positive, whole, within};
 
 /// The request in an object.
 pub(super) fn new_order(object: &Map<String, Value>) -> NewOrder {
@@ -41,6 +41,8 @@ pub(super) fn new_order(object: &Map<String, Value>) -> NewOrder {
             max_cost_nanousd: order_limit("max_cost_usd").and_then(positive).map(nanousd),
             timeout: order_limit("timeout_seconds").and_then(time),
         },
+        labels: texts(object, "labels").unwrap_or_default(),
+        priority: object.get("priority").and_then(|value| within(value, &PRIORITIES)).unwrap_or_default(),
         start: object.get("start").and_then(Value::as_bool).unwrap_or(defaults.start),
         ..defaults
     }
@@ -56,6 +58,11 @@ fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
         Value::Number(number) if number.is_u64() => Some(number.to_string()),
         _ => None,
     }
+}
+
+fn texts(object: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
+    let texts = object.get(name)?.as_array()?;
+    Some(texts.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect())
 }
 
 /// A word of one of the models' enums, by its stored spelling.

@@ -1,6 +1,6 @@
 //! The table of the fields of a request: their names, what may be in them, and what is not built yet.
 
-use awo_engine::{COMMANDS, OPTIONAL_STEPS};
+use awo_engine::{COMMANDS, OPTIONAL_STEPS, PRIORITIES};
 
 /// One field.
 #[derive(Debug)]
@@ -22,8 +22,12 @@ pub(crate) enum Kind {
     Word { available: &'static [&'static str], later: &'static [&'static str], default: Option<&'static str> },
     /// A list of some words.
     Words(&'static [&'static str]),
+    /// A list of texts.
+    Texts,
     /// A whole number from 0.
     Whole,
+    /// A whole number within a range.
+    Within(std::ops::RangeInclusive<i16>),
     /// A number above 0.
     Positive,
     /// A switch, with its position if nothing is said.
@@ -89,6 +93,16 @@ pub(super) const FIELDS: &[Field] = &[
     Field::optional("base_branch", Kind::Text, "Branch to start from; the remote's default branch if absent."),
     Field::optional("limits", Kind::Object(LIMITS), "Limits of each step, and of the order as a whole."),
     Field::optional(
+        "labels",
+        Kind::Texts,
+        "Labels that a worker must have to run it, at most 16, where several workers share the orders.",
+    ),
+    Field::optional(
+        "priority",
+        Kind::Within(PRIORITIES),
+        "Orders of a higher one begin first, where several workers share the orders; 0 if absent.",
+    ),
+    Field::optional(
         "start",
         Kind::Switch(true),
         "Whether the order is queued at once; otherwise it is held until `POST /agent-work-orders/{id}/start`.",
@@ -134,6 +148,11 @@ const ORDER_LIMITS: &[Field] = &[
 /// Whether a number is one that [`Kind::Whole`] takes.
 pub(super) fn whole(value: &serde_json::Value) -> Option<u32> {
     value.as_u64().and_then(|number| u32::try_from(number).ok())
+}
+
+/// Whether a number is one that [`Kind::Within`] takes.
+pub(super) fn within(value: &serde_json::Value, range: &std::ops::RangeInclusive<i16>) -> Option<i16> {
+    value.as_i64().and_then(|number| i16::try_from(number).ok()).filter(|number| range.contains(number))
 }
 
 /// Whether a number is one that [`Kind::Positive`] takes; beyond a thousand million nothing here means anything.

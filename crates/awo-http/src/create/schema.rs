@@ -66,6 +66,15 @@ fn schema(field: &Field) -> RefOr<Schema> {
             let list = ArrayBuilder::new().schema_type(types(vec![Type::Array])).items(item);
             Schema::Array(list.description(Some(field.doc)).build())
         }
+        Kind::Texts => {
+            let item = ObjectBuilder::new().schema_type(Type::String);
+            let list = ArrayBuilder::new().schema_type(types(vec![Type::Array])).items(item);
+            Schema::Array(list.description(Some(field.doc)).build())
+        }
+        Kind::Within(range) => {
+            let built = of(vec![Type::Integer]).minimum(Some(*range.start())).maximum(Some(*range.end()));
+            Schema::Object(built.build())
+        }
         Kind::Whole => Schema::Object(of(vec![Type::Integer]).minimum(Some(1)).build()),
         Kind::Positive => Schema::Object(of(vec![Type::Number]).exclusive_minimum(Some(0)).build()),
         Kind::Switch(default) => Schema::Object(of(vec![Type::Boolean]).default(Some(json!(default))).build()),

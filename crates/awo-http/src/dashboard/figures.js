@@ -2,8 +2,10 @@
 
 import { ORDERS, getJson, query } from "./api.js";
 import { fill, h, sayTrouble, setText, troubleLine } from "./dom.js";
+import { now } from "./clock.js";
+import { endOf, failedCount, failureClasses } from "./figures-failures.js";
 import { cost, counted, duration, grouped, moment } from "./format.js";
-import { dayBar, spread } from "./plots.js";
+import { dayBar, daily, spread } from "./plots.js";
 import { reading } from "./reading.js";
 import { go, orderAddress } from "./route.js";
 import { showInTab } from "./tab.js";
@@ -36,7 +38,7 @@ export function figuresView(at) {
     setText(summary, [counted(attempts, "attempt"), `${grouped(failed)} failed`, spent].filter(Boolean).join(" · "));
     fill(parts, stats.complete ? null : h("p", { class: "note is-waiting" }, "Histories are still being read; figures will grow."),
       stats.reaches_back_to ? h("p", { class: "note is-warning" }, `Orders from before ${moment(stats.reaches_back_to)} are left out.`) : null,
-      stepsTable(stats.groups), daysTable(stats.days), repositoriesTable(stats.repositories), slowestTable(stats.slowest_orders),
+      stepsTable(stats.groups), failuresTable(stats, days), daysTable(stats.days), repositoriesTable(stats.repositories), slowestTable(stats.slowest_orders),
       nowTable(health));
   }
 
@@ -63,16 +65,26 @@ function stepsTable(groups) {
   const most = Math.max(...groups.map(group => group.max_seconds ?? 0), 0.001);
   return table("Steps", ["Step", "Agent", "Attempts", "Failed", "Median", "95 %", "Longest", "Last attempts", "Cost"],
     groups.map(group => [h("th", { scope: "row" }, group.step), cell(group.agent), number(grouped(group.attempts)),
-      number(h("span", { title: classes(group.failures) }, grouped(group.failed))),
+      number(failedCount(group.failed, { title: classes(group.failures) })),
       number(duration(group.p50_seconds)), number(duration(group.p95_seconds)), number(duration(group.max_seconds)),
       cell(spread(group, most)), number(cost(group.cost_usd))]));
+}
+
+/** Each class over the days of the window, beside its count. */
+function failuresTable(stats, window) {
+  const all = failureClasses(stats, window, now());
+  const most = Math.max(...all.flatMap(it => it.perDay.map(day => day.count)), 1);
+  const links = orders => orders.map(id => [h("a", { href: orderAddress(id) }, id.slice(-8)), " "]);
+  return table("Failures", ["Class", "Failed", `Last ${window} days`, "Last orders"],
+    all.map(({ code, count, perDay, orders }) => [h("th", { scope: "row" }, code), number(failedCount(count)), cell(daily(perDay, most)),
+      cell(links(orders))]));
 }
 
 function daysTable(days) {
   const most = Math.max(...days.map(day => day.attempts), 1);
   return table("Days", ["Day", "Share", "Attempts", "Failed", "Why", "Cost"],
     days.toReversed().map(day => [h("th", { scope: "row" }, day.date), cell(dayBar(day, most)), number(grouped(day.attempts)),
-      number(grouped(day.failed)), cell(classes(day.failures)), number(cost(day.cost_usd))]));
+      number(failedCount(day.failed, { until: endOf(day.date) })), cell(classes(day.failures)), number(cost(day.cost_usd))]));
 }
 
 const classes = failures => Object.entries(failures).sort((one, other) => other[1] - one[1])
@@ -81,8 +93,8 @@ const classes = failures => Object.entries(failures).sort((one, other) => other[
 function repositoriesTable(repositories) {
   return table("Repositories", ["Repository", "Orders", "Attempts", "Failed", "Time", "Cost"],
     repositories.map(it => [h("th", { scope: "row" }, h("a", { href: `/${query({ repository_url: it.repository_url })}`, title: it.repository_url },
-      shortRepository(it.repository_url))), number(grouped(it.orders)), number(grouped(it.attempts)), number(grouped(it.failed)),
-      number(duration(it.total_seconds)), number(cost(it.cost_usd))]));
+      shortRepository(it.repository_url))), number(grouped(it.orders)), number(grouped(it.attempts)),
+      number(failedCount(it.failed, { repository: it.repository_url })), number(duration(it.total_seconds)), number(cost(it.cost_usd))]));
 }
 
 function slowestTable(orders) {

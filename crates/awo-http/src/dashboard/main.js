@@ -3,6 +3,7 @@
 import { change, getJson, onRefused } from "./api.js";
 import { fill, h, setText } from "./dom.js";
 import { showHelp } from "./dialogs.js";
+import { forgetDrafts } from "./drafts.js";
 import { figuresView } from "./figures.js";
 import { keysOf, listen } from "./keys.js";
 import { loginNote, loginView } from "./login.js";
@@ -55,6 +56,7 @@ async function showServer() {
 function help() {
   const logOut = async () => {
     await change("POST", "/logout").catch(() => null);
+    forgetDrafts();
     location.assign("/");
   };
   showHelp(h("p", {}, "Where the server asks for keys: ", h("button", { type: "button", onclick: logOut }, "Log out")));
@@ -71,6 +73,8 @@ function askToLogIn() {
 const leave = address => shown.holdsText?.() || go(address);
 
 onRefused(askToLogIn);
+// Within the tab they are kept; with the tab they would be lost.
+addEventListener("beforeunload", event => shown.holdsText?.() && event.preventDefault());
 onChange(show);
 listen({ n: () => leave(NEW_ORDER), "?": help, Escape: () => shownName !== "orders" && leave("/") });
 document.getElementById("ask-help").addEventListener("click", help);

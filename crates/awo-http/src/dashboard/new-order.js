@@ -3,6 +3,7 @@
 import { ORDERS, change, freshKey, getJson } from "./api.js";
 import { bodyOf, number } from "./body.js";
 import { h, holdsText, setText, show } from "./dom.js";
+import { keepDraft } from "./drafts.js";
 import { choice, field, sayErrors, ticks } from "./fields.js";
 import { repositoryField } from "./repository-field.js";
 import { go, orderAddress } from "./route.js";
@@ -80,6 +81,7 @@ function orderForm(known, health, repositories) {
     trouble,
     h("div", { class: "buttons" }, start, hold));
   let [key, sent] = [freshKey(), ""];
+  const forget = keepDraft(element, "new-order");
 
   /** What a configured repository has for itself is offered first. */
   function chosen({ default_sandbox_type: kind, default_commands: names }) {
@@ -101,6 +103,7 @@ function orderForm(known, health, repositories) {
     show(trouble, false);
     try {
       const order = await change("POST", ORDERS, body, { "idempotency-key": key });
+      forget();
       go(orderAddress(order.agent_work_order_id), { instead: true });
     } catch (problem) {
       const rest = sayErrors(fields, problem.errors);

@@ -3,12 +3,13 @@
 import { change, freshKey, orderPath } from "./api.js";
 import { announce } from "./announce.js";
 import { confirmed } from "./dialogs.js";
+import { keepDraft } from "./drafts.js";
 import { h, holdsText, oneAtATime, sayTrouble, setAttribute, setText, show, troubleLine } from "./dom.js";
 import { canNotify, notifies, toggleNotify } from "./notify.js";
 import { go } from "./route.js";
 import { allowed } from "./status.js";
 import { firstLine, shorten } from "./text.js";
-import { leadsOn } from "./timeline.js";
+import { canGoOn, leadsOn } from "./timeline.js";
 
 /** Does something and says so; whether it was done. Why it was not stands in `trouble`. */
 async function deed(trouble, words, method, path, body) {
@@ -49,7 +50,7 @@ export function actions(id, done) {
   const bell = button("Notify me", async () => setAttribute(bell, "aria-pressed", String(await toggleNotify())));
   setAttribute(bell, "aria-pressed", String(notifies()));
   setAttribute(bell, "title", "A notification of this browser when an order ends whose tab is not looked at");
-  const form = promptForm(path, done);
+  const form = promptForm(id, path, done);
   const press = it => it.hidden || it.click();
 
   return {
@@ -62,7 +63,7 @@ export function actions(id, done) {
       [order, history] = [nextOrder, nextHistory];
       const may = allowed(order);
       show(start, may.start);
-      show(retry, may.retry);
+      show(retry, may.retry && canGoOn(history));
       show(prompt, may.prompt);
       show(cancel, may.cancel);
       show(remove, may.remove);
@@ -75,7 +76,7 @@ export function actions(id, done) {
 const button = (words, act, kind = "plain") =>
   h("button", { type: "button", class: kind, onclick: oneAtATime(act), hidden: true }, words);
 
-function promptForm(path, done) {
+function promptForm(id, path, done) {
   const text = h("textarea", { id: "prompt", rows: "3", "aria-describedby": "prompt-error" });
   const error = h("p", { id: "prompt-error", class: "error", role: "alert" });
   const submit = h("button", { class: "plain" }, "Send");
@@ -91,7 +92,10 @@ function promptForm(path, done) {
     try {
       await change("POST", `${path}/prompt`, { prompt_text: words }, { "idempotency-key": key });
       sent = null;
-      if (text.value === words) text.value = "";
+      if (text.value === words) {
+        text.value = "";
+        forget();
+      }
       setText(error, "");
       announce("Prompt stored");
     } catch (problem) {
@@ -115,6 +119,7 @@ function promptForm(path, done) {
     h("label", { for: "prompt" }, "Say something more"),
     h("p", { class: "quiet" }, "It becomes a further step, on the same branch, in the agent's session where that goes on."),
     text, error, later, submit);
+  const forget = keepDraft(element, id);
   return {
     element,
     text,

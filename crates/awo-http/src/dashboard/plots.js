@@ -21,6 +21,17 @@ export function spread(group, most) {
       svg("circle", { class: it.success ? "dot" : "dot is-failed", cx: at(it.duration_seconds), cy: middle, r: 2.5 }))));
 }
 
+/** How often something was on each day, `{date, count}`, the last day at the right; `most` is the whole height. */
+export function daily(days, most) {
+  const width = WIDTH / days.length;
+  const bars = days.map(({ date, count }, index) => count > 0 && dayColumn(`${date}: ${count}`, index * width, width, (HEIGHT * count) / most));
+  return svg("svg", { class: "day-plot", width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" },
+    svg("line", { class: "axis", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }), bars);
+}
+
+const dayColumn = (words, x, width, height) =>
+  svg("rect", { class: "failures", x, y: HEIGHT - height, width: Math.max(1, width - 0.5), height }, svg("title", {}, words));
+
 /** The attempts of a day as a bar, those that failed at its end; `most` attempts are the whole width. */
 export function dayBar(day, most) {
   const width = (WIDTH * day.attempts) / most;

@@ -46,4 +46,6 @@ export function go(address, { instead = false } = {}) {
 }
 
 export const orderAddress = id => `/?order=${encodeURIComponent(id)}`;
+/** Where a list begins that has the orders made before a moment: their ids begin with the time, in milliseconds. */
+export const ordersBefore = time => `wo-${time.toString(16).padStart(12, "0")}70008${"0".repeat(15)}`;
 export const NEW_ORDER = "/?view=new";

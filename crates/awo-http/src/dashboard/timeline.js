@@ -38,13 +38,21 @@ function row(step, entries, history) {
   return { key: step, kind, step, number: last.number, result: last.result, earlier };
 }
 
-/** Whether an order that has ended can be tried again from a step: the first that is not done, or one before it. */
-export function leadsOn(history, step) {
+/** Where an order that has ended would go on: the place of its first step that is not done, or behind all where a prompt waits; -1 if nowhere. */
+function placeToGoOn(history) {
   const planned = history.workflow ?? [];
   const done = new Set(rows(history).filter(row => row.kind === "done").map(row => row.step));
   const open = planned.findIndex(name => !done.has(name));
-  const last = open < 0 && history.queued_prompts > 0 ? planned.length : open;
-  return planned.includes(step) && planned.indexOf(step) <= last;
+  return open < 0 && history.queued_prompts > 0 ? planned.length : open;
+}
+
+/** Whether something of an order that has ended is left to be tried again. */
+export const canGoOn = history => placeToGoOn(history) >= 0;
+
+/** Whether it can be tried again from a step: the first that is not done, or one before it. */
+export function leadsOn(history, step) {
+  const planned = history.workflow ?? [];
+  return planned.includes(step) && planned.indexOf(step) <= placeToGoOn(history);
 }
 
 /** What a result shows in its one line. */

@@ -7,6 +7,7 @@ use awo_models::{StepName, Timestamp, WorkflowType};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
+use tokio::task::spawn_blocking;
 
 use super::ApiState;
 use crate::accept::{Form, accepted};
@@ -61,11 +62,15 @@ pub(crate) async fn get_step_stats(State(api): ApiState, headers: HeaderMap, uri
     let form = form
         .ok_or_else(|| Problem::new(ProblemType::NotAcceptable, "figures are given as application/json or text/csv"))?;
     let stats = api.work_orders.step_stats(&query).await?;
-    let view = StatsView::new(&stats, query.group_by);
-    Ok(match form {
-        Form::Csv => answer::csv(csv::table(&view.groups)),
-        _ => answer::json(StatusCode::OK, &view),
-    })
+    // A thousand groups and their attempts take a while to be written, for which others would wait.
+    let writing = spawn_blocking(move || {
+        let view = StatsView::new(&stats, query.group_by);
+        match form {
+            Form::Csv => answer::csv(csv::table(&view.groups)),
+            _ => answer::json(StatusCode::OK, &view),
+        }
+    });
+    writing.await.map_err(|died| Problem::internal(format!("cannot write the answer: {died}")))
 }
 
 /// The form that is asked for; `None` if there is no such one.

@@ -104,6 +104,10 @@ pub(crate) struct OrderView<'a> {
     agent: &'a str,
     /// Model that the program is told to use; null leaves it to the program.
     model: Option<&'a str>,
+    /// Labels that a worker must have to run it.
+    labels: Vec<&'a str>,
+    /// Orders of a higher one begin first.
+    priority: i16,
     /// Branch it starts from; null means the remote's default branch.
     base_branch: Option<&'a str>,
     /// Walls around its processes.
@@ -303,6 +307,8 @@ impl<'a> OrderView<'a> {
             limits: LimitsView::of(order),
             agent: &spec.agent,
             model: spec.model.as_deref(),
+            labels: spec.labels.iter().map(|label| &**label).collect(),
+            priority: spec.priority,
             base_branch: spec.base_branch.as_deref(),
             isolation: IsolationView {
                 requested: spec.isolation.as_str(),

@@ -24,6 +24,7 @@ mod limits;
 mod listening;
 mod local;
 mod logs;
+mod neighbours;
 mod openapi;
 mod orders;
 mod page;

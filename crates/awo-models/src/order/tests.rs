@@ -27,6 +27,8 @@ pub(crate) fn order(attempts: u32) -> AgentWorkOrder {
         network: Network::Host,
         base_branch: None,
         limits: Limits::default(),
+        labels: Vec::new(),
+        priority: 0,
         requested_by: None,
         idempotency: None,
     };

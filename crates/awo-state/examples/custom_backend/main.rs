@@ -59,6 +59,8 @@ fn spec() -> OrderSpec {
         network: Network::Host,
         base_branch: None,
         limits: Limits::default(),
+        labels: Vec::new(),
+        priority: 0,
         requested_by: None,
         idempotency: None,
     }

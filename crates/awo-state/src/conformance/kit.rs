@@ -76,6 +76,8 @@ pub fn spec(request: &str) -> OrderSpec {
         network: Network::Host,
         base_branch: None,
         limits: Limits::default(),
+        labels: Vec::new(),
+        priority: 0,
         requested_by: None,
         idempotency: None,
     }

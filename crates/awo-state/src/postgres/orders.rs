@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use awo_models::{AgentWorkOrder, Event, EventKind, EventSeq, OrderId, StepHistory};
 
 use super::heads::{Heads, Standing};
+use super::known::KnownResults;
 use super::reading::{self, Depth};
 use super::writing::{self, Written};
 use super::{Postgres, listing};
@@ -26,12 +27,13 @@ const TRIES: usize = 8;
 pub struct PostgresRepository {
     database: Postgres,
     heads: Arc<Heads>,
+    results: Arc<KnownResults>,
 }
 
 impl PostgresRepository {
     /// The orders of a database.
     pub fn new(database: &Postgres) -> Self {
-        Self { database: database.clone(), heads: Arc::default() }
+        Self { database: database.clone(), heads: Arc::default(), results: Arc::default() }
     }
 
     async fn commit(&self, id: OrderId, history: Option<&StepHistory>, change: &Change) -> Result<Committed> {
@@ -55,6 +57,9 @@ impl PostgresRepository {
             match writing::save(&self.database, &before, &order, history, change, &delta).await? {
                 Written::Yes => {
                     self.heads.put(id, Standing { head: delta.head, order });
+                    if let Some(history) = history {
+                        self.results.put(id, history);
+                    }
                     return Ok(delta.head.committed());
                 }
                 Written::Held => return Err(StateError::Held),
@@ -92,8 +97,13 @@ impl StateRepository for PostgresRepository {
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<OrderSnapshot>> {
-        let Some(found) = reading::order(&self.database, id, Depth::Results).await? else { return Ok(None) };
+        let known = self.results.of(id);
+        let Some(found) = reading::order_beyond(&self.database, id, &known).await? else {
+            self.results.forget(id);
+            return Ok(None);
+        };
         let StoredOrder { order, head, history, .. } = found;
+        self.results.put(id, &history);
         self.heads.put(id, Standing { head, order: Arc::clone(&order) });
         Ok(Some(OrderSnapshot { order, history, seq: head.seq, epoch: head.epoch }))
     }
@@ -119,6 +129,7 @@ impl StateRepository for PostgresRepository {
             let standing = reading::standing(&self.database, id).await?;
             standing.head.deletable(at)?;
             self.heads.forget(id);
+            self.results.forget(id);
             if writing::delete(&self.database, id, &standing.head).await? {
                 return Ok(());
             }

@@ -31,7 +31,8 @@ const ORDER: &str = "
     FROM orders LEFT JOIN damaged ON damaged.order_id = orders.id
     WHERE id = $1
     UNION ALL
-    SELECT 1, number, NULL, NULL, NULL, NULL, NULL, document::text FROM steps WHERE order_id = $1 AND $2
+    SELECT 1, number, NULL, NULL, NULL, NULL, NULL, document::text FROM steps
+    WHERE order_id = $1 AND $2 AND number >= $4
     UNION ALL
     SELECT 2, number, NULL, NULL, NULL, NULL, NULL, document::text FROM events WHERE order_id = $1 AND $3
     ORDER BY part, number";
@@ -50,7 +51,46 @@ const EVENTS: &str = "
 
 /// Reads an order; `None` for an unknown one.
 pub(super) async fn order(database: &Postgres, id: OrderId, depth: Depth) -> Result<Option<StoredOrder>> {
-    let statement = sqlx::query(ORDER).bind(id.to_string()).bind(depth >= Depth::Results).bind(depth >= Depth::Events);
+    let Some(read) = read(database, id, depth, &StepHistory::default()).await? else { return Ok(None) };
+    match read.found {
+        Ok(found) => {
+            if read.known_damaged {
+                forgive(database, id).await?;
+            }
+            Ok(Some(found))
+        }
+        Err(why) => Err(damage(database, id, why).await),
+    }
+}
+
+/// The same with its results, of which the first are known: what comes over the wire is the others.
+pub(super) async fn order_beyond(
+    database: &Postgres,
+    id: OrderId,
+    results: &StepHistory,
+) -> Result<Option<StoredOrder>> {
+    if !results.is_empty()
+        && let Some(Read { found: Ok(found), known_damaged: false }) =
+            read(database, id, Depth::Results, results).await?
+    {
+        return Ok(Some(found));
+    }
+    // None is known, or it is another order by now, or damaged.
+    order(database, id, Depth::Results).await
+}
+
+/// What was read of an order that is there.
+struct Read {
+    found: Result<StoredOrder, BoxError>,
+    known_damaged: bool,
+}
+
+async fn read(database: &Postgres, id: OrderId, depth: Depth, results: &StepHistory) -> Result<Option<Read>> {
+    let statement = sqlx::query(ORDER)
+        .bind(id.to_string())
+        .bind(depth >= Depth::Results)
+        .bind(depth >= Depth::Events)
+        .bind(stored(results.len()));
     let rows = database.rows(statement).await?;
     let Some((first, rest)) = rows.split_first() else { return Ok(None) };
     if part(first)? != 0 {
@@ -61,16 +101,8 @@ pub(super) async fn order(database: &Postgres, id: OrderId, depth: Depth) -> Res
     if known_damaged && depth == Depth::Standing {
         return Err(known(id));
     }
-    let found = put_together(id, first, rest)?;
-    match found.and_then(|found| checked(found, depth)) {
-        Ok(found) => {
-            if known_damaged {
-                forgive(database, id).await?;
-            }
-            Ok(Some(found))
-        }
-        Err(why) => Err(damage(database, id, why).await),
-    }
+    let found = put_together(id, first, rest, results)?.and_then(|found| checked(found, depth));
+    Ok(Some(Read { found, known_damaged }))
 }
 
 /// What a write of an order is decided on.
@@ -120,19 +152,24 @@ pub(super) fn without_results(id: OrderId, row: &PgRow) -> Result<Result<Standin
     Ok(parse())
 }
 
-fn put_together(id: OrderId, first: &PgRow, rest: &[PgRow]) -> Result<Result<StoredOrder, BoxError>, Trouble> {
+fn put_together(
+    id: OrderId,
+    first: &PgRow,
+    rest: &[PgRow],
+    results: &StepHistory,
+) -> Result<Result<StoredOrder, BoxError>, Trouble> {
     let standing = match without_results(id, first)? {
         Ok(Standing { head, order }) => Standing { head, order },
         Err(why) => return Ok(Err(why)),
     };
-    let (mut results, mut told) = (Vec::new(), Vec::new());
+    let (mut history, mut told) = (results.clone(), Vec::new());
     for row in rest {
         let (part, place) = (part(row)?, number(column(row, "number")?));
         let text: &str = column(row, "document")?;
         let fits = if part == 1 {
             parsed::<StepExecutionResult>(text)
-                .map(|result| results.push(result))
-                .map(|()| place + 1 == results.len() as u64)
+                .map(|result| history.push(result))
+                .map(|()| place + 1 == history.len() as u64)
         } else {
             parsed::<Event>(text).map(|event| told.push(Arc::new(event))).map(|()| place == told.len() as u64)
         };
@@ -142,7 +179,6 @@ fn put_together(id: OrderId, first: &PgRow, rest: &[PgRow]) -> Result<Result<Sto
             Err(why) => return Ok(Err(why)),
         }
     }
-    let history = results.into_iter().collect::<StepHistory>();
     Ok(Ok(StoredOrder { order: standing.order, head: standing.head, history, events: told }))
 }
 

@@ -16,7 +16,10 @@ struct Migration {
 }
 
 /// All of them. Those that were published never change.
-const MIGRATIONS: &[Migration] = &[Migration { version: 1, oldest: 1, script: include_str!("migrations/0001.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, oldest: 1, script: include_str!("migrations/0001.sql") },
+    Migration { version: 2, oldest: 2, script: include_str!("migrations/0002.sql") },
+];
 
 /// What a migration did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -47,8 +47,8 @@ const SAVE: &str = "
 const INSERT: &str = "
     WITH made AS (
         INSERT INTO orders (id, format, seq, epoch, head, spec, created_at, state, status, held, repository, agent,
-            idempotency_key, searched, branch, bytes)
-        VALUES ($1, $2, $3, $4, $5::json, $6::json, $7::json, $8::json, $9, $10, $11, $12, $13, $14, $15, $16)
+            idempotency_key, searched, branch, bytes, priority, labels)
+        VALUES ($1, $2, $3, $4, $5::json, $6::json, $7::json, $8::json, $9, $10, $11, $12, $13, $14, $15, $16, $19, $20)
         ON CONFLICT DO NOTHING
         RETURNING id
     ), results AS (
@@ -140,7 +140,9 @@ pub(super) async fn insert(database: &Postgres, whole: &StoredOrder) -> Result<b
         .bind(branch(order))
         .bind(stored(bytes + spec.len()))
         .bind(results)
-        .bind(events);
+        .bind(events)
+        .bind(order.spec.priority)
+        .bind(order.spec.labels.iter().map(ToString::to_string).collect::<Vec<_>>());
     Ok(database.row(statement).await?.is_some())
 }
 

@@ -47,10 +47,18 @@ mod file_order_log {
     awo_state::order_log_conformance!(crate::store_fixtures::LogFiles::new());
 }
 
+mod memory_changes {
+    awo_state::change_feed_conformance!(crate::fixtures::MemoryChanges::new());
+}
+
 mod memory_catalog {
     awo_state::catalog_conformance!(crate::store_fixtures::MemoryCatalog::new());
 }
 
 mod file_catalog {
     awo_state::catalog_conformance!(crate::store_fixtures::CatalogFiles::new());
+}
+
+mod memory_leases {
+    awo_state::leases_conformance!(crate::fixtures::Memory::default());
 }

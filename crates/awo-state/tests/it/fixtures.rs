@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use awo_models::OrderId;
-use awo_state::conformance::{ArtifactFixture, Fixture, TransferFixture};
+use awo_state::conformance::{ArtifactFixture, ChangeFixture, Fixture, LeasesFixture, TransferFixture};
 use awo_state::{
-    ArtifactStore, FileArtifacts, FileOptions, FileRepository, InMemory, InMemoryArtifacts, StateRepository,
-    StateTransfer,
+    ArtifactStore, ChangeFeed, FileArtifacts, FileOptions, FileRepository, InMemory, InMemoryArtifacts,
+    InMemoryChanges, Leases, StateRepository, StateTransfer,
 };
 use tempfile::TempDir;
 
@@ -31,6 +31,37 @@ impl Fixture for Memory {
     }
     async fn stored_bytes(&self, _: OrderId) -> Vec<u8> {
         Vec::new()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct MemoryChanges(InMemory, InMemoryChanges);
+
+impl MemoryChanges {
+    pub(crate) fn new() -> Self {
+        let store = InMemory::default();
+        let changes = InMemoryChanges::of(&store);
+        Self(store, changes)
+    }
+}
+
+#[async_trait]
+impl ChangeFixture for MemoryChanges {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.0.clone())
+    }
+    async fn changes(&self) -> Arc<dyn ChangeFeed> {
+        Arc::new(self.1.another())
+    }
+}
+
+#[async_trait]
+impl LeasesFixture for Memory {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.0.clone())
+    }
+    async fn leases(&self) -> Arc<dyn Leases> {
+        Arc::new(self.0.clone())
     }
 }
 

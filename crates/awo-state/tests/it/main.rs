@@ -8,6 +8,7 @@ mod file_salvage;
 mod file_sharing;
 mod fixtures;
 mod forgetful;
+mod lease_model;
 mod model;
 mod postgres;
 mod store_fixtures;

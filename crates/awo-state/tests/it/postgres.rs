@@ -1,5 +1,6 @@
 //! The suite on PostgreSQL, and what only a server can do wrong.
 
+mod changes;
 mod damage;
 mod fixtures;
 mod guards;
@@ -33,6 +34,14 @@ mod order_log {
     awo_state::order_log_conformance!(server_or_return!(super::fixtures::Server::new()));
 }
 
+mod shared {
+    awo_state::leases_conformance!(server_or_return!(super::fixtures::Server::new()));
+}
+
 mod catalog {
     awo_state::catalog_conformance!(server_or_return!(super::fixtures::Server::new()));
+}
+
+mod word_of_changes {
+    awo_state::change_feed_conformance!(server_or_return!(super::fixtures::Server::new()));
 }

@@ -4,7 +4,7 @@
 //! Meanwhile it does what lines of the input say, and answers `done`: `restart` ends the server as a crash does and starts
 //! it, `stop` lets it stand still and `go` lets it go on.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use awo_testkit::postgres::{Cluster, ClusterError};

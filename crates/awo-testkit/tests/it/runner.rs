@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use awo_adapters::{Custody, EndCause, Exit, Invocation, Keeper, Line, RunEnd, RunLimits, Secrets, run};
+use awo_adapters::{Custody, EndCause, Exit, Invocation, Keeper, Line, Purpose, RunEnd, RunLimits, Secrets, run};
 use awo_testkit::hostile;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,7 @@ async fn play(trick: &str, mut limits: RunLimits, cancel_after: usize) -> Played
             marks: vec![("HOSTILE_TEST".into(), mark.clone().into())],
         },
         walled: false,
+        purpose: Purpose::Agent,
     };
     limits.wall = limits.wall.min(LONG);
     limits.interrupt_grace = Duration::from_millis(100);

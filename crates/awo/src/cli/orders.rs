@@ -33,6 +33,12 @@ pub(crate) struct OrderArguments {
     /// What the agent has of the network: auto (the proxy within bubblewrap, else host), proxy, off, or host.
     #[arg(long, value_name = "NETWORK")]
     pub(crate) network: Option<String>,
+    /// Labels that a worker must have to run it, separated by commas, where workers share the orders.
+    #[arg(long, value_name = "LABELS", value_delimiter = ',')]
+    pub(crate) labels: Vec<String>,
+    /// Orders of a higher priority begin first, where workers share the orders: -100 to 100.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub(crate) priority: Option<i64>,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
 }

@@ -38,6 +38,20 @@ pub(crate) struct Serve {
     pub(crate) socket: Option<PathBuf>,
     #[arg(long, value_name = "BACKEND", help = "Where state lives [env: AWO_STATE] [default: file]")]
     pub(crate) state: Option<String>,
+    /// Take requests and run no orders: workers do, on the same database.
+    #[arg(long)]
+    pub(crate) no_run: bool,
+    #[command(flatten)]
+    pub(crate) agents: Agents,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Worker {
+    /// Labels that this worker has, with commas between; orders that ask for labels wait for a worker that has all of them.
+    #[arg(long, value_name = "LABELS", value_delimiter = ',')]
+    pub(crate) labels: Vec<String>,
+    #[arg(long, value_name = "COUNT", help = "Orders that run at once [env: AWO_MAX_RUNNING] [default: 8]")]
+    pub(crate) max_running: Option<usize>,
     #[command(flatten)]
     pub(crate) agents: Agents,
 }

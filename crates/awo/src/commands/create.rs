@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use awo_client::CreateOrder;
+use awo_client::{Client, CreateOrder, CreatedAgentWorkOrder, Error};
+use awo_engine::ports::{Clock as _, SystemClock};
 
 use crate::cli::{Create, OrderArguments};
 use crate::commands::watching::at_server;
@@ -31,6 +32,15 @@ pub(crate) async fn run(settings: &Settings, create: Create, as_json: bool) -> a
     Ok(ExitCode::SUCCESS)
 }
 
+/// Has an order made. If the answer is lost, it is asked for once more by the same key: that makes no second order.
+pub(crate) async fn created(client: &Client, body: &CreateOrder) -> Result<CreatedAgentWorkOrder, Error> {
+    let key = format!("{:032x}", u128::from_be_bytes(SystemClock::default().random()));
+    match client.create_order(body, Some(&key)).await {
+        Err(Error::Unreachable { .. }) => client.create_order(body, Some(&key)).await,
+        answered => answered,
+    }
+}
+
 /// The body of the request that makes an order.
 pub(crate) fn order_body(order: &OrderArguments, agent: Option<&str>) -> anyhow::Result<CreateOrder> {
     let some = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
@@ -46,6 +56,8 @@ pub(crate) fn order_body(order: &OrderArguments, agent: Option<&str>) -> anyhow:
         agent: agent.map(str::to_owned),
         isolation: order.isolation.clone(),
         network: order.network.clone(),
+        labels: some(&order.labels),
+        priority: order.priority,
         ..CreateOrder::default()
     })
 }

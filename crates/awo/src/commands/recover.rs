@@ -27,7 +27,7 @@ pub(crate) async fn run(settings: Settings, recover: Recover, as_json: bool) -> 
         return Ok(ExitCode::SUCCESS);
     }
     if recover.dry_run {
-        let forecast = wiring::orchestrator(&settings, wiring::read_only(&settings).await?)?.forecast().await?;
+        let forecast = wiring::quiet_orchestrator(&settings, wiring::read_only(&settings).await?)?.forecast().await?;
         tell(&forecast, as_json);
         return Ok(if forecast.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) });
     }

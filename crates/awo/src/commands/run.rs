@@ -10,11 +10,11 @@ use awo_models::{Isolation, Network};
 
 use crate::cli::Run;
 use crate::client::in_process;
-use crate::commands::create::order_body;
+use crate::commands::create::{created, order_body};
 use crate::commands::watching::{Form, Runner, Watch};
-use crate::exit::FAILED;
+use crate::exit::{BAD_INPUT, FAILED, coded};
 use crate::orders::server;
-use crate::settings::Settings;
+use crate::settings::{Backend, Settings};
 use crate::signals::Signals;
 use crate::terminal::note;
 use crate::timing::{SaveCosts, TimedRepository};
@@ -36,7 +36,7 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
             note!("awo: a server runs the order, by its own settings: --skip-permissions and --commands are left out");
         }
         let created = tokio::select! {
-            created = client.create_order(&body, None) => created?,
+            created = created(&client, &body) => created?,
             _ = signals.next() => {
                 note!("awo: the server has not answered; `awo list` shows whether it has the order");
                 return Ok(ExitCode::from(FAILED));
@@ -45,14 +45,20 @@ pub(crate) async fn run(settings: Settings, run: Run, as_json: bool) -> anyhow::
         let (client, id, runner) = (&client, &*created.order.agent_work_order_id, Runner::Server);
         return Watch { settings: &settings, client, id, form, on_interrupt, runner }.until_it_ends(signals).await;
     }
+    if settings.state == Backend::Postgres {
+        let message = "orders of a database are run by workers, and there is no server to give this one to: start `awo serve` \
+                       with this data directory, or name a server with --server (AWO_SERVER)";
+        return Err(coded(BAD_INPUT, message));
+    }
     warn_of_walls(&settings, &run, body.isolation.as_deref(), body.network.as_deref()).await;
     let store = wiring::open_store(&settings, "awo run").await?;
     let costs = Arc::new(SaveCosts::default());
     let timed = TimedRepository::new(Arc::clone(&store.stores.repository), Arc::clone(&costs));
     let orchestrator = wiring::orchestrator(&settings, store.stores.clone().with(Arc::new(timed)))?;
     orchestrator.tell();
+    orchestrator.listen();
     let client = in_process(wiring::router(&settings, &orchestrator));
-    let order: Order = client.create_order(&body, None).await?.order;
+    let order: Order = created(&client, &body).await?.order;
     let running = orchestrator.spawn_order(order.agent_work_order_id.parse()?);
     let (client, id, runner) = (&client, &*order.agent_work_order_id, Runner::Us(Some(running), costs));
     let watch = Watch { settings: &settings, client, id, form, on_interrupt, runner };

@@ -25,8 +25,8 @@ use crate::wiring;
 
 /// Time for steps to end by themselves after SIGTERM; then time for agents to stop. Together with the drain of
 /// connections, and the last traces, below 30 s.
-const FINISHING: Duration = Duration::from_secs(10);
-const STOPPING: Duration = Duration::from_secs(11);
+pub(super) const FINISHING: Duration = Duration::from_secs(10);
+pub(super) const STOPPING: Duration = Duration::from_secs(11);
 const CONNECTIONS: Duration = Duration::from_secs(3);
 const LAST_USES: Duration = Duration::from_secs(1);
 
@@ -41,6 +41,14 @@ pub(crate) async fn run(mut settings: Settings, serve: Serve) -> anyhow::Result<
     }
     if let Some(state) = serve.state {
         settings.state = Backend::try_from(state).map_err(|reason| coded(BAD_INPUT, reason))?;
+    }
+    if serve.no_run {
+        settings.workers.run_orders = false;
+    }
+    if !settings.workers.run_orders && settings.state != Backend::Postgres {
+        let message = "a server that runs no orders needs workers that do, and these need a database: set state (AWO_STATE) \
+                       to postgres, or leave out --no-run (AWO_RUN_ORDERS)";
+        return Err(coded(BAD_INPUT, message));
     }
     let mut signals = Signals::listen()?; // before anybody is told that we are there
     let mut server = Server::start(&settings, "awo serve", |repository| repository).await?;

@@ -51,7 +51,7 @@ pub(super) async fn run(settings: &Settings, command: &WorkspaceCommand, as_json
 
 /// The checkouts as they are on disk, also beside a server.
 async fn all(settings: &Settings) -> anyhow::Result<Vec<KeptWorkspace>> {
-    let orchestrator = wiring::orchestrator(settings, wiring::read_only(settings).await?)?;
+    let orchestrator = wiring::quiet_orchestrator(settings, wiring::read_only(settings).await?)?;
     orchestrator.workspaces().await.map_err(|failure| coded(FAILED, failure.message.to_string()))
 }
 
@@ -142,7 +142,7 @@ async fn clear(settings: &Settings, gc: &WorkspaceGc, as_json: bool) -> anyhow::
         return Err(coded(UNAVAILABLE, message));
     }
     let store = wiring::open_store(settings, "awo workspace gc").await?;
-    let orchestrator = wiring::orchestrator(settings, store.stores.clone())?;
+    let orchestrator = wiring::quiet_orchestrator(settings, store.stores.clone())?;
     let found = orchestrator.workspaces().await.map_err(|failure| coded(FAILED, failure.message.to_string()))?;
     let (mut gone, mut stay, mut failed) = (Vec::new(), Vec::new(), false);
     for workspace in chosen(found, &gc.ids)? {

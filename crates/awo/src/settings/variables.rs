@@ -1,7 +1,7 @@
 //! Which variables of the environment set which setting.
 
 /// Variables that set a setting, strongest first: ours, then those of OpenTelemetry and of the original program.
-pub(super) const VARIABLES: [(&str, &str); 73] = [
+pub(super) const VARIABLES: [(&str, &str); 78] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_SOCKET", "socket"),
@@ -16,6 +16,11 @@ pub(super) const VARIABLES: [(&str, &str); 73] = [
     ("AWO_DATABASE_SCHEMA", "database.schema"),
     ("AWO_DATABASE_POOL_SIZE", "database.pool_size"),
     ("AWO_MIGRATE_AT_START", "database.migrate_at_start"),
+    ("AWO_CHECKPOINTS", "checkpoints"),
+    ("AWO_RUN_ORDERS", "workers.run_orders"),
+    ("AWO_LEASE_SECONDS", "workers.lease_seconds"),
+    ("AWO_MAX_PER_REPOSITORY", "workers.max_per_repository"),
+    ("AWO_MAX_PER_AGENT", "workers.max_per_agent"),
     ("AWO_AGENT", "agent"),
     ("AWO_LOG_LEVEL", "log_level"),
     ("AWO_COMMANDS_DIR", "commands_dir"),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use awo_engine::{ArtifactStore, Catalog, OrderLog, StateRepository};
+use awo_engine::{ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, StateRepository};
 use awo_state::{
     FileArtifacts, FileCatalog, FileOrderLog, FileRepository, InMemory, InMemoryCatalog, InMemoryOrderLog, Postgres,
-    PostgresArtifacts, PostgresCatalog, PostgresError, PostgresOrderLog, PostgresRepository, StateTransfer,
+    PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresLeases, PostgresOrderLog,
+    PostgresRepository, StateTransfer,
 };
 use tracing::info;
 
@@ -17,6 +18,10 @@ use crate::settings::{Backend, Settings};
 #[derive(Debug, Clone)]
 pub(crate) struct Stores {
     pub(crate) repository: Arc<dyn StateRepository>,
+    /// Word of what other processes do to them, for who has them for long.
+    pub(crate) changes: Option<Arc<dyn ChangeFeed>>,
+    /// Where several processes share the orders: who may run which.
+    pub(crate) leases: Option<Arc<dyn Leases>>,
     /// The same orders, to be moved; not there for orders in memory.
     transfer: Option<Arc<dyn StateTransfer>>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
@@ -33,6 +38,8 @@ impl Stores {
         let catalog: Arc<dyn Catalog> = Arc::new(FileCatalog::new(&settings.data_dir));
         Self {
             repository: Arc::new(repository.clone()),
+            changes: None,
+            leases: None,
             transfer: Some(Arc::new(repository)),
             artifacts: Arc::new(FileArtifacts::new(&settings.data_dir)),
             log: Arc::new(FileOrderLog::new(&settings.data_dir)),
@@ -45,6 +52,8 @@ impl Stores {
     pub(crate) fn memory(settings: &Settings) -> Self {
         Self {
             repository: Arc::new(InMemory::default()),
+            changes: None,
+            leases: None,
             transfer: None,
             artifacts: Arc::new(FileArtifacts::new(&settings.data_dir)),
             log: Arc::new(InMemoryOrderLog::default()),
@@ -59,6 +68,8 @@ impl Stores {
         let catalog: Arc<dyn Catalog> = Arc::new(PostgresCatalog::new(database));
         Self {
             repository: Arc::new(repository.clone()),
+            changes: None,
+            leases: None,
             transfer: Some(Arc::new(repository)),
             artifacts: Arc::new(PostgresArtifacts::new(database)),
             log: Arc::new(PostgresOrderLog::new(database)),
@@ -84,8 +95,10 @@ pub(crate) async fn read_only(settings: &Settings) -> anyhow::Result<Stores> {
         return Ok(Stores::postgres(&checked_database(settings).await?));
     }
     if !settings.data_dir.join("orders").is_dir() {
-        // Nothing was ever kept here.
-        return Ok(Stores::memory(settings));
+        let stores = Stores::memory(settings);
+        // No order was ever kept here; repositories may be.
+        let catalog = if settings.state == Backend::File { &stores.access } else { &stores.catalog };
+        return Ok(Stores { catalog: Arc::clone(catalog), ..stores });
     }
     let repository = FileRepository::open_read_only(&settings.data_dir)
         .map_err(|error| coded(UNAVAILABLE, format!("{:#}", anyhow::Error::new(error))))?;
@@ -132,6 +145,14 @@ pub(crate) async fn database(settings: &Settings) -> anyhow::Result<Postgres> {
         info!(schema = database.schema(), from = migrated.from, to = migrated.to, "database_migrated");
     }
     Ok(database)
+}
+
+/// What is in the database, for those who run orders, or are asked about them for long.
+pub(crate) async fn shared(settings: &Settings) -> anyhow::Result<Stores> {
+    let database = database(settings).await?;
+    let changes = PostgresChanges::listen(&database).await.map_err(told)?;
+    let leases = PostgresLeases::new(&database);
+    Ok(Stores { changes: Some(Arc::new(changes)), leases: Some(Arc::new(leases)), ..Stores::postgres(&database) })
 }
 
 /// The error of a command, with the cure.

@@ -1,13 +1,17 @@
 //! The commands, with and without a server.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use awo_testkit::{ROLES, eventually};
 use serde_json::{Value, json};
 
-use crate::setting::{STEPS, Setting, completed, program, text, told};
+use crate::setting::{ORDERS, STEPS, Setting, completed, program, text, told};
 
 #[test]
 fn run_without_a_server_does_the_order_in_the_foreground() {
@@ -189,4 +193,36 @@ fn a_settings_file_sets_what_flags_and_variables_do_not() {
     assert_eq!(server.get("/health").json()["agents"], json!(["claude", "codex", "gemini", "opencode", "scripted"]));
     let version = server.get("/").json()["version"].clone();
     assert_eq!(version, Value::from(env!("CARGO_PKG_VERSION")));
+}
+
+/// A socket in front of a server's: the connection on which the first answer comes is closed instead.
+fn losing_the_first_answer(path: &Path, server: PathBuf) {
+    let listener = UnixListener::bind(path).unwrap();
+    thread::spawn(move || {
+        for (number, client) in listener.incoming().enumerate() {
+            let (mut client, mut server) = (client.unwrap(), UnixStream::connect(&server).unwrap());
+            let (mut asking, mut asked) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut asking, &mut asked));
+            if number == 0 {
+                server.read_exact(&mut [0]).unwrap();
+                client.shutdown(Shutdown::Both).unwrap();
+            } else {
+                thread::spawn(move || std::io::copy(&mut server, &mut client));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_run_whose_first_answer_is_lost_is_one_order() {
+    let setting = Setting::new();
+    let [own, lossy] = ["awo.sock", "lossy.sock"].map(|name| setting.program.place().join(name));
+    let server = setting.program.serve_with(["--socket", own.to_str().unwrap()]);
+    losing_the_first_answer(&lossy, own);
+    let address = format!("unix:{}", lossy.display());
+    let ran = setting.run(&["--server", &address, "run", "--repo", &setting.remote.url(), "--json", "Say hello"]);
+    let id = ran.expect(0).json()["agent_work_order_id"].clone();
+    let orders = server.get(ORDERS).json();
+    assert_eq!(orders.as_array().map(Vec::len), Some(1), "{orders:#}");
+    assert_eq!(orders[0]["agent_work_order_id"], id);
 }

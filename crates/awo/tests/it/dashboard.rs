@@ -1,9 +1,11 @@
 //! The page in a real browser: what a person sees of orders, and does to them.
 
+mod background;
 mod doors;
 mod hostile;
 mod keyboard;
 mod looks;
+mod numbers;
 mod parts;
 mod story;
 mod table;

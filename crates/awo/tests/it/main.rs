@@ -38,5 +38,6 @@ mod traces;
 mod visibility;
 mod waiting;
 mod walls;
+mod workers;
 mod workspaces;
 mod wrong_calls;

@@ -260,6 +260,10 @@ fn a_program_is_told_with_the_notice_as_its_input_and_little_else() {
     let failed = setting.create(&server);
     ended(&server, &failed);
     until("it is told", || count(&server, "told") == 1);
+    let figures = server.get("/metrics").text;
+    for line in ["awo_child_processes_started_total{kind=\"notice\"} 1", "awo_child_processes{kind=\"notice\"} 0"] {
+        assert!(figures.lines().any(|told| told == line), "{line}:\n{figures}");
+    }
     end(server);
     let written = std::fs::read_to_string(out).unwrap();
     let mut lines: Vec<&str> = written.lines().collect();
@@ -318,6 +322,27 @@ fn who_cannot_be_told_is_said_before_anything_runs() {
         let told = refused(&settings);
         assert!(told.contains("notify") && told.contains(words), "{settings}\n{told}");
     }
+}
+
+#[test]
+fn whoever_tells_nobody_needs_no_secret() {
+    let setting = with("");
+    let id = setting.run_order(&["--json"]).expect(0).json()["agent_work_order_id"].clone();
+    let webhook = "[notify.webhooks.one]\nurl = 'https://hooks.example/'\nsecret_file = '/nowhere'\n";
+    write(&setting, &format!("{webhook}[notify.commands.two]\nprogram = '/nowhere'\n"));
+    for command in [
+        &["list"][..],
+        &["show", id.as_str().unwrap()],
+        &["recover", "--dry-run"],
+        &["stats"],
+        &["workspace", "list"],
+        &["state", "gc", "--dry-run"],
+        &["state", "gc"],
+    ] {
+        setting.run(command).expect(0);
+    }
+    assert!(setting.run(&["recover"]).expect(2).err.contains("cannot read the secret"));
+    assert!(setting.run_order(&[]).expect(2).err.contains("cannot read the secret"));
 }
 
 /// The receiver of the documentation, which verifies by itself.

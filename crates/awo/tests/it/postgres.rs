@@ -146,3 +146,28 @@ fn an_outage_of_the_database_is_survived_by_a_server() {
     assert_eq!(completed(&server, &id)["steps_completed"], 7);
     assert_eq!(steps(&server, &id).len(), 7, "each result once");
 }
+
+#[test]
+fn who_follows_an_order_at_another_server_misses_nothing_and_can_cancel_it() {
+    let Some(schema) = TestSchema::new() else { return };
+    let setting = setting(&schema);
+    let runs = setting.program.serve();
+    let elsewhere = Setting::with(&variables(&schema).each_ref().map(|(name, value)| (*name, value.as_str())));
+    let asked = elsewhere.program.serve();
+    let id = setting.create(&runs);
+    let mut numbers = Vec::new();
+    let told = asked.call("GET", &format!("{ORDERS}/{id}/events"), &[("accept", "text/event-stream")], None).text;
+    for line in told.lines().filter_map(|line| line.strip_prefix("id: ")) {
+        numbers.push(line.parse::<usize>().unwrap());
+    }
+    assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>(), "{told}");
+    assert!(told.contains("event: end"), "{told}");
+    assert_eq!(completed(&asked, &id), completed(&runs, &id));
+    until("figures follow", || asked.get(&format!("{ORDERS}/stats/steps")).json()["total"]["attempts"] == 7);
+
+    setting.agent.hold("implementor");
+    let id = setting.create(&runs);
+    setting.at_work("implementor", 2);
+    assert_eq!(asked.post(&format!("{ORDERS}/{id}/cancel"), &serde_json::json!({})).status, 202);
+    assert_eq!(crate::setting::ended(&runs, &id)["status"], "cancelled", "its agent was told to end");
+}

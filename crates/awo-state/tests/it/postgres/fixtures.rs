@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use awo_models::OrderId;
-use awo_state::conformance::{ArtifactFixture, CatalogFixture, Fixture, OrderLogFixture, TransferFixture};
+use awo_state::conformance::{
+    ArtifactFixture, CatalogFixture, ChangeFixture, Fixture, LeasesFixture, OrderLogFixture, TransferFixture,
+};
 use awo_state::{
-    ArtifactStore, Catalog, CatalogBounds, LogBounds, OrderLog, Postgres, PostgresArtifacts, PostgresCatalog,
-    PostgresOrderLog, PostgresRepository, StateRepository, StateTransfer,
+    ArtifactStore, Catalog, CatalogBounds, ChangeFeed, Leases, LogBounds, OrderLog, Postgres, PostgresArtifacts,
+    PostgresCatalog, PostgresChanges, PostgresLeases, PostgresOrderLog, PostgresRepository, StateRepository,
+    StateTransfer,
 };
 use awo_testkit::postgres::TestSchema;
 use tokio::sync::OnceCell;
@@ -69,6 +72,16 @@ impl Fixture for Server {
             .await
             .join("\n")
             .into_bytes()
+    }
+}
+
+#[async_trait]
+impl LeasesFixture for Server {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.first().await.1.clone())
+    }
+    async fn leases(&self) -> Arc<dyn Leases> {
+        Arc::new(PostgresLeases::new(&self.first().await.0))
     }
 }
 
@@ -152,5 +165,15 @@ impl CatalogFixture for Server {
     async fn stored_repositories(&self) -> Vec<u8> {
         let row = "SELECT catalog::text FROM catalog WHERE kind = 'repositories'";
         self.schema.texts(row).await.join("\n").into_bytes()
+    }
+}
+
+#[async_trait]
+impl ChangeFixture for Server {
+    async fn repository(&self) -> Arc<dyn StateRepository> {
+        Arc::new(self.first().await.1.clone())
+    }
+    async fn changes(&self) -> Arc<dyn ChangeFeed> {
+        Arc::new(PostgresChanges::listen(&self.first().await.0).await.unwrap())
     }
 }

@@ -117,3 +117,36 @@ async fn a_save_is_one_statement() {
         (SELECT FROM events WHERE events.xmin::text = steps.xmin::text AND events.number = steps.number + 3)";
     assert!(server.schema.texts(mixed).await.is_empty(), "a result and its event are of one transaction");
 }
+
+#[tokio::test]
+async fn results_that_are_known_are_not_read_again_and_what_others_stored_is() {
+    let Some(server) = Server::new() else { return };
+    let (one, other) = two(&server).await;
+    let mut owner = Owner::of_new(&one, 1).await;
+    owner.finish("classify", 1).await;
+    let seen = other.get(id(1)).await.unwrap().unwrap();
+    owner.finish("plan", 1).await;
+    // Who reads it again finds that it is no result.
+    server.schema.run("UPDATE steps SET document = '{}' WHERE number = 0").await;
+    let again = other.get(id(1)).await.unwrap().unwrap();
+    assert_eq!((again.history.len(), again.history.prefix(1)), (2, seen.history));
+    let stranger = server.repository_again().await;
+    assert!(matches!(stranger.get(id(1)).await, Err(StateError::Corrupt { .. })));
+    // From now on the order is known to be damaged, and everybody looks for himself.
+    assert!(matches!(other.get(id(1)).await, Err(StateError::Corrupt { .. })));
+}
+
+#[tokio::test]
+async fn an_order_of_another_history_is_read_whole() {
+    let Some(server) = Server::new() else { return };
+    let (one, other) = two(&server).await;
+    let mut owner = Owner::of_new(&one, 1).await;
+    owner.finish("classify", 1).await;
+    other.get(id(1)).await.unwrap().unwrap();
+    server.schema.run("DELETE FROM orders; DELETE FROM steps; DELETE FROM events").await;
+    let mut owner = Owner::of_new(&server.repository_again().await, 1).await;
+    owner.add(result("classify", 1, false));
+    owner.save().await.unwrap();
+    let seen = other.get(id(1)).await.unwrap().unwrap();
+    assert!(!seen.history.last().unwrap().success);
+}

@@ -12,7 +12,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use awo_adapters::{Custody, Invocation, Keeper, Line, RunLimits, Secrets, run};
+use awo_adapters::{Custody, Invocation, Keeper, Line, Purpose, RunLimits, Secrets, run};
 use tokio_util::sync::CancellationToken;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -81,7 +81,18 @@ async fn flood(trick: &str, bytes: &str, keeper: Option<Keeper>) -> Result<()> {
 fn invocation(program: PathBuf, env: BTreeMap<std::ffi::OsString, std::ffi::OsString>, custody: Custody) -> Invocation {
     let working_dir = std::env::temp_dir();
     let secrets = Secrets::default();
-    Invocation { program, args: Vec::new(), env, working_dir, stdin: Vec::new(), secrets, custody, walled: false }
+    let purpose = Purpose::Agent;
+    Invocation {
+        program,
+        args: Vec::new(),
+        env,
+        working_dir,
+        stdin: Vec::new(),
+        secrets,
+        custody,
+        walled: false,
+        purpose,
+    }
 }
 
 async fn once(invocation: Invocation, on_line: &mut (dyn FnMut(Line) + Send)) -> Result<()> {

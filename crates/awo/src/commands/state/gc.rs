@@ -28,12 +28,12 @@ pub(super) async fn run(settings: &Settings, dry_run: bool, as_json: bool) -> an
     let max_age = settings.retention.policy().ok().and_then(|policy| policy.max_age);
     let files = removable(leftovers::find(&settings.data_dir), max_age);
     if dry_run {
-        let retired = wiring::orchestrator(settings, wiring::read_only(settings).await?)?.retire(true).await?;
+        let retired = wiring::quiet_orchestrator(settings, wiring::read_only(settings).await?)?.retire(true).await?;
         tell(&retired, &files, dry_run, as_json);
         return Ok(ExitCode::SUCCESS);
     }
     let store = wiring::open_store(settings, "awo state gc").await?;
-    let orchestrator = wiring::orchestrator(settings, store.stores.clone())?;
+    let orchestrator = wiring::quiet_orchestrator(settings, store.stores.clone())?;
     let planned = orchestrator.retire(true).await?;
     let retired = orchestrator.retire(false).await?;
     let count = files.len();

@@ -79,6 +79,12 @@ fn cases() -> Vec<(&'static str, &'static str, Value, Value)> {
         at("timeline.js", "leadsOn", json!([failed(0), "review"]), json!(false)),
         at("timeline.js", "leadsOn", json!([all_done(0), "plan"]), json!(false)),
         at("timeline.js", "leadsOn", json!([all_done(1), "plan"]), json!(true)),
+        at("timeline.js", "canGoOn", json!([failed(0)]), json!(true)),
+        at("timeline.js", "canGoOn", json!([all_done(0)]), json!(false)),
+        at("timeline.js", "canGoOn", json!([all_done(1)]), json!(true)),
+        at("route.js", "ordersBefore", json!([1_700_000_000_000_u64]), json!("wo-018bcfe5680070008000000000000000")),
+        at("figures-failures.js", "endOf", json!(["2026-01-02"]), json!(1_767_398_400_000_u64)),
+        at("figures-failures.js", "failureClasses", json!([stats(), 3, 1_767_398_399_000_u64]), classes()),
         at(
             "timeline.js",
             "rows",
@@ -110,6 +116,32 @@ fn failed(prompts: usize) -> Value {
 
 fn all_done(prompts: usize) -> Value {
     json!({"workflow": ["plan"], "queued_prompts": prompts, "steps": [result("plan", true, false)]})
+}
+
+fn stats() -> Value {
+    let attempt = |id: &str, code: Option<&str>, at: &str| json!({"agent_work_order_id": id, "error_code": code, "success": code.is_none(), "timestamp": at});
+    json!({
+        "days": [
+            {"date": "2025-12-30", "failures": {"a": 1}},
+            {"date": "2026-01-01", "failures": {}},
+            {"date": "2026-01-02", "failures": {"a": 1, "b": 3}},
+        ],
+        "groups": [
+            {"recent": [attempt("one", Some("b"), "2026-01-02T01:00:00Z"), attempt("no", None, "2026-01-02T01:00:00Z")]},
+            {"recent": [attempt("two", Some("b"), "2026-01-02T02:00:00Z"), attempt("two", Some("b"), "2026-01-02T00:00:00Z")]},
+        ],
+    })
+}
+
+fn classes() -> Value {
+    let days = |counts: [u32; 3]| {
+        let dates = ["2025-12-31", "2026-01-01", "2026-01-02"];
+        dates.iter().zip(counts).map(|(date, count)| json!({"date": date, "count": count})).collect::<Vec<_>>()
+    };
+    json!([
+        {"code": "b", "count": 3, "perDay": days([0, 0, 3]), "orders": ["two", "one"]},
+        {"code": "a", "count": 2, "perDay": days([1, 0, 1]), "orders": []},
+    ])
 }
 
 fn history() -> Value {

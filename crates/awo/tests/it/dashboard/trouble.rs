@@ -1,9 +1,10 @@
 //! What went wrong is said where somebody looks for it.
 
+use awo_models::Timestamp;
 use serde_json::json;
 
-use super::{browser, is_clean, open_order};
-use crate::setting::{Setting, completed, create};
+use super::{browser, is_clean, open_order, step_is, timeline};
+use crate::setting::{STEPS, Setting, completed, create, ended, order, text};
 use crate::state_tools::{damage, journal};
 
 #[test]
@@ -115,5 +116,96 @@ fn earlier_lines_of_the_log_come_once_and_only_to_those_they_belong_to() {
     browser.until("only errors are there", &format!("{events}.length === 200 && {events}[0] === 'error 451'"));
     browser.run("window.waiting.shift()(); return new Promise(done => setTimeout(done))");
     assert_eq!(browser.run(&format!("return {events}.every(it => it.startsWith('error'))")), true);
+    is_clean(&browser);
+}
+
+#[test]
+fn a_store_that_does_not_take_saves_is_said_once_and_no_more_when_it_does() {
+    let Some(browser) = browser() else { return };
+    let setting = Setting::new();
+    setting.agent.hold("planner");
+    setting.agent.hold("implementor");
+    let server = setting.program.serve();
+    let id = setting.create(&server);
+    open_order(&browser, &server, &id);
+    browser.until("plan is at work", &step_is("plan", "running"));
+    let [orders, away] = ["orders", "away"].map(|name| setting.program.data_dir().join(name));
+    std::fs::rename(&orders, &away).unwrap();
+    std::fs::write(&orders, "in the way").unwrap();
+    setting.agent.release("planner");
+    setting.at_work("implementor", 1);
+    let notes = "[...document.querySelectorAll('.notes .note')].map(it => it.textContent)";
+    browser.until(
+        "it is said, with what is missing",
+        &format!("{notes}.filter(it => it.includes('store does not take') && it.includes('3 finished steps cannot be shown')).length === 1"),
+    );
+    assert_eq!(timeline(&browser)[..2], ["done classify", "running plan"], "what is stored");
+    browser.open(&format!("{}/?view=figures", server.address()));
+    browser.until_shown("does not take the saves of 1 order");
+
+    open_order(&browser, &server, &id);
+    std::fs::remove_file(&orders).unwrap();
+    std::fs::rename(&away, &orders).unwrap();
+    browser.until("implement is shown at work", &step_is("implement", "running"));
+    browser.until("nothing is said any more", &format!("{notes}.length === 0"));
+    setting.agent.release("implementor");
+    completed(&server, &id);
+    browser.until("it has ended", "document.title.startsWith('● ')");
+    assert_eq!(timeline(&browser), STEPS.map(|step| format!("done {step}")));
+    is_clean(&browser);
+}
+
+#[test]
+fn an_order_that_waits_says_for_what_and_until_when() {
+    let Some(browser) = browser() else { return };
+    let setting = Setting::new();
+    setting.agent.hold("planner");
+    let server = setting.program.serve();
+    let id = setting.create(&server);
+    let created: Timestamp = text(&order(&server, &id)["created_at"]).parse().unwrap();
+    setting.agent.limit("planner", Some(created.as_second() + 2 * 3600));
+    setting.agent.release("planner");
+    open_order(&browser, &server, &id);
+    browser.until_shown("Waits: the rate limit of claude, in step `plan`. It goes on by itself, about ");
+    browser.until("so does the tab", "document.title.startsWith('1/7 waiting · ')");
+    browser.open(server.address());
+    browser.until("and the list", "document.querySelector('.orders .word')?.textContent === 'waiting'");
+    open_order(&browser, &server, &id);
+    setting.agent.lift("planner");
+    browser.press("c");
+    browser.click("dialog.question button[value=yes]");
+    browser.until("it is cancelled at once", "document.title.startsWith('⊘ ')");
+    assert_eq!(ended(&server, &id)["status"], "cancelled");
+    browser.press("r");
+    browser.until("and goes on when it is tried again", "document.title.startsWith('● ')");
+    assert_eq!(order(&server, &id)["status"], "completed");
+    is_clean(&browser);
+}
+
+#[test]
+fn a_cancelled_order_of_which_nothing_is_left_is_not_offered_again() {
+    let Some(browser) = browser() else { return };
+    let setting = Setting::new();
+    let server = setting.program.serve();
+    let id = setting.create(&server);
+    completed(&server, &id);
+    let shown = "[...document.querySelectorAll('.actions button:not([hidden])')].map(it => it.textContent)";
+    // As if its cancel had come when its last step was done already; then, as if a prompt waited in it.
+    for (prompts, offered) in [(0, false), (1, true)] {
+        browser.open(server.address());
+        browser.until("it is listed", "document.querySelector('[data-order]') !== null");
+        browser.run_with(
+            "const ask = window.fetch;
+            window.fetch = async (path, options) => {
+                const answer = await ask(path, options);
+                if (!/\\/wo-[0-9a-f]+(\\/steps)?$/.test(path)) return answer;
+                return new Response(JSON.stringify({ ...await answer.json(), status: 'cancelled', queued_prompts: given[0] }), { headers: answer.headers });
+            }",
+            &json!([prompts]),
+        );
+        browser.run("document.querySelector('[data-order]').click()");
+        browser.until("it can be deleted", &format!("{shown}.includes('Delete…')"));
+        assert_eq!(browser.run(&format!("return {shown}.includes('Retry')")), offered, "{prompts} prompts wait");
+    }
     is_clean(&browser);
 }

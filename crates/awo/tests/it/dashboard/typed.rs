@@ -75,3 +75,63 @@ fn a_prompt_that_is_being_written_stays_while_it_cannot_be_sent() {
     assert_eq!(browser.run("return document.getElementById('prompt')?.value"), "And in Finnish");
     is_clean(&browser);
 }
+
+/// Whether the browser asks before it closes the tab.
+const ASKS: &str = "return !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))";
+
+#[test]
+fn unsent_words_survive_links_the_way_back_and_a_reload_and_closing_is_asked_about() {
+    let Some(browser) = browser() else { return };
+    let setting = Setting::new();
+    let server = setting.program.serve();
+    let mut held = setting.body();
+    held["start"] = false.into();
+    let id = create(&server, &held);
+    browser.open(&format!("{}/?view=new", server.address()));
+    browser.until("the form is there", "document.activeElement.id === 'field-repository_url'");
+    assert_eq!(browser.run(ASKS), false, "nothing was typed");
+    browser.type_into("#field-repository_url", &setting.remote.url());
+    browser.type_into("#field-user_request", "Say hello\nin Finnish");
+    browser.click("input[value=commands]");
+    browser.click("input[name=selected_commands][value=create-branch]");
+    assert_eq!(browser.run(ASKS), true);
+    let form = "['field-repository_url', 'field-user_request'].map(id => document.getElementById(id)?.value).concat(
+        [...document.querySelectorAll('form.new-order :checked:is([type=checkbox], [type=radio])')].map(it => it.value))";
+    let typed = json!([setting.remote.url(), "Say hello\nin Finnish", "commands", "create-branch"]);
+    let holds = |why: &str| {
+        browser.until(why, &format!("JSON.stringify({form}) === JSON.stringify({typed})"));
+        assert_eq!(browser.run("return document.getElementById('field-selected_commands').hidden"), false, "{why}");
+    };
+    holds("as it was typed");
+
+    browser.click("#to-orders");
+    browser.until("a link leads away", "document.querySelector('[data-order]') !== null");
+    assert_eq!(browser.run(ASKS), false);
+    browser.run("history.back()");
+    holds("the way back");
+    browser.reload();
+    holds("a reload");
+    browser.click("button[value=hold]");
+    browser.until_shown("Held: nothing runs before somebody starts it");
+    assert_eq!(browser.run(ASKS), false);
+    browser.click("#to-new");
+    browser
+        .until("the next form is empty", &format!("JSON.stringify({form}) === JSON.stringify(['', '', 'workflow'])"));
+
+    open_order(&browser, &server, &id);
+    browser.type_into("#prompt", "And in Finnish");
+    assert_eq!(browser.run(ASKS), true);
+    browser.click("#to-orders");
+    browser.until("a link leads away", "document.querySelectorAll('[data-order]').length === 2");
+    browser.run("document.querySelectorAll('[data-order]')[0].click()");
+    browser.until("the prompt of another order", "document.querySelector('#prompt')?.value === ''");
+    browser.run("history.go(-2)");
+    browser.until("what was typed is there", "document.querySelector('#prompt')?.value === 'And in Finnish'");
+    browser.reload();
+    browser.until("after a reload, too", "document.querySelector('#prompt')?.value === 'And in Finnish'");
+    browser.click(".prompt button");
+    browser.until_shown("1 prompt will be taken up");
+    browser.reload();
+    browser.until("it was sent", "document.querySelector('#prompt')?.value === ''");
+    is_clean(&browser);
+}

@@ -1,0 +1,54 @@
+use awo_state::MockLeases;
+
+use super::*;
+
+const LEASE: Duration = Duration::from_secs(15);
+
+fn leasing() -> Leasing {
+    Leasing::new(Arc::new(MockLeases::new()), &"me".into(), 2, LeaseTerms { lease: LEASE, ..LeaseTerms::default() })
+}
+
+fn order(number: u64) -> OrderId {
+    OrderId::new(1_700_000_000_000 + number, [7; 10])
+}
+
+#[test]
+fn a_lease_is_good_for_two_thirds_of_its_life() {
+    let (leasing, start) = (leasing(), Instant::now());
+    assert_eq!(leasing.cut_off_at(), None);
+    leasing.good_from(order(1), start);
+    leasing.good_from(order(2), start + Duration::from_secs(3));
+    assert_eq!(leasing.cut_off_at(), Some(start + Duration::from_secs(10)));
+    assert_eq!(leasing.cut_off(start + Duration::from_millis(9_999)), []);
+    leasing.renewed(order(1), start + Duration::from_secs(5));
+    assert_eq!(leasing.cut_off_at(), Some(start + Duration::from_secs(13)));
+    assert_eq!(leasing.cut_off(start + Duration::from_secs(13)), [order(2)]);
+    assert_eq!(leasing.orders(), [order(1)]);
+    leasing.renewed(order(2), start + Duration::from_secs(14));
+    assert!(!leasing.holds(order(2)), "what was given up does not come back with a late answer");
+}
+
+#[test]
+fn who_was_cut_off_itself_takes_nothing_over_for_the_life_of_a_lease() {
+    let (leasing, start) = (leasing(), Instant::now());
+    let takes_over = |after| leasing.wants(1, Vec::new(), start + Duration::from_secs(after)).takes_over;
+    leasing.reached(true, start);
+    assert!(takes_over(0), "it was never cut off");
+    leasing.reached(false, start);
+    leasing.reached(false, start + Duration::from_secs(100));
+    assert!(!takes_over(100));
+    for answered_at in [101, 102, 110] {
+        leasing.reached(true, start + Duration::from_secs(answered_at));
+    }
+    assert!(!takes_over(115), "it counts from the first answer");
+    assert!(takes_over(116));
+}
+
+#[test]
+fn what_was_given_back_unfinished_is_left_to_others_for_a_while() {
+    let (leasing, start) = (leasing(), Instant::now());
+    leasing.rest(order(1), start);
+    let except = |after| leasing.wants(1, vec![order(2)], start + Duration::from_secs(after)).except;
+    assert_eq!(except(14), [order(2), order(1)]);
+    assert_eq!(except(15), [order(2)]);
+}
