@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use awo_models::{AgentWorkOrder, OrderId};
 
@@ -14,6 +14,10 @@ use crate::{Change, LeaseLimits, Leases, SeenWorker, StateError, StateRepository
 const LONG: Duration = Duration::from_hours(1);
 /// A lease that is over at once, almost.
 const SHORT: Duration = Duration::from_millis(1);
+/// A lease between the two.
+const SOME: Duration = Duration::from_secs(5);
+/// Much longer than anything takes here.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The name that [`kit::claim`] claims by.
 fn worker(number: u64) -> Worker {
@@ -41,10 +45,12 @@ async fn create_all(repository: &Arc<dyn StateRepository>, numbers: std::ops::Ra
     }
 }
 
-/// Asks until the store gives something, for a short time: leases expire by its clock, which nobody turns.
+/// Asks until the store gives something: leases expire by its clock, which nobody turns. One that was just started may give
+/// nothing that others had for as long as a lease lives, so the lease is one that is soon over, and not before it is used.
 async fn take_when_expired(leases: &Arc<dyn Leases>, by: u64) -> Vec<OrderId> {
-    for _ in 0..10_000 {
-        let given = leases.acquire(&worker(by), &up_to(1), LONG).await.unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let given = leases.acquire(&worker(by), &up_to(1), SOME).await.unwrap();
         if !given.is_empty() {
             return given;
         }
