@@ -37,7 +37,7 @@ const FRESH: Duration = Duration::from_secs(1);
 impl Trust {
     pub(super) fn covers(&self, idle_for: Duration) -> bool {
         let lost = *self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        idle_for < FRESH && lost.is_none_or(|lost| idle_for < lost.elapsed())
+        idle_for < FRESH && lost.is_none_or(|lost| idle_for <= lost.elapsed())
     }
 
     fn lose(&self) {
@@ -96,5 +96,19 @@ async fn bounded<T>(longest: Duration, call: impl Future<Output = sqlx::Result<T
     match tokio::time::timeout(longest, call).await {
         Ok(answered) => Ok(answered?),
         Err(_) => Err(Trouble::Silent(longest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lay_idle_when_another_was_lost_is_asked() {
+        let trust = Trust::default();
+        assert!(trust.covers(FRESH / 2) && !trust.covers(FRESH));
+        trust.lose();
+        assert!(!trust.covers(FRESH / 2), "it lay idle before that");
+        assert!(trust.covers(Duration::ZERO), "it was used since");
     }
 }
