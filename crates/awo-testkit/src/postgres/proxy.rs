@@ -1,7 +1,7 @@
 //! A network between a client and a server, which fails on command.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::watch;
@@ -19,7 +19,8 @@ enum Weather {
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
-    weather: Arc<watch::Sender<Weather>>,
+    /// The last is of the connections that are made now; the others are of those that were lost.
+    weather: Arc<Mutex<Vec<watch::Sender<Weather>>>>,
     listening: JoinHandle<()>,
 }
 
@@ -31,11 +32,12 @@ impl Proxy {
     pub async fn to(socket: PathBuf) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("there is a free port");
         let port = listener.local_addr().expect("it listens").port();
-        let weather = Arc::new(watch::Sender::new(Weather::Fair));
+        let weather = Arc::new(Mutex::new(vec![watch::Sender::new(Weather::Fair)]));
         let seen = Arc::clone(&weather);
         let listening = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (socket, weather) = (socket.clone(), seen.subscribe());
+                let Some(weather) = now(&seen).last().map(watch::Sender::subscribe) else { return };
+                let socket = socket.clone();
                 tokio::spawn(async move {
                     let Ok(server) = UnixStream::connect(socket).await else { return };
                     let (from_client, to_client) = client.into_split();
@@ -57,12 +59,22 @@ impl Proxy {
 
     /// From now on nothing gets through, and nobody is told.
     pub fn go_silent(&self) {
-        self.weather.send_replace(Weather::Silent);
+        self.set(Weather::Silent);
+    }
+
+    /// From now on nothing gets through on the connections that there are, for ever, and nobody is told. New ones are fine.
+    pub fn lose_connections(&self) {
+        self.set(Weather::Silent);
+        now(&self.weather).push(watch::Sender::new(Weather::Fair));
     }
 
     /// From now on all gets through, also what was kept back.
     pub fn clear(&self) {
-        self.weather.send_replace(Weather::Fair);
+        self.set(Weather::Fair);
+    }
+
+    fn set(&self, weather: Weather) {
+        now(&self.weather).last().map(|now| now.send_replace(weather));
     }
 }
 
@@ -70,6 +82,10 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.listening.abort();
     }
+}
+
+fn now(weather: &Mutex<Vec<watch::Sender<Weather>>>) -> MutexGuard<'_, Vec<watch::Sender<Weather>>> {
+    weather.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn forward(

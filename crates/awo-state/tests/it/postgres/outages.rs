@@ -51,6 +51,14 @@ async fn a_connection_that_says_nothing_is_given_up() {
     assert!(is_unavailable(&repository.get(id(1)).await));
     proxy.clear();
     while owner.save().await.is_err() {} // the first may still find a connection that is dead
+
+    proxy.lose_connections();
+    owner.add(result("generate_branch", 1, true));
+    let mut failed = 0;
+    while owner.save().await.is_err() {
+        failed += 1;
+        assert!(failed < 5, "connections that are dead for ever are given up, not waited for");
+    }
     owner.finish("implement", 1).await;
     let seen = look(&repository, id(1)).await;
     assert_eq!(seen.history, owner.history, "each result once");
