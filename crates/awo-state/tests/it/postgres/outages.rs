@@ -52,7 +52,13 @@ async fn a_connection_that_says_nothing_is_given_up() {
     proxy.clear();
     while owner.save().await.is_err() {} // the first may still find a connection that is dead
 
+    // All connections of the pool at once.
+    let both = async || tokio::join!(repository.get(id(1)), repository.get(id(1)));
+    let (one, other) = both().await;
+    assert!(one.is_ok() && other.is_ok());
     proxy.lose_connections();
+    let (one, other) = both().await;
+    assert!(is_unavailable(&one) && is_unavailable(&other));
     owner.add(result("generate_branch", 1, true));
     let mut failed = 0;
     while owner.save().await.is_err() {
