@@ -98,7 +98,7 @@ pub use agent_health::AgentStatus;
 pub use awo_state::{
     ArtifactContent, ArtifactStore, BoxError, Catalog, CatalogError, Change, ChangeFeed, ConfiguredRepository, Fleet,
     LeaseLimits, Leases, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, OrderQuery, OrderRow, OrderSnapshot,
-    Page, SeenWorker, StateError, StateRepository, Worker,
+    Page, SeenWorker, StateError, StateRepository, Told, ToldStore, Worker,
 };
 pub use cause::{carried, for_request};
 pub use disk_use::DiskUse;

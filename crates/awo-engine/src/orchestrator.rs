@@ -27,9 +27,7 @@ use crate::live::{LiveOrders, StopReason};
 use crate::neighbours;
 use crate::notifying::{self, Notices};
 use crate::parking::{Places, Seat};
-use crate::ports::{
-    AgentExecutor, Clock, Forge, PromptSource, Recipient, SandboxProvider, SpillStore, SystemClock, ToldStore,
-};
+use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, Recipient, SandboxProvider, SpillStore, SystemClock};
 use crate::queue::{QueueReceiver, QueueSender, queue};
 use crate::recorder::describe;
 use crate::recovery::{Forecast, foresee};
@@ -158,7 +156,8 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// Keeps in mind how far recipients have been told. Without it each process tells of what happens while it is there.
+    /// Keeps in mind how far recipients have been told, and lets one of the processes that share it tell each of them of what all
+    /// did. Without it each process tells of what it does itself while it is there.
     pub fn with_told(mut self, told: Arc<dyn ToldStore>) -> Self {
         self.told = Some(told);
         self
