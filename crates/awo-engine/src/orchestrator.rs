@@ -37,6 +37,7 @@ use crate::run::{RunEnd, run_order};
 use crate::spilling::settle_ended;
 use crate::statistics::{self, Statistics};
 use crate::taking;
+use crate::watching::{self, Watching};
 use crate::work_orders::WorkOrders;
 use crate::workspace::sweep;
 use crate::workspaces::{self, KeptWorkspace};
@@ -212,6 +213,7 @@ impl OrchestratorBuilder {
             live: LiveOrders::default(),
             statistics: Statistics::default(),
             activity_hints: ActivityHints::new(),
+            watching: Watching::default(),
             draining: CancellationToken::new(),
             giving_up: CancellationToken::new(),
         };
@@ -304,6 +306,7 @@ impl Orchestrator {
         }
         self.tasks.spawn(neighbours::tell(Arc::clone(&self.engine), Arc::clone(changes)));
         self.tasks.spawn(neighbours::hear(Arc::clone(&self.engine), Arc::clone(changes)));
+        self.tasks.spawn(watching::pass_on(Arc::clone(&self.engine), Arc::clone(changes)));
     }
 
     /// Starts to take orders from the queue, beginning with those that an earlier life left. Does nothing the second

@@ -184,7 +184,10 @@ impl WorkOrders {
     /// sees it would not see the step.
     fn activity(&self, order: &AgentWorkOrder) -> Option<StepActivity> {
         let current = order.state.current_step.as_ref()?;
-        self.engine.live.activity(order.agent_work_order_id).filter(|activity| activity.is_of(current))
+        let (engine, id) = (&self.engine, order.agent_work_order_id);
+        let is_elsewhere = engine.changes.is_some() && !engine.live.runs(id);
+        let known = if is_elsewhere { engine.watching.look(id) } else { engine.live.activity(id) };
+        known.filter(|activity| activity.is_of(current))
     }
 
     /// How far what happened to an order is stored. Its end is the last that is: this process may still be busy with

@@ -231,6 +231,7 @@ macro_rules! change_feed_conformance {
             word_reaches_all_others
             word_of_many_orders_comes_whole
             word_is_not_lost_by_who_stops_to_listen
+            notes_reach_all_others
             versions_are_of_what_goes_on_and_of_the_newest
         }
     };

@@ -45,7 +45,7 @@ pub use catalog::{
     ConfiguredRepository, Versioned, normalized_address,
 };
 pub use change::{Change, ClaimId, Guard, Recorded};
-pub use changes::{ChangeFeed, Changed, Heard};
+pub use changes::{ChangeFeed, Changed, Heard, NOTE_BYTES};
 pub use error::{BoxError, Result, StateError};
 pub use extension::StateRepositoryExt;
 #[cfg(feature = "file")]

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use awo_engine::ports::Recipient;
 use awo_engine::{LogQuery, Orchestrator, StatsQuery, ToldStore as _};
-use awo_models::{AgentWorkOrderStatus, EventSeq, NoticeKind, OrderId};
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, EventSeq, NoticeKind, OrderId};
 use awo_state::{InMemoryChanges, InMemoryTold};
 use awo_testkit::{LossyChanges, Play, World};
 use rstest::rstest;
 use tokio::time::{Instant, timeout};
 
+use crate::activity::working;
 use crate::notices::Desk;
 use crate::outages::{until, until_async};
 
@@ -204,6 +205,34 @@ async fn notices_are_told_by_the_process_that_did_what_they_tell() {
     until(|| desks.iter().all(|desk| !desk.tried().is_empty())).await;
     tokio::time::sleep(FOUND * 3).await;
     assert_eq!([desks[0].tried(), desks[1].tried()], [vec![ids[0]], vec![ids[1]]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_an_order_here_sees_what_its_agent_does_there() {
+    let world = World::new();
+    world.agent.put("plan", working());
+    let two = Two::on(world).await;
+    let id = two.create().await;
+    let orders = two.here.work_orders();
+    let mut heard = orders.activity_hints();
+    two.there.spawn_order(id);
+    let planning = |order: &AgentWorkOrder| order.state.current_step.as_ref().is_some_and(|step| step.step == "plan");
+    until_async(async || planning(&two.world.stored(id).await.order)).await;
+    tokio::time::sleep(FOUND).await;
+    assert!(heard.try_recv().is_err(), "nobody is told of what nobody watches");
+
+    assert_eq!(orders.get(id).await.unwrap().activity, None, "it is asked for only now");
+    assert_eq!(timeout(FOUND, heard.recv()).await.unwrap().unwrap().order, id);
+    let there = two.there.work_orders().get(id).await.unwrap().activity.unwrap();
+    let view = orders.get(id).await.unwrap();
+    assert_eq!(view.activity, Some(there.clone()));
+    assert_eq!(there.count, 4);
+    let listed = orders.list(&awo_engine::OrderQuery::default()).await.unwrap();
+    assert_eq!(listed.items[0].activity, Some(there));
+
+    orders.cancel(id).await.unwrap();
+    until_async(async || two.world.stored(id).await.order.state.status.is_terminal()).await;
+    assert_eq!(orders.get(id).await.unwrap().activity, None);
 }
 
 /// Processes on the orders of a world that share what they know of who was told.
