@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
-use awo_state::{ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, OrderQuery, StateError, StateRepository};
+use awo_state::{
+    ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, OrderQuery, StateError, StateRepository, ToldStore,
+};
 use futures::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

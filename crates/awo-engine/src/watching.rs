@@ -39,7 +39,7 @@ enum Note {
     /// Somebody watches these orders.
     Watch(Vec<OrderId>),
     /// What the agent of an order does.
-    Activity(OrderId, StepActivity),
+    Activity(OrderId, Box<StepActivity>),
 }
 
 /// Who watches what.
@@ -143,7 +143,8 @@ impl Watching {
         drop(table);
         let asks: Vec<_> = asks.into_iter().collect();
         let asks = asks.chunks(ASKED_AT_ONCE).map(|part| Note::Watch(part.to_vec()));
-        let news = news.into_iter().filter_map(|order| Some(Note::Activity(order, engine.live.activity(order)?)));
+        let news =
+            news.into_iter().filter_map(|order| Some(Note::Activity(order, engine.live.activity(order)?.into())));
         asks.chain(news).collect()
     }
 }
@@ -189,7 +190,7 @@ pub(crate) fn take(engine: &Engine, note: &str) {
         // What runs here is known better here.
         Ok(Note::Activity(order, _)) if engine.live.runs(order) => {}
         Ok(Note::Activity(order, activity)) => {
-            if engine.watching.table().take(order, activity) {
+            if engine.watching.table().take(order, *activity) {
                 engine.activity_hints.send(order);
             }
         }

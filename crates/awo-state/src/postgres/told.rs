@@ -8,7 +8,6 @@ use awo_models::{EventSeq, OrderId};
 
 use super::Postgres;
 use super::documents::{column, number, stored};
-use super::error::Trouble;
 use super::reading::id_of;
 use crate::{Result, Told, ToldStore};
 
