@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use awo_models::{CurrentStep, OrderId, StepName, Timestamp, Usage, UsualDuration};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, broadcast};
 
 use crate::ports::{AgentProgress, Clock, ProgressSink};
@@ -26,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const WORDS_KEPT: usize = 256;
 
 /// What the agent of a running step does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepActivity {
     /// The step.
     pub step: StepName,
@@ -43,7 +44,7 @@ pub struct StepActivity {
 }
 
 /// One thing that an agent did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityEntry {
     /// When awo heard of it.
     pub at: Timestamp,
@@ -244,7 +245,7 @@ impl ActivityHints {
         Self { sender: broadcast::Sender::new(WORDS_KEPT) }
     }
 
-    fn send(&self, order: OrderId) {
+    pub(crate) fn send(&self, order: OrderId) {
         let _ = self.sender.send(ActivityHint { order }); // nobody listens: nobody needs it
     }
 

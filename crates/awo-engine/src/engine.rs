@@ -24,6 +24,7 @@ use crate::retention::RetentionPolicy;
 use crate::slowness::SlowPolicy;
 use crate::statistics::Statistics;
 use crate::waiting::{Moment, WaitingPolicy};
+use crate::watching::Watching;
 
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -49,6 +50,8 @@ pub(crate) struct Engine {
     pub(crate) hints: Hints,
     pub(crate) statistics: Statistics,
     pub(crate) activity_hints: ActivityHints,
+    /// What agents in other processes do, and who watches ours.
+    pub(crate) watching: Watching,
     /// Fires when no new step may begin.
     pub(crate) draining: CancellationToken,
     /// Fires when nothing is waited for any more.

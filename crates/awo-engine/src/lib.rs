@@ -18,7 +18,7 @@
 //! | what an order's own log says, and how it gets there | `chronicle.rs` |
 //! | what becomes of results that the store did not take | `spilling.rs` |
 //! | what a goal asks, does and proves | `steps/goals.rs` |
-//! | what people see of an agent at work | `activity.rs` |
+//! | what people see of an agent at work, here and in other processes | `activity.rs`, `watching.rs` |
 //! | how long steps take, and what they cost | `statistics.rs`, `statistics/` |
 //! | when a step is slow | `slowness.rs` |
 //! | what an answer means | `answers.rs` |
@@ -88,6 +88,7 @@ mod suspension;
 mod taking;
 pub mod traces;
 mod waiting;
+mod watching;
 mod work_orders;
 mod workflows;
 mod workspace;
@@ -98,7 +99,7 @@ pub use agent_health::AgentStatus;
 pub use awo_state::{
     ArtifactContent, ArtifactStore, BoxError, Catalog, CatalogError, Change, ChangeFeed, ConfiguredRepository, Fleet,
     LeaseLimits, Leases, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, OrderQuery, OrderRow, OrderSnapshot,
-    Page, SeenWorker, StateError, StateRepository, Worker,
+    Page, SeenWorker, StateError, StateRepository, Told, ToldStore, Worker,
 };
 pub use cause::{carried, for_request};
 pub use disk_use::DiskUse;

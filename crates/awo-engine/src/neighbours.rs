@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use crate::engine::Engine;
 use crate::live::StopReason;
 use crate::recorder::describe;
-use crate::statistics;
+use crate::{statistics, watching};
 
 /// What is changed within this time is told at once.
 const TOGETHER: Duration = Duration::from_millis(20);
@@ -68,6 +68,7 @@ pub(crate) async fn hear(engine: Arc<Engine>, feed: Arc<dyn ChangeFeed>) {
         tokio::select! {
             heard = feed.next() => match heard {
                 Heard::Changed(changed) => changed.into_iter().for_each(|it| take(&engine, it)),
+                Heard::Note(note) => watching::take(&engine, &note),
                 Heard::Gap => sight.look(&engine, &*feed).await,
             },
             () = sleep_until(next_look) => {
@@ -157,7 +158,7 @@ impl Sight {
 }
 
 /// Resolves when this process ends and no order runs in it any more.
-async fn all_left(engine: &Engine) {
+pub(crate) async fn all_left(engine: &Engine) {
     engine.draining.cancelled().await;
     while engine.live.count() > 0 && !engine.giving_up.is_cancelled() {
         sleep(LOOK_AGAIN).await;

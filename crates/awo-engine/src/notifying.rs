@@ -2,7 +2,8 @@
 //! told is kept, so that a crash loses nothing: what was not taken for certain is told again, under the same id.
 //!
 //! Each recipient has a task of its own and knows nothing of the others. Of one order it is told one thing after the other;
-//! different orders do not wait for each other. Nothing that runs an order waits for any of it.
+//! different orders do not wait for each other. Nothing that runs an order waits for any of it. Of several processes that share
+//! the orders, the one that has its turn with a recipient tells it of all orders; when it is gone, another one goes on.
 
 mod post;
 
@@ -11,13 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_models::{EventSeq, OrderId, Timestamp};
+use awo_state::{Told, ToldStore};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::engine::Engine;
 use crate::hints::Origin;
-use crate::ports::{Recipient, Told, ToldStore};
+use crate::ports::Recipient;
 use post::Post;
 
 /// Those who are told, and how far they were.
@@ -34,9 +36,12 @@ pub(crate) struct Notices {
 /// `since` is when the process began.
 pub(crate) async fn tell(engine: Arc<Engine>, recipient: Arc<dyn Recipient>, since: Timestamp) {
     let post = Post::new(engine, recipient, since);
-    tokio::select! {
-        () = tell_by(&post) => {}
-        () = post.time_is_over() => {}
+    while post.gets_turn().await {
+        tokio::select! {
+            () = tell_by(&post) => return post.end_turn().await,
+            () = post.time_is_over() => return post.end_turn().await,
+            () = post.turn_is_lost() => {}
+        }
     }
 }
 
@@ -50,9 +55,8 @@ async fn tell_by(post: &Post) {
             biased;
             Some((order, told)) = round.working.next() => round.ended(order, told),
             hint = hints.recv() => match hint {
-                // What another process did, it tells of itself.
-                Ok(hint) if hint.origin == Origin::Here => round.look(hint.order, hint.seq),
-                Ok(_) => {}
+                Ok(hint) if post.tells_for_all() || hint.origin == Origin::Here => round.look(hint.order, hint.seq),
+                Ok(_) => {} // the process that did it tells of it
                 Err(RecvError::Lagged(_)) => round.look_at_all().await,
                 Err(RecvError::Closed) => return,
             },

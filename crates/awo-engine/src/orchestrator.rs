@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
-use awo_state::{ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, OrderQuery, StateError, StateRepository};
+use awo_state::{
+    ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, OrderQuery, StateError, StateRepository, ToldStore,
+};
 use futures::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -27,9 +29,7 @@ use crate::live::{LiveOrders, StopReason};
 use crate::neighbours;
 use crate::notifying::{self, Notices};
 use crate::parking::{Places, Seat};
-use crate::ports::{
-    AgentExecutor, Clock, Forge, PromptSource, Recipient, SandboxProvider, SpillStore, SystemClock, ToldStore,
-};
+use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, Recipient, SandboxProvider, SpillStore, SystemClock};
 use crate::queue::{QueueReceiver, QueueSender, queue};
 use crate::recorder::describe;
 use crate::recovery::{Forecast, foresee};
@@ -39,6 +39,7 @@ use crate::run::{RunEnd, run_order};
 use crate::spilling::settle_ended;
 use crate::statistics::{self, Statistics};
 use crate::taking;
+use crate::watching::{self, Watching};
 use crate::work_orders::WorkOrders;
 use crate::workspace::sweep;
 use crate::workspaces::{self, KeptWorkspace};
@@ -158,7 +159,8 @@ impl OrchestratorBuilder {
         self
     }
 
-    /// Keeps in mind how far recipients have been told. Without it each process tells of what happens while it is there.
+    /// Keeps in mind how far recipients have been told, and lets one of the processes that share it tell each of them of what all
+    /// did. Without it each process tells of what it does itself while it is there.
     pub fn with_told(mut self, told: Arc<dyn ToldStore>) -> Self {
         self.told = Some(told);
         self
@@ -213,6 +215,7 @@ impl OrchestratorBuilder {
             live: LiveOrders::default(),
             statistics: Statistics::default(),
             activity_hints: ActivityHints::new(),
+            watching: Watching::default(),
             draining: CancellationToken::new(),
             giving_up: CancellationToken::new(),
         };
@@ -305,6 +308,7 @@ impl Orchestrator {
         }
         self.tasks.spawn(neighbours::tell(Arc::clone(&self.engine), Arc::clone(changes)));
         self.tasks.spawn(neighbours::hear(Arc::clone(&self.engine), Arc::clone(changes)));
+        self.tasks.spawn(watching::pass_on(Arc::clone(&self.engine), Arc::clone(changes)));
     }
 
     /// Starts to take orders from the queue, beginning with those that an earlier life left. Does nothing the second

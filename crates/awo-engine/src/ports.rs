@@ -18,7 +18,7 @@ pub use agent::{
 pub use clock::{Clock, SystemClock};
 pub use forge::{Forge, PullRequestDraft, Unverified, VerifiedRepository};
 pub use prompts::{PromptError, PromptSource};
-pub use recipient::{Recipient, Told, ToldStore};
+pub use recipient::Recipient;
 pub use sandbox::{FileKind, KeptCommit, Progress, Sandbox, SandboxProvider, SandboxRequest, Standing};
 pub use spill::{Spill, SpillStore};
 

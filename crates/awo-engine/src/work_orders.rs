@@ -7,6 +7,7 @@ use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, ArtifactName, Epoch, Even
 use awo_state::{LogLevel, LogPage, LogQuery, OrderQuery, OrderRow, OrderSnapshot, StateError};
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::sleep;
 use tracing::info;
 
 use crate::activity::{ActivityHint, StepActivity};
@@ -19,6 +20,9 @@ use crate::hints::{Hint, HintCursor, HintsSince};
 use crate::live::Persistence;
 use crate::new_order::NewOrder;
 use crate::queue::QueueSender;
+
+/// How often it is looked whether an order is stored further than before.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Creates, shows, follows and cancels agent work orders. Cheap to clone.
 ///
@@ -184,7 +188,10 @@ impl WorkOrders {
     /// sees it would not see the step.
     fn activity(&self, order: &AgentWorkOrder) -> Option<StepActivity> {
         let current = order.state.current_step.as_ref()?;
-        self.engine.live.activity(order.agent_work_order_id).filter(|activity| activity.is_of(current))
+        let (engine, id) = (&self.engine, order.agent_work_order_id);
+        let is_elsewhere = engine.changes.is_some() && !engine.live.runs(id);
+        let known = if is_elsewhere { engine.watching.look(id) } else { engine.live.activity(id) };
+        known.filter(|activity| activity.is_of(current))
     }
 
     /// How far what happened to an order is stored. Its end is the last that is: this process may still be busy with
@@ -239,7 +246,8 @@ impl WorkOrders {
         self.engine.activity_hints.subscribe()
     }
 
-    /// Waits until an order's version is above `seen`, at most so long; the newest view either way.
+    /// Waits until an order's version is above `seen`, or how far it is stored changes, at most so long; the newest view either
+    /// way.
     pub async fn wait_for_change(
         &self,
         id: OrderId,
@@ -260,8 +268,20 @@ impl WorkOrders {
                 }
             }
         };
-        let _ = tokio::time::timeout(at_most, changed).await;
+        tokio::select! {
+            () = changed => {}
+            () = self.persistence_changes(id, view.persistence) => {}
+            () = sleep(at_most) => {}
+        }
         self.get(id).await
+    }
+
+    /// Resolves within a second of how far an order is stored being another than `seen`. It gives no hints, as its version is the
+    /// same; the store is not asked.
+    pub async fn persistence_changes(&self, id: OrderId, seen: Persistence) {
+        while self.engine.live.persistence(id) == seen {
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Lines of an order's own log, oldest first. Empty if this engine keeps none.

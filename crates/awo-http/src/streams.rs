@@ -29,8 +29,9 @@ use message::Message;
 /// After so long without a message a sign of life is sent. Less than the idle time of common proxies.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// What gives no hints, such as a store that does not take saves, is looked at this often.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The store is looked at this often where no hint comes, as one may be lost; and where it did not answer.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Messages that are made at once.
 const PAGE: usize = 100;

@@ -8,6 +8,7 @@
 //! awo_state::catalog_conformance!(MyCatalogFixture::new());
 //! awo_state::change_feed_conformance!(MyChangeFixture::new());
 //! awo_state::leases_conformance!(MyLeasesFixture::new());
+//! awo_state::told_store_conformance!(MyToldFixture::new());
 //! ```
 //!
 //! Every clause becomes a test with the clause's name; its failure names the broken promise. The expression is evaluated
@@ -27,6 +28,7 @@ mod owners;
 mod prompts;
 mod races;
 mod records;
+mod told;
 mod transfer;
 
 #[doc(hidden)]
@@ -50,10 +52,12 @@ pub use owners::*;
 pub use prompts::*;
 pub use races::*;
 pub use records::*;
+pub use told::*;
 pub use transfer::*;
 
 use crate::{
     ArtifactStore, Catalog, CatalogBounds, ChangeFeed, Leases, LogBounds, OrderLog, StateRepository, StateTransfer,
+    ToldStore,
 };
 
 /// A store for one clause.
@@ -166,6 +170,13 @@ pub trait LeasesFixture: Send + Sync {
     async fn leases(&self) -> Arc<dyn Leases>;
 }
 
+/// A memory of what those outside were told for one clause.
+#[async_trait]
+pub trait ToldFixture: Send + Sync {
+    /// A handle as another process has it; nothing was told at first.
+    async fn told(&self) -> Arc<dyn ToldStore>;
+}
+
 /// Runs a clause to its end on a runtime of its own.
 #[doc(hidden)]
 pub fn run(clause: impl Future<Output = ()>) {
@@ -220,6 +231,7 @@ macro_rules! change_feed_conformance {
             word_reaches_all_others
             word_of_many_orders_comes_whole
             word_is_not_lost_by_who_stops_to_listen
+            notes_reach_all_others
             versions_are_of_what_goes_on_and_of_the_newest
         }
     };
@@ -251,6 +263,18 @@ macro_rules! leases_conformance {
             limits_hold_over_all_workers
             a_paused_queue_gives_nothing
             workers_are_known_until_they_leave
+        }
+    };
+}
+
+/// Makes one `#[test]` per clause of [`ToldStore`]. Takes an expression that builds a [`ToldFixture`] for an empty store.
+#[macro_export]
+macro_rules! told_store_conformance {
+    ($fixture:expr) => {
+        $crate::__conformance_tests! { [$fixture]
+            what_was_told_is_kept_by_recipient
+            one_at_a_time_has_the_turn
+            one_of_those_who_ask_at_once_has_the_turn
         }
     };
 }

@@ -1,6 +1,7 @@
 //! Where orders live: the [`StateRepository`] contract, every rule of it once ([`merge()`]), its backends, and the suite
 //! that certifies a backend, ours or yours. Beside it the small stores: [`ArtifactStore`], [`OrderLog`], [`Catalog`]; and
-//! [`Leases`], by which several workers share the orders, and [`ChangeFeed`], by which they hear of each other.
+//! [`Leases`], by which several workers share the orders, [`ChangeFeed`], by which they hear of each other, and [`ToldStore`],
+//! which knows what those outside were told.
 //!
 //! *Invariant*: no wall clock (times are passed in), no process, no HTTP, nothing of the engine.
 //! *Boundary*: a backend decides nothing. It loads a [`Head`] under its lock, calls [`merge()`], stores the [`Delta`] in
@@ -35,6 +36,7 @@ mod order_log;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod repository;
+mod told;
 mod transfer;
 
 pub use artifacts::{ArtifactContent, ArtifactStore};
@@ -43,7 +45,7 @@ pub use catalog::{
     ConfiguredRepository, Versioned, normalized_address,
 };
 pub use change::{Change, ClaimId, Guard, Recorded};
-pub use changes::{ChangeFeed, Changed, Heard};
+pub use changes::{ChangeFeed, Changed, Heard, NOTE_BYTES};
 pub use error::{BoxError, Result, StateError};
 pub use extension::StateRepositoryExt;
 #[cfg(feature = "file")]
@@ -54,15 +56,16 @@ pub use file::{
 pub use head::{Committed, Head};
 pub use leases::{Fleet, LeaseLimits, LeasedOrder, Leases, Renewal, SeenWorker, Wants, Worker};
 #[cfg(feature = "memory")]
-pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryChanges, InMemoryOrderLog};
+pub use memory::{InMemory, InMemoryArtifacts, InMemoryCatalog, InMemoryChanges, InMemoryOrderLog, InMemoryTold};
 pub use merge::{Delta, merge};
 pub use order_log::{LogBounds, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, ParseLogLevelError};
 #[cfg(feature = "postgres")]
 pub use postgres::{
     Migrated, Postgres, PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresLeases,
-    PostgresOptions, PostgresOrderLog, PostgresRepository,
+    PostgresOptions, PostgresOrderLog, PostgresRepository, PostgresTold,
 };
 pub use repository::{OrderQuery, OrderRow, OrderSnapshot, Page, StateRepository};
+pub use told::{Told, ToldStore};
 pub use transfer::{StateTransfer, StoredOrder};
 
 #[cfg(feature = "mock")]

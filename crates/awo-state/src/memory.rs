@@ -4,6 +4,7 @@ mod catalog;
 mod changes;
 mod leases;
 mod order_log;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use awo_models::{AgentWorkOrder, ArtifactName, Event, EventKind, EventSeq, Order
 pub use catalog::InMemoryCatalog;
 pub use changes::InMemoryChanges;
 pub use order_log::InMemoryOrderLog;
+pub use told::InMemoryTold;
 
 use crate::{
     ArtifactContent, ArtifactStore, Change, Committed, Head, OrderQuery, OrderRow, OrderSnapshot, Page, Result,

@@ -18,6 +18,7 @@ mod order_log;
 mod orders;
 mod reading;
 mod schema;
+mod told;
 mod writing;
 
 use std::fmt;
@@ -35,6 +36,7 @@ pub use options::PostgresOptions;
 pub use order_log::PostgresOrderLog;
 pub use orders::PostgresRepository;
 pub use schema::Migrated;
+pub use told::PostgresTold;
 
 use connection::{Lent, Statement, Trust};
 use error::Trouble;

@@ -44,6 +44,10 @@ impl ChangeFeed for LossyChanges {
         if self.loses.load(Ordering::Relaxed) { Ok(()) } else { self.inner.publish(changed).await }
     }
 
+    async fn pass_on(&self, note: &str) -> Result<()> {
+        if self.loses.load(Ordering::Relaxed) { Ok(()) } else { self.inner.pass_on(note).await }
+    }
+
     async fn next(&self) -> Heard {
         tokio::select! {
             () = self.gap.notified() => Heard::Gap,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use awo_adapters::{
     AgentDriver, Author, Checkpoints, Claude, Codex, Gemini, GitSandboxes, OpenCode, ProcessTracker, Processes,
-    ProgramAgent, ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, ToldFiles, WallSettings,
-    Walls, WorkspaceSettings, agent_environment,
+    ProgramAgent, ProgramConfig, PromptFiles, Redirect, Redirects, ScriptedAgent, SpillFiles, WallSettings, Walls,
+    WorkspaceSettings, agent_environment,
 };
 use awo_engine::ports::AgentExecutor;
 use awo_engine::{Orchestrator, OrchestratorBuilder, RetentionPolicy};
@@ -203,11 +203,13 @@ fn builder(settings: &Settings, stores: Stores) -> anyhow::Result<OrchestratorBu
     );
     let builder = builder.with_log(stores.log).with_catalog(stores.catalog);
     let builder = match settings.state {
-        Backend::File | Backend::Postgres => builder
-            .with_spill(Arc::new(SpillFiles::new(settings.spill_dir())))
-            .with_told(Arc::new(ToldFiles::new(settings.data_dir.join("notices")))),
+        Backend::File | Backend::Postgres => builder.with_spill(Arc::new(SpillFiles::new(settings.spill_dir()))),
         // Nothing outlives this process anyway.
         Backend::Memory => builder,
+    };
+    let builder = match stores.told {
+        Some(told) => builder.with_told(told),
+        None => builder,
     };
     let agents = agents(settings, &processes, &walls)?;
     if !agents.iter().any(|(name, _)| *name == settings.agent) {

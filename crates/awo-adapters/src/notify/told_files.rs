@@ -9,12 +9,15 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::ports::{Told, ToldStore};
-use awo_models::{EventSeq, Failure, FailureCode, OrderId};
+use awo_engine::{StateError, Told, ToldStore};
+use awo_models::{EventSeq, OrderId};
 
 use crate::durable::{make_directory, replace};
+
+type Result<T> = std::result::Result<T, StateError>;
 
 /// First line of each file; the number is that of the format.
 const HEAD: &str = "awo-told 1";
@@ -40,18 +43,18 @@ impl ToldFiles {
         &self,
         recipient: &str,
         work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, Failure> {
+    ) -> Result<T> {
         let path = self.directory.join(recipient);
         let shown = path.display().to_string();
         let done = tokio::task::spawn_blocking(move || work(&path)).await;
         done.unwrap_or_else(|died| Err(io::Error::other(died)))
-            .map_err(|error| Failure::new(FailureCode::StoreUnavailable, format!("cannot use {shown}: {error}")))
+            .map_err(|error| StateError::Unavailable(format!("cannot use {shown}: {error}").into()))
     }
 }
 
 #[async_trait]
 impl ToldStore for ToldFiles {
-    async fn find(&self, recipient: &str) -> Result<Option<Told>, Failure> {
+    async fn find(&self, recipient: &str) -> Result<Option<Told>> {
         self.aside(recipient, |path| match fs::read_to_string(path) {
             Ok(text) => read(&text).map(Some).ok_or_else(|| io::Error::other("another version of awo wrote it")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -60,7 +63,7 @@ impl ToldStore for ToldFiles {
         .await
     }
 
-    async fn replace(&self, recipient: &str, told: &Told) -> Result<(), Failure> {
+    async fn replace(&self, recipient: &str, told: &Told) -> Result<()> {
         let (told, unwritten) = (told.clone(), Arc::clone(&self.unwritten));
         self.aside(recipient, move |path| {
             let mut unwritten = unwritten.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +77,7 @@ impl ToldStore for ToldFiles {
         .await
     }
 
-    async fn note(&self, recipient: &str, order: OrderId, seq: EventSeq) -> Result<(), Failure> {
+    async fn note(&self, recipient: &str, order: OrderId, seq: EventSeq) -> Result<()> {
         let line = format!("\n{order} {seq}");
         let unwritten = Arc::clone(&self.unwritten);
         self.aside(recipient, move |path| {
@@ -88,6 +91,14 @@ impl ToldStore for ToldFiles {
             Ok(())
         })
         .await
+    }
+
+    async fn take_turn(&self, _: &str, _: Duration) -> Result<bool> {
+        Ok(true) // nobody else uses the directory
+    }
+
+    async fn end_turn(&self, _: &str) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -5,18 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use awo_models::{
-    Event, EventKind, EventSeq, Failure, FailureCode, Notice, NoticeKind, OrderId, RetryPolicy, Timestamp,
-};
-use awo_state::{OrderQuery, StateError};
+use awo_models::{Event, EventKind, EventSeq, Failure, Notice, NoticeKind, OrderId, RetryPolicy, Timestamp};
+use awo_state::{OrderQuery, StateError, Told};
 use tokio::sync::{Semaphore, broadcast};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{debug, error, info, warn};
 
 use crate::engine::Engine;
 use crate::figures;
 use crate::hints::Hint;
-use crate::ports::{Recipient, Told};
+use crate::ports::Recipient;
 use crate::recorder::describe;
 use crate::waiting::{Moment, back_off};
 
@@ -34,6 +32,10 @@ const LONGEST_WISH: Duration = Duration::from_hours(1);
 /// that is so.
 const LAST_TRY: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long a turn lasts without being prolonged, and between two times that it is asked for or prolonged.
+const TURN: Duration = Duration::from_secs(30);
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 /// How far a recipient is told of an order that is not there any more, or cannot be read.
 const GONE: EventSeq = EventSeq(u64::MAX);
@@ -86,14 +88,6 @@ impl Present {
         old.map(|(order, (_, seq))| (order, seq)).collect()
     }
 
-    /// How far a recipient counts as told where others have the orders, too, and tell of what they did: of all that is there,
-    /// unless it is known better.
-    fn but(&self, told: Told) -> Told {
-        let mut all: Told = self.orders.iter().map(|(order, (_, seq))| (*order, *seq)).collect();
-        all.extend(self.of(told));
-        all
-    }
-
     /// What is kept of how far a recipient was told: nothing of orders that were deleted.
     fn of(&self, mut told: Told) -> Told {
         told.retain(|order, _| self.orders.contains_key(order) || self.damaged.contains(order));
@@ -141,6 +135,57 @@ impl Post {
         }
     }
 
+    /// Whether this process tells of what others did, too, as long as it has its turn.
+    pub(super) fn tells_for_all(&self) -> bool {
+        self.engine.notices.told.is_some()
+    }
+
+    /// Waits until it is this process's turn to tell the recipient; `false` if the process ends before.
+    pub(super) async fn gets_turn(&self) -> bool {
+        while self.takes_turn().await != Some(true) {
+            if !self.rest(ASK_AGAIN).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Prolongs the turn, until another process has one. While the store does not answer nobody else gets one either; if
+    /// somebody does, something may be told twice.
+    pub(super) async fn turn_is_lost(&self) {
+        loop {
+            sleep(ASK_AGAIN).await;
+            if self.takes_turn().await == Some(false) {
+                return;
+            }
+        }
+    }
+
+    /// Whether the turn is this process's; `None` if the store does not answer.
+    async fn takes_turn(&self) -> Option<bool> {
+        let Some(store) = &self.engine.notices.told else { return Some(true) };
+        let name = self.recipient.name();
+        match self.engine.answered(store.take_turn(name, TURN)).await {
+            Ok(is_ours) => Some(is_ours),
+            Err(failed) => {
+                debug!(recipient = name, reason = describe(&failed), "turn_not_answered");
+                None
+            }
+        }
+    }
+
+    /// Leaves the recipient to other processes.
+    pub(super) async fn end_turn(&self) {
+        let Some(store) = &self.engine.notices.told else { return };
+        let ending = self.engine.answered(store.end_turn(self.recipient.name()));
+        tokio::select! {
+            ended = ending => if let Err(failed) = ended {
+                debug!(recipient = self.recipient.name(), reason = describe(&failed), "turn_not_ended: its time runs out");
+            },
+            () = self.engine.giving_up.cancelled() => {}
+        }
+    }
+
     /// How far the recipient was told. One that is new is told of what comes, and not of what was. `None` if this process
     /// ends.
     pub(super) async fn begin(&self) -> Option<Told> {
@@ -149,9 +194,9 @@ impl Post {
         };
         let name = self.recipient.name();
         let found = loop {
-            match self.bounded(store.find(name)).await {
+            match self.engine.answered(store.find(name)).await {
                 Ok(found) => break found,
-                Err(failure) => warn!(recipient = name, reason = %failure, "notices_not_begun: trying again"),
+                Err(failed) => warn!(recipient = name, reason = describe(&failed), "notices_not_begun: trying again"),
             }
             if !self.rest(PAUSES.longest_pause).await {
                 return None;
@@ -159,12 +204,11 @@ impl Post {
         };
         let present = self.present().await?;
         let told = match found {
-            Some(found) if self.engine.changes.is_some() => present.but(found),
             Some(found) => present.of(found),
             None => present.before(self.since),
         };
-        if let Err(failure) = self.bounded(store.replace(name, &told)).await {
-            warn!(recipient = name, reason = %failure, "notices_not_kept");
+        if let Err(failed) = self.engine.answered(store.replace(name, &told)).await {
+            warn!(recipient = name, reason = describe(&failed), "notices_not_kept");
         }
         Some(told)
     }
@@ -323,15 +367,9 @@ impl Post {
 
     async fn note(&self, order: OrderId, seq: EventSeq) {
         let Some(store) = &self.engine.notices.told else { return };
-        if let Err(failure) = self.bounded(store.note(self.recipient.name(), order, seq)).await {
-            warn!(recipient = self.recipient.name(), reason = %failure, "notices_not_kept");
+        if let Err(failed) = self.engine.answered(store.note(self.recipient.name(), order, seq)).await {
+            warn!(recipient = self.recipient.name(), reason = describe(&failed), "notices_not_kept");
         }
-    }
-
-    async fn bounded<T>(&self, asking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let time = self.engine.settings.answer_time;
-        let late = |_| Err(Failure::new(FailureCode::StoreUnavailable, format!("no answer within {time:?}")));
-        timeout(time, asking).await.unwrap_or_else(late)
     }
 }
 

@@ -6,7 +6,8 @@ use awo_testkit::{Play, World};
 
 use crate::outages::{until, until_async};
 
-fn working() -> Play {
+/// An agent that says what it does, and never ends.
+pub(crate) fn working() -> Play {
     let used = Usage { output_tokens: Some(7), ..Usage::default() };
     let tells = vec![
         AgentProgress::Text("I look at it.".into()),

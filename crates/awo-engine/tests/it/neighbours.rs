@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_engine::{LogQuery, Orchestrator, StatsQuery};
-use awo_models::{AgentWorkOrderStatus, EventSeq, NoticeKind, OrderId};
-use awo_state::InMemoryChanges;
+use awo_engine::ports::Recipient;
+use awo_engine::{LogQuery, Orchestrator, StatsQuery, ToldStore as _};
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, EventSeq, NoticeKind, OrderId};
+use awo_state::{InMemoryChanges, InMemoryTold};
 use awo_testkit::{LossyChanges, Play, World};
 use rstest::rstest;
 use tokio::time::{Instant, timeout};
 
+use crate::activity::working;
 use crate::notices::Desk;
 use crate::outages::{until, until_async};
 
@@ -184,7 +186,7 @@ async fn notices_are_told_by_the_process_that_did_what_they_tell() {
     let changes = InMemoryChanges::of(&world.store);
     let desks = [Desk::new(99, true), Desk::new(99, true)];
     let process = |changes: InMemoryChanges, desk: &Arc<Desk>| {
-        let desk: Arc<dyn awo_engine::ports::Recipient> = Arc::<Desk>::clone(desk);
+        let desk: Arc<dyn Recipient> = Arc::<Desk>::clone(desk);
         assert!(desk.wants(NoticeKind::OrderCompleted));
         world.builder().with_changes(Arc::new(changes)).with_recipient(desk).build()
     };
@@ -203,6 +205,101 @@ async fn notices_are_told_by_the_process_that_did_what_they_tell() {
     until(|| desks.iter().all(|desk| !desk.tried().is_empty())).await;
     tokio::time::sleep(FOUND * 3).await;
     assert_eq!([desks[0].tried(), desks[1].tried()], [vec![ids[0]], vec![ids[1]]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_an_order_here_sees_what_its_agent_does_there() {
+    let world = World::new();
+    world.agent.put("plan", working());
+    let two = Two::on(world).await;
+    let id = two.create().await;
+    let orders = two.here.work_orders();
+    let mut heard = orders.activity_hints();
+    two.there.spawn_order(id);
+    let planning = |order: &AgentWorkOrder| order.state.current_step.as_ref().is_some_and(|step| step.step == "plan");
+    until_async(async || planning(&two.world.stored(id).await.order)).await;
+    tokio::time::sleep(FOUND).await;
+    assert!(heard.try_recv().is_err(), "nobody is told of what nobody watches");
+
+    assert_eq!(orders.get(id).await.unwrap().activity, None, "it is asked for only now");
+    assert_eq!(timeout(FOUND, heard.recv()).await.unwrap().unwrap().order, id);
+    let there = two.there.work_orders().get(id).await.unwrap().activity.unwrap();
+    let view = orders.get(id).await.unwrap();
+    assert_eq!(view.activity, Some(there.clone()));
+    assert_eq!(there.count, 4);
+    let listed = orders.list(&awo_engine::OrderQuery::default()).await.unwrap();
+    assert_eq!(listed.items[0].activity, Some(there));
+
+    orders.cancel(id).await.unwrap();
+    until_async(async || two.world.stored(id).await.order.state.status.is_terminal()).await;
+    assert_eq!(orders.get(id).await.unwrap().activity, None);
+}
+
+/// Processes on the orders of a world that share what they know of who was told.
+struct Tellers {
+    world: World,
+    changes: InMemoryChanges,
+    told: InMemoryTold,
+}
+
+impl Tellers {
+    fn new() -> Self {
+        let world = World::new();
+        let changes = InMemoryChanges::of(&world.store);
+        Self { world, changes, told: InMemoryTold::default() }
+    }
+
+    /// One that tells a desk, as soon as it is its turn.
+    fn process(&self, desk: &Arc<Desk>) -> Orchestrator {
+        let (changes, told) = (Arc::new(self.changes.another()), Arc::new(self.told.another()));
+        let desk: Arc<dyn Recipient> = Arc::<Desk>::clone(desk);
+        let process = self.world.builder().with_changes(changes).with_told(told).with_recipient(desk).build();
+        process.listen();
+        process.tell();
+        process
+    }
+
+    async fn ended(&self, process: &Orchestrator) -> (OrderId, NoticeKind) {
+        let id = self.world.create(process).await;
+        process.run_order(id).await.unwrap();
+        (id, NoticeKind::OrderCompleted)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_those_who_share_what_was_told_one_tells_of_what_all_did() {
+    let tellers = Tellers::new();
+    let desks = [Desk::new(99, true), Desk::new(99, true)];
+    let first = tellers.process(&desks[0]);
+    tokio::time::sleep(FOUND).await;
+    let second = tellers.process(&desks[1]);
+    let orders = [tellers.ended(&first).await, tellers.ended(&second).await];
+    until(|| desks[0].tried().len() == 2).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!([desks[0].tried(), desks[1].tried()], [orders.to_vec(), vec![]], "also much later");
+    // Who ends leaves it to the other, which knows what was told.
+    assert!(first.drain(Duration::from_secs(5), Duration::from_secs(1)).await);
+    let last = tellers.ended(&second).await;
+    until(|| !desks[1].tried().is_empty()).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!(desks[1].tried(), [last]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_teller_did_not_tell_before_it_died_another_one_tells() {
+    let tellers = Tellers::new();
+    let (silent, desk) = (tellers.world.orchestrator(), Desk::new(99, true));
+    let [(told, _), untold] = [tellers.ended(&silent).await, tellers.ended(&silent).await];
+    // All that is left of the one that died.
+    let dead = tellers.told.another();
+    assert!(dead.take_turn(desk.name(), Duration::from_secs(30)).await.unwrap());
+    dead.replace(desk.name(), &[(told, tellers.world.stored(told).await.seq)].into()).await.unwrap();
+    let began = Instant::now();
+    let _alive = tellers.process(&desk);
+    until(|| !desk.tried().is_empty()).await;
+    assert!(began.elapsed() >= Duration::from_secs(30), "of the paused clock: the turn was not over");
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!(desk.tried(), [untold]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,14 +1,16 @@
-//! Who outside is told of orders: whoever stored what happened, once there is a place for it, and not beyond the end.
+//! Who outside is told of orders: of what happened, once there is a place for it, and not beyond the end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_engine::Orchestrator;
-use awo_engine::ports::{Recipient, Told, ToldStore};
-use awo_models::{AgentWorkOrderStatus, EventSeq, Failure, FailureCode, Notice, NoticeKind, OrderId, Timestamp};
+use awo_engine::ports::Recipient;
+use awo_engine::{Orchestrator, Told, ToldStore as _};
+use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, Notice, NoticeKind, OrderId, Timestamp};
+use awo_state::InMemoryTold;
 use awo_testkit::{Fault, World};
+use futures::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -51,31 +53,11 @@ impl Recipient for Desk {
     }
 }
 
-/// What is kept of a recipient that was there before, when there were no orders.
-#[derive(Debug, Default)]
-struct Kept(Mutex<Told>);
-
-#[async_trait]
-impl ToldStore for Kept {
-    async fn find(&self, _: &str) -> Result<Option<Told>, Failure> {
-        Ok(Some(self.0.lock().unwrap().clone()))
-    }
-
-    async fn replace(&self, _: &str, told: &Told) -> Result<(), Failure> {
-        self.0.lock().unwrap().clone_from(told);
-        Ok(())
-    }
-
-    async fn note(&self, _: &str, order: OrderId, seq: EventSeq) -> Result<(), Failure> {
-        self.0.lock().unwrap().insert(order, seq);
-        Ok(())
-    }
-}
-
-/// A process that tells somebody who was told before.
+/// A process that tells somebody who was told before, when there were no orders.
 fn telling(world: &World, desk: &Arc<Desk>) -> Orchestrator {
-    let desk = Arc::clone(desk);
-    world.builder().with_recipient(desk).with_told(Arc::new(Kept::default())).build()
+    let (told, desk) = (InMemoryTold::default(), Arc::clone(desk));
+    told.replace(desk.name(), &Told::new()).now_or_never().unwrap().unwrap();
+    world.builder().with_recipient(desk).with_told(Arc::new(told)).build()
 }
 
 /// An order that was run to its end.

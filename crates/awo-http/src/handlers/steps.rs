@@ -22,9 +22,8 @@ use crate::views::StepHistoryView;
 /// Longest time that an answer is held back, in seconds.
 const LONGEST_WAIT: f64 = 60.0;
 
-/// Unsaved steps change no version, and a store that another process writes gives no hints: a waiting request looks
-/// again this often.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A waiting request looks at the store this often where no hint comes, as one may be lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Get the steps of an order
 ///

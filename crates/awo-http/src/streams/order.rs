@@ -7,7 +7,7 @@ use awo_models::{EventKind, EventSeq, OrderId};
 use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 
-use super::{Feed, LOOK_AGAIN, Message, PAGE, heard, rest};
+use super::{Feed, LOOK_AGAIN, Message, PAGE, TRY_AGAIN, heard, rest};
 use crate::api::Api;
 use crate::nearest::nearest;
 use crate::problem::Problem;
@@ -143,7 +143,7 @@ impl OrderFeed {
 
     /// Waits for something that may be news.
     async fn wait(&mut self) {
-        let Self { id, sent, kinds, hints, activity, closing, .. } = self;
+        let Self { work_orders, id, sent, told, kinds, hints, activity, closing, .. } = self;
         let does_something = async {
             if !kinds.has(ACTIVITY) {
                 return std::future::pending().await;
@@ -153,6 +153,7 @@ impl OrderFeed {
         tokio::select! {
             () = heard(hints, |hint: Hint| hint.order == *id && hint.seq > *sent) => {}
             () = does_something => {}
+            () = work_orders.persistence_changes(*id, *told) => {}
             () = rest(closing, LOOK_AGAIN) => {}
         }
     }
@@ -164,15 +165,12 @@ impl Feed for OrderFeed {
             let closing = self.closing.is_cancelled(); // before the look: what was stored by then is still sent
             match self.look().await {
                 Ok(messages) if !messages.is_empty() => return Some(messages),
-                Ok(_) => {}
-                Err(EngineError::State(outage)) if outage.is_outage() => {}
+                _ if closing => return None,
+                Ok(_) => self.wait().await,
+                Err(EngineError::State(outage)) if outage.is_outage() => rest(&self.closing, TRY_AGAIN).await,
                 // It is gone or cannot be read: whoever asks again is told.
                 Err(_) => return None,
             }
-            if closing {
-                return None;
-            }
-            self.wait().await;
         }
         None
     }

@@ -8,7 +8,7 @@ use awo_models::{AgentWorkOrderStatus, EventSeq};
 
 use super::ChangeFixture;
 use super::kit::{cancel_requested, ended, id, order};
-use crate::{Change, ChangeFeed, Changed, Heard};
+use crate::{Change, ChangeFeed, Changed, Heard, NOTE_BYTES};
 
 /// How long word may take, on whatever machine.
 const LATEST: Duration = Duration::from_secs(20);
@@ -62,6 +62,28 @@ pub async fn word_is_not_lost_by_who_stops_to_listen(fixture: &dyn ChangeFixture
         }
     }
     hear(&*elsewhere, missing).await;
+}
+
+/// A note comes to everybody else as it was passed on, up to the longest; a longer one is refused.
+pub async fn notes_reach_all_others(fixture: &dyn ChangeFixture) {
+    let feeds: [Arc<dyn ChangeFeed>; 3] = [fixture.changes().await, fixture.changes().await, fixture.changes().await];
+    let head = "= 1:2 \u{1} ";
+    let longest = format!("{head}{}", "ä".repeat((NOTE_BYTES - head.len()) / 2));
+    assert_eq!(longest.len(), NOTE_BYTES);
+    for note in ["hello", &longest] {
+        feeds[0].pass_on(note).await.unwrap();
+    }
+    feeds[0].pass_on(&"x".repeat(NOTE_BYTES + 1)).await.unwrap_err();
+    for other in &feeds[1..] {
+        for note in ["hello", &longest] {
+            let heard = tokio::time::timeout(LATEST, other.next()).await.expect("word comes");
+            assert_eq!(heard, Heard::Note(note.into()));
+        }
+    }
+    feeds[1].pass_on("mine").await.unwrap();
+    feeds[2].pass_on("theirs").await.unwrap();
+    let heard = tokio::time::timeout(LATEST, feeds[1].next()).await.expect("word comes");
+    assert_eq!(heard, Heard::Note("theirs".into()), "nobody hears themselves");
 }
 
 /// What has not ended is told with its version, however old; what has ended, as long as it is among the newest.

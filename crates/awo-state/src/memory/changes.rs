@@ -8,6 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Mutex, broadcast};
 
 use super::InMemory;
+use crate::changes::fits;
 use crate::{ChangeFeed, Changed, Heard, Result};
 
 /// Publications that a slow handle may be behind before it is told of a gap.
@@ -20,8 +21,8 @@ pub struct InMemoryChanges {
     /// The number of this handle, and of the last one that was made.
     number: u64,
     last: Arc<AtomicU64>,
-    told: broadcast::Sender<(u64, Arc<[Changed]>)>,
-    heard: Mutex<broadcast::Receiver<(u64, Arc<[Changed]>)>>,
+    told: broadcast::Sender<(u64, Heard)>,
+    heard: Mutex<broadcast::Receiver<(u64, Heard)>>,
 }
 
 impl InMemoryChanges {
@@ -48,8 +49,14 @@ impl InMemoryChanges {
 impl ChangeFeed for InMemoryChanges {
     async fn publish(&self, changed: &[Changed]) -> Result<()> {
         if !changed.is_empty() {
-            let _ = self.told.send((self.number, changed.into())); // nobody listens: nobody needs it
+            let _ = self.told.send((self.number, Heard::Changed(changed.to_vec()))); // nobody listens: nobody needs it
         }
+        Ok(())
+    }
+
+    async fn pass_on(&self, note: &str) -> Result<()> {
+        fits(note)?;
+        let _ = self.told.send((self.number, Heard::Note(note.into())));
         Ok(())
     }
 
@@ -57,7 +64,7 @@ impl ChangeFeed for InMemoryChanges {
         let mut heard = self.heard.lock().await;
         loop {
             match heard.recv().await {
-                Ok((number, changed)) if number != self.number => return Heard::Changed(changed.to_vec()),
+                Ok((number, heard)) if number != self.number => return heard,
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => return Heard::Gap,
                 Err(RecvError::Closed) => std::future::pending().await, // not as long as we are here

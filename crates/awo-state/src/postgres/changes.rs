@@ -16,12 +16,15 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::documents::{column, number, stored};
 use super::error::Trouble;
 use super::{Postgres, PostgresError, PostgresOptions};
+use crate::changes::fits;
 use crate::{ChangeFeed, Changed, Heard, Result};
 
 /// Changes in one notification, which has less than 8,000 bytes: each takes 57 at most.
 const IN_ONE: usize = 100;
 /// Notifications that are kept for a process that is busy with earlier ones.
 const KEPT: usize = 256;
+/// Before a note, where changes have an id. Programs that know no notes read no change in it.
+const NOTE: char = '=';
 /// Pause before the server is asked again for a connection to listen on.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A connection on which nothing came for so many times the longest statement is given up: it may be dead without a word.
@@ -78,6 +81,13 @@ impl ChangeFeed for PostgresChanges {
         Ok(())
     }
 
+    async fn pass_on(&self, note: &str) -> Result<()> {
+        fits(note)?;
+        let notify = sqlx::query("SELECT pg_notify($1, $2)");
+        self.database.rows(notify.bind(&self.channel).bind(format!("{} {NOTE}{note}", self.name))).await?;
+        Ok(())
+    }
+
     async fn next(&self) -> Heard {
         match self.heard.lock().await.recv().await {
             Some(heard) => heard,
@@ -124,8 +134,8 @@ async fn hear(
     let silence = options.statement_timeout * SILENCE;
     loop {
         let heard = match timeout(silence, listener.try_recv()).await {
-            Ok(Ok(Some(word))) => match changes(word.payload(), &name) {
-                Some(changed) => Heard::Changed(changed),
+            Ok(Ok(Some(word))) => match read(word.payload(), &name) {
+                Some(heard) => heard,
                 None => continue, // our own
             },
             Ok(Ok(None)) => Heard::Gap, // it was lost, and is there again
@@ -165,14 +175,17 @@ fn text(name: &str, changed: &[Changed]) -> String {
 }
 
 /// What is told; `None` if it is our own word, or none that we know.
-fn changes(text: &str, name: &str) -> Option<Vec<Changed>> {
-    let (from, parts) = text.split_once(' ')?;
+fn read(text: &str, name: &str) -> Option<Heard> {
+    let (from, parts) = text.split_once(' ').filter(|(from, _)| *from != name)?;
+    if let Some(note) = parts.strip_prefix(NOTE) {
+        return (!from.is_empty()).then(|| Heard::Note(note.into()));
+    }
     let read = |part: &str| {
         let (order, seq) = part.split_once(':')?;
         Some(Changed { order: order.parse().ok()?, seq: EventSeq(seq.parse().ok()?) })
     };
     let changed: Vec<_> = parts.split(' ').filter_map(read).collect();
-    (from != name && !changed.is_empty()).then_some(changed)
+    (!changed.is_empty()).then_some(Heard::Changed(changed))
 }
 
 #[cfg(test)]
@@ -180,6 +193,7 @@ mod tests {
     use awo_models::OrderId;
 
     use super::*;
+    use crate::NOTE_BYTES;
 
     #[test]
     fn word_is_read_as_it_was_told_and_fits() {
@@ -188,10 +202,18 @@ mod tests {
             .collect();
         let told = text("0123456789abcdef", &changed);
         assert!(told.len() < 8000, "{}", told.len());
-        assert_eq!(changes(&told, "another"), Some(changed));
-        assert_eq!(changes(&told, "0123456789abcdef"), None);
+        assert_eq!(read(&told, "another"), Some(Heard::Changed(changed)));
+        assert_eq!(read(&told, "0123456789abcdef"), None);
         for strange in ["", "x", "x y", "x wo-1:2", "x wo-01a22f26ddb272cdba63ffc1e014032e:"] {
-            assert_eq!(changes(strange, "another"), None, "{strange}");
+            assert_eq!(read(strange, "another"), None, "{strange}");
         }
+    }
+
+    #[test]
+    fn a_note_is_no_change_and_fits() {
+        let told = format!("0123456789abcdef {NOTE}{}", "x".repeat(NOTE_BYTES));
+        assert!(told.len() < 8000, "{}", told.len());
+        assert_eq!(read(&told, "another"), Some(Heard::Note("x".repeat(NOTE_BYTES).into())));
+        assert_eq!(read(&told, "0123456789abcdef"), None);
     }
 }

@@ -59,6 +59,10 @@ mod file_catalog {
     awo_state::catalog_conformance!(crate::store_fixtures::CatalogFiles::new());
 }
 
+mod memory_told {
+    awo_state::told_store_conformance!(crate::fixtures::MemoryTold::default());
+}
+
 mod memory_leases {
     awo_state::leases_conformance!(crate::fixtures::Memory::default());
 }

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use awo_models::OrderId;
-use awo_state::conformance::{ArtifactFixture, ChangeFixture, Fixture, LeasesFixture, TransferFixture};
+use awo_state::conformance::{ArtifactFixture, ChangeFixture, Fixture, LeasesFixture, ToldFixture, TransferFixture};
 use awo_state::{
     ArtifactStore, ChangeFeed, FileArtifacts, FileOptions, FileRepository, InMemory, InMemoryArtifacts,
-    InMemoryChanges, Leases, StateRepository, StateTransfer,
+    InMemoryChanges, InMemoryTold, Leases, StateRepository, StateTransfer, ToldStore,
 };
 use tempfile::TempDir;
 
@@ -52,6 +52,16 @@ impl ChangeFixture for MemoryChanges {
     }
     async fn changes(&self) -> Arc<dyn ChangeFeed> {
         Arc::new(self.1.another())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct MemoryTold(InMemoryTold);
+
+#[async_trait]
+impl ToldFixture for MemoryTold {
+    async fn told(&self) -> Arc<dyn ToldStore> {
+        Arc::new(self.0.another())
     }
 }
 

@@ -42,6 +42,10 @@ mod catalog {
     awo_state::catalog_conformance!(server_or_return!(super::fixtures::Server::new()));
 }
 
+mod told {
+    awo_state::told_store_conformance!(server_or_return!(super::fixtures::Server::new()));
+}
+
 mod word_of_changes {
     awo_state::change_feed_conformance!(server_or_return!(super::fixtures::Server::new()));
 }

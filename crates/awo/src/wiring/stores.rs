@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use awo_engine::{ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, StateRepository};
+use awo_adapters::ToldFiles;
+use awo_engine::{ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, StateRepository, ToldStore};
 use awo_state::{
     FileArtifacts, FileCatalog, FileOrderLog, FileRepository, InMemory, InMemoryCatalog, InMemoryOrderLog, Postgres,
     PostgresArtifacts, PostgresCatalog, PostgresChanges, PostgresError, PostgresLeases, PostgresOrderLog,
-    PostgresRepository, StateTransfer,
+    PostgresRepository, PostgresTold, StateTransfer,
 };
 use tracing::info;
 
@@ -26,6 +27,8 @@ pub(crate) struct Stores {
     transfer: Option<Arc<dyn StateTransfer>>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
     pub(crate) log: Arc<dyn OrderLog>,
+    /// How far those outside were told; not there for orders in memory, as nothing outlives the process anyway.
+    pub(crate) told: Option<Arc<dyn ToldStore>>,
     /// Configured repositories.
     pub(crate) catalog: Arc<dyn Catalog>,
     /// Keys and the audit trail, which outlive orders in memory.
@@ -43,6 +46,7 @@ impl Stores {
             transfer: Some(Arc::new(repository)),
             artifacts: Arc::new(FileArtifacts::new(&settings.data_dir)),
             log: Arc::new(FileOrderLog::new(&settings.data_dir)),
+            told: Some(Arc::new(ToldFiles::new(settings.data_dir.join("notices")))),
             access: Arc::clone(&catalog),
             catalog,
         }
@@ -57,6 +61,7 @@ impl Stores {
             transfer: None,
             artifacts: Arc::new(FileArtifacts::new(&settings.data_dir)),
             log: Arc::new(InMemoryOrderLog::default()),
+            told: None,
             catalog: Arc::new(InMemoryCatalog::default()),
             access: Arc::new(FileCatalog::new(&settings.data_dir)),
         }
@@ -73,6 +78,7 @@ impl Stores {
             transfer: Some(Arc::new(repository)),
             artifacts: Arc::new(PostgresArtifacts::new(database)),
             log: Arc::new(PostgresOrderLog::new(database)),
+            told: Some(Arc::new(PostgresTold::new(database))),
             access: Arc::clone(&catalog),
             catalog,
         }

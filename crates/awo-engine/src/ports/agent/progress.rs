@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use awo_models::Usage;
+use serde::{Deserialize, Serialize};
 
 /// Something that an agent did. May be dropped, and is never stored with the step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AgentProgress {
     /// It said something: the whole text, or a part of it.

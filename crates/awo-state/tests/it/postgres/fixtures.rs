@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use awo_models::OrderId;
 use awo_state::conformance::{
-    ArtifactFixture, CatalogFixture, ChangeFixture, Fixture, LeasesFixture, OrderLogFixture, TransferFixture,
+    ArtifactFixture, CatalogFixture, ChangeFixture, Fixture, LeasesFixture, OrderLogFixture, ToldFixture,
+    TransferFixture,
 };
 use awo_state::{
     ArtifactStore, Catalog, CatalogBounds, ChangeFeed, Leases, LogBounds, OrderLog, Postgres, PostgresArtifacts,
-    PostgresCatalog, PostgresChanges, PostgresLeases, PostgresOrderLog, PostgresRepository, StateRepository,
-    StateTransfer,
+    PostgresCatalog, PostgresChanges, PostgresLeases, PostgresOrderLog, PostgresRepository, PostgresTold,
+    StateRepository, StateTransfer, ToldStore,
 };
 use awo_testkit::postgres::TestSchema;
 use tokio::sync::OnceCell;
@@ -175,5 +176,12 @@ impl ChangeFixture for Server {
     }
     async fn changes(&self) -> Arc<dyn ChangeFeed> {
         Arc::new(PostgresChanges::listen(&self.first().await.0).await.unwrap())
+    }
+}
+
+#[async_trait]
+impl ToldFixture for Server {
+    async fn told(&self) -> Arc<dyn ToldStore> {
+        Arc::new(PostgresTold::new(&self.first().await.0))
     }
 }
