@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process;
 use crate::repository::Repository;
 use crate::test::Browser;
+use crate::{postgres, process};
 
 /// The test that shows all views.
 const TEST: &str = "dashboard::looks::";
@@ -26,11 +26,15 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     if let Some(reason) = browser.skipped {
         bail!("there is no browser to make pictures with: {reason}");
     }
+    if let Some(reason) = postgres::missing()? {
+        bail!("there is no database that workers could share: {reason}");
+    }
+    let database = postgres::Cluster::start(repository, false)?;
     let directory = repository.root().join(&arguments.directory);
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let mut test = repository.cargo();
     test.args(["test", "--package", "awo", "--test", "it", "--all-features", TEST]);
-    test.envs(browser.variables).env("AWO_SCREENSHOTS", &directory);
+    test.envs(browser.variables).env("AWO_SCREENSHOTS", &directory).env("AWO_TEST_POSTGRES", database.url());
     process::run(&mut test)?;
     eprintln!("pictures are in {}", directory.display());
     Ok(())

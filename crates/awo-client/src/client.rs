@@ -7,6 +7,7 @@ mod repositories;
 mod server;
 mod stats;
 mod steps;
+mod workers;
 
 use std::sync::Arc;
 

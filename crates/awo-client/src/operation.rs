@@ -62,6 +62,9 @@ operations! {
     DeleteRepository = "delete_repository", DELETE "/agent-work-orders/repositories/{rid}";
     VerifyConfiguredRepository = "verify_configured_repository", POST "/agent-work-orders/repositories/{rid}/verify";
     VerifyRepository = "verify_repository", POST "/agent-work-orders/github/verify-repository";
+    ListWorkers = "list_workers", GET "/agent-work-orders/workers";
+    PauseQueue = "pause_queue", POST "/agent-work-orders/workers/pause";
+    ResumeQueue = "resume_queue", POST "/agent-work-orders/workers/resume";
     GetHealth = "get_health", GET "/health";
     GetLiveness = "get_liveness", GET "/health/live";
     GetReadiness = "get_readiness", GET "/health/ready";

@@ -12,6 +12,7 @@ mod request;
 mod server;
 mod stats;
 mod step;
+mod workers;
 
 pub use event::*;
 pub use evidence::*;
@@ -24,3 +25,4 @@ pub use request::*;
 pub use server::*;
 pub use stats::*;
 pub use step::*;
+pub use workers::*;

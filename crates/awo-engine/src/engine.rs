@@ -14,6 +14,7 @@ use crate::agent_health::SeenAgents;
 use crate::cause;
 use crate::chronicle::Chronicle;
 use crate::disk_use::SeenDisk;
+use crate::fleet;
 use crate::hints::Hints;
 use crate::leasing::Leasing;
 use crate::live::LiveOrders;
@@ -47,6 +48,7 @@ pub(crate) struct Engine {
     pub(crate) live: LiveOrders,
     /// Where several workers share the orders.
     pub(crate) leasing: Option<Arc<Leasing>>,
+    pub(crate) seen_fleet: fleet::LastSeen,
     pub(crate) hints: Hints,
     pub(crate) statistics: Statistics,
     pub(crate) activity_hints: ActivityHints,

@@ -59,6 +59,10 @@ pub enum EngineError {
     #[error("this server is shutting down; try again when it is back")]
     ShuttingDown,
 
+    /// This process is the only one that runs its orders, so there is no queue of several workers.
+    #[error("no workers share these orders, so there is no queue of theirs to pause or resume")]
+    QueueNotShared,
+
     /// The change that was asked for cannot be shown.
     #[error("agent work order {id} has no such diff: {reason}")]
     NoDiff {

@@ -9,7 +9,7 @@ use awo_state::{OrderQuery, StateError};
 use metrics::{SharedString, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::engine::Engine;
-use crate::work_orders::EngineHealth;
+use crate::work_orders::WorkOrders;
 use crate::workflows::known_steps;
 
 /// Upper bounds of what histograms count under, in seconds, by name. Saves: from a disk that answers at once to one that
@@ -33,6 +33,9 @@ const SAVES: [&str; 3] = ["stored", "failed", "refused"];
 const CLAIMS: [&str; 2] = ["waiting", "interruption"];
 /// What becomes of results that the store does not take.
 const SPILLS: [&str; 2] = ["kept", "failed"];
+
+/// Whether a worker was heard of.
+const WORKERS: [&str; 2] = ["alive", "silent"];
 
 /// What becomes of a notice, and of each try to tell it.
 const NOTICES: [&str; 3] = ["told", "failed", "given_up"];
@@ -61,6 +64,11 @@ pub fn describe() {
     describe_gauge!("awo_orders_queued", "Orders that wait for a place among those that run");
     describe_gauge!("awo_orders_degraded", "Orders whose saves the store does not take at present");
     describe_gauge!("awo_results_unsaved", "Results of these that are not stored yet");
+    describe_gauge!("awo_workers", "Workers that share the orders; silent: not heard of for as long as a lease lives");
+    describe_gauge!(
+        "awo_queue_paused",
+        "1 while workers that share the orders begin none; NaN if the store does not tell"
+    );
     let ends = [Completed, Failed, Cancelled].map(AgentWorkOrderStatus::as_str);
     let few = [
         ("awo_saves_total", "outcome", &SAVES[..]),
@@ -133,16 +141,40 @@ pub(crate) fn agent_label(engine: &Engine, agent: &Arc<str>) -> SharedString {
 
 /// Sets the gauges. Whoever hands the figures out calls it right before.
 #[expect(clippy::cast_precision_loss, reason = "counts of orders are far below 2^52")]
-pub(crate) async fn set_gauges(engine: &Engine, health: &EngineHealth) {
+pub(crate) async fn set_gauges(work_orders: &WorkOrders) {
+    let (engine, health) = (&*work_orders.engine, work_orders.health());
     gauge!("awo_orders_running").set(health.running as f64);
     gauge!("awo_orders_waiting").set(health.waiting as f64);
     gauge!("awo_orders_queued").set(health.queued as f64);
     gauge!("awo_orders_degraded").set(health.degraded_orders as f64);
     gauge!("awo_results_unsaved").set(health.unsaved_results as f64);
-    let counted = stored(engine).await;
+    let (counted, workers) = tokio::join!(stored(engine), workers(work_orders));
+    for (state, count) in WORKERS.into_iter().zip([workers.alive, workers.silent]) {
+        gauge!("awo_workers", "state" => state).set(count);
+    }
+    gauge!("awo_queue_paused").set(workers.paused);
     for (place, status) in AgentWorkOrderStatus::ALL.into_iter().enumerate() {
         let count = counted.as_ref().map_or(f64::NAN, |counts| counts[place] as f64);
         gauge!("awo_orders", "status" => status.as_str()).set(count);
+    }
+}
+
+/// What is told of the workers.
+struct Workers {
+    alive: f64,
+    silent: f64,
+    paused: f64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are few workers")]
+async fn workers(work_orders: &WorkOrders) -> Workers {
+    match work_orders.fleet().await {
+        Ok(Some(shared)) => {
+            let (alive, silent) = shared.counts();
+            Workers { alive: alive as f64, silent: silent as f64, paused: f64::from(u8::from(shared.fleet.paused)) }
+        }
+        Ok(None) => Workers { alive: 0.0, silent: 0.0, paused: 0.0 },
+        Err(_) => Workers { alive: f64::NAN, silent: f64::NAN, paused: f64::NAN },
     }
 }
 

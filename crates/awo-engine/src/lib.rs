@@ -106,6 +106,7 @@ pub use disk_use::DiskUse;
 pub use engine::Settings;
 pub use error::{EngineError, FieldError};
 pub use fence::fenced;
+pub use fleet::SharedFleet;
 pub use git_facts::GitProgress;
 pub use hints::{Hint, HintCursor, HintsSince, Origin, ParseHintCursorError};
 pub use leasing::LeaseTerms;

@@ -23,6 +23,7 @@ use crate::claiming::fail_order;
 use crate::disk_use::SeenDisk;
 use crate::engine::{Engine, Settings};
 use crate::error::EngineError;
+use crate::fleet;
 use crate::hints::Hints;
 use crate::leasing::{LeaseTerms, Leasing};
 use crate::live::{LiveOrders, StopReason};
@@ -192,6 +193,7 @@ impl OrchestratorBuilder {
         let leasing = self.leases.map(|(port, terms)| Arc::new(Leasing::new(port, worker, *max_running, terms)));
         let engine = Engine {
             leasing,
+            seen_fleet: fleet::LastSeen::default(),
             repository: self.repository,
             hints: Hints::new(HINTS_KEPT, self.changes.is_some()),
             changes: self.changes,

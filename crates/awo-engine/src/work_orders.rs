@@ -314,7 +314,7 @@ impl WorkOrders {
     /// Sets the gauges of [`figures`](crate::figures), which are not kept up by themselves. To be called right before the
     /// figures are handed out.
     pub async fn set_gauges(&self) {
-        crate::figures::set_gauges(&self.engine, &self.health()).await;
+        crate::figures::set_gauges(self).await;
     }
 
     /// How the engine of this process is. Looks at nothing outside it.

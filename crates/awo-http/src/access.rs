@@ -23,7 +23,7 @@ pub(crate) const SESSION_COOKIE: &str = "awo_session";
 pub enum Scope {
     /// Seeing orders, and all that belongs to them.
     OrdersRead,
-    /// Creating orders, and changing or deleting them.
+    /// Creating orders, changing or deleting them, and pausing their queue.
     OrdersWrite,
     /// Looking after repositories.
     RepositoriesWrite,

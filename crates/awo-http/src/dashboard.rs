@@ -32,11 +32,11 @@ macro_rules! files {
 
 const FILES: &[File] = files!(
     "announce.js" "api.js" "base.css" "body.js" "clock.js" "connection.js" "dialogs.js" "diff.js" "dom.js" "drafts.js"
-    "fields.js" "figures-failures.js" "figures.js" "format.js" "icon-completed.svg" "icon-failed.svg" "icon-idle.svg" "icon-running.svg" "keys.js" "login.js" "main.js"
+    "fields.js" "figures-failures.js" "figures.js" "fleet.js" "format.js" "icon-completed.svg" "icon-failed.svg" "icon-idle.svg" "icon-running.svg" "keys.js" "login.js" "main.js"
     "new-order.js" "notify.js" "order-actions.js" "order-files.js" "order-head.js" "order-log.js" "order-timeline.js"
     "order.js" "orders-filters.js" "orders-table.js" "orders.js" "parts.css" "pause.js" "plots.js" "reading.js"
     "repository-field.js" "route.js" "sse.js" "status.js" "step-result.js" "step-running.js" "stream.js" "tab.js"
-    "text.js" "theme.js" "timeline.js" "views.css"
+    "text.js" "theme.js" "timeline.js" "views.css" "workers-table.js" "workers.js"
 );
 
 const INDEX: File = File { name: "index.html", text: include_str!("dashboard/index.html") };

@@ -13,6 +13,7 @@ pub(crate) mod prompts;
 pub(crate) mod repositories;
 pub(crate) mod stats;
 pub(crate) mod steps;
+pub(crate) mod workers;
 
 use std::sync::Arc;
 

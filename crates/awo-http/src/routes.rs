@@ -16,7 +16,7 @@ use crate::api::Api;
 use crate::door::{Door, enter};
 use crate::edge::{Edge, edge};
 use crate::handlers::{
-    artifacts, docs, events, git, github, health, login, logs, orders, prompts, repositories, stats, steps,
+    artifacts, docs, events, git, github, health, login, logs, orders, prompts, repositories, stats, steps, workers,
 };
 use crate::openapi::{begin, complete};
 use crate::paths::normalize;
@@ -56,6 +56,9 @@ fn table() -> Table {
         .routes(Key(RepositoriesWrite), routes!(repositories::delete_repository))
         .routes(Key(RepositoriesWrite), routes!(repositories::verify_configured_repository))
         .routes(Key(RepositoriesWrite), routes!(github::verify_repository))
+        .routes(Key(OrdersRead), routes!(workers::list_workers))
+        .routes(Key(OrdersWrite), routes!(workers::pause_queue))
+        .routes(Key(OrdersWrite), routes!(workers::resume_queue))
         .routes(Key(OrdersRead), routes!(health::get_health))
         .routes(Open, routes!(health::get_liveness))
         .routes(Open, routes!(health::get_readiness))

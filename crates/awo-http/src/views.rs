@@ -14,6 +14,7 @@ mod repository;
 mod state;
 mod stats;
 mod step;
+mod workers;
 
 pub(crate) use artifacts::ArtifactListView;
 pub(crate) use event::EventView;
@@ -24,6 +25,7 @@ pub(crate) use repository::{RepositoryVerificationView, RepositoryView};
 pub(crate) use state::{ActivityNewsView, ChangeView, EndView, OrderStateView, ResetView};
 pub(crate) use stats::{GroupView, StatsView};
 pub(crate) use step::StepHistoryView;
+pub(crate) use workers::{WorkerListView, WorkersDetail};
 
 /// `ok`, or `degraded` while the store does not take an order's saves.
 fn persistence_word(persistence: awo_engine::Persistence) -> &'static str {

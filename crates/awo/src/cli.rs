@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use generated::{Completions, Manual};
 pub(crate) use limits::LimitArguments;
 pub(crate) use orders::{Create, Diff, List, Logs, OnInterrupt, One, OrderArguments, Prompt, Retry, Run, Start, Steps};
-pub(crate) use serving::{Agents, Demo, Recover, Serve, Worker};
+pub(crate) use serving::{Agents, Demo, Recover, Serve, Worker, Workers, WorkersCommand};
 pub(crate) use stats::Stats;
 pub(crate) use upkeep::{
     Audit, Export, Import, KeyCreate, KeyRevoke, Keys, KeysCommand, Notify, NotifyCommand, NotifyTest, Repo, RepoAdd,
@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Run orders of a database that other processes share, without the API.
     Worker(Worker),
+    /// List the workers that share orders, and pause or resume their queue.
+    Workers(Workers),
     /// Run one order in the foreground, with a server if one has the data directory, else without.
     Run(Run),
     /// Show everything on a sample repository with a scripted agent; nothing leaves this machine.

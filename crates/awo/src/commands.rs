@@ -21,6 +21,7 @@ mod stats;
 mod steps;
 mod watching;
 mod worker;
+mod workers;
 mod workspace;
 
 use std::process::ExitCode;
@@ -63,14 +64,19 @@ pub(crate) async fn run(arguments: Arguments, keeper: Option<Keeper>) -> anyhow:
 
 /// Whether a command is of no use when nobody reads what it prints.
 fn only_shows(command: &Command) -> bool {
-    use Command::{Audit, Diff, Doctor, List, Logs, Show, Stats, Steps, Top};
-    matches!(command, Audit(_) | Diff(_) | Doctor(_) | List(_) | Logs(_) | Show(_) | Stats(_) | Steps(_) | Top)
+    use Command::{Audit, Diff, Doctor, List, Logs, Show, Stats, Steps, Top, Workers};
+    match command {
+        Audit(_) | Diff(_) | Doctor(_) | List(_) | Logs(_) | Show(_) | Stats(_) | Steps(_) | Top => true,
+        Workers(workers) => workers.command.is_none(),
+        _ => false,
+    }
 }
 
 async fn carry_out(settings: Settings, command: Command, json: bool) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => serve::run(settings, serve).await,
         Command::Worker(worker) => worker::run(settings, worker).await,
+        Command::Workers(workers) => workers::run(&settings, &workers, json).await,
         Command::Run(run) => Box::pin(run::run(settings, run, json)).await,
         Command::Demo(demo) => Box::pin(demo::run(settings, demo, json)).await,
         Command::Create(create) => create::run(&settings, create, json).await,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use awo_client::{Client, ListOrders};
+use awo_client::{Client, ListOrders, WorkerList};
 use serde_json::Value;
 
 use crate::client::in_process;
@@ -47,7 +47,7 @@ pub(crate) async fn reader(settings: &Settings) -> anyhow::Result<Client> {
         let message = "no server has this data directory, and orders in memory end with their server";
         return Err(coded(UNAVAILABLE, message));
     }
-    let orchestrator = wiring::quiet_orchestrator(settings, wiring::read_only(settings).await?)?;
+    let orchestrator = wiring::asked_orchestrator(settings, wiring::read_only(settings).await?)?;
     Ok(in_process(wiring::router(settings, &orchestrator)))
 }
 
@@ -73,14 +73,35 @@ pub(crate) fn artifacts(settings: &Settings) -> Option<PathBuf> {
     here.then(|| settings.artifacts_dir())
 }
 
-/// Says that nothing runs, if some order has not ended and nobody has the data directory: its status tells what was.
-pub(crate) fn note_if_idle<'s>(settings: &Settings, mut statuses: impl Iterator<Item = &'s str>) -> anyhow::Result<()> {
-    // What a server elsewhere does is not seen from here.
-    if settings.server.is_none() && !statuses.all(has_ended) && wiring::holder(settings)?.is_none() {
+/// Says why nothing goes on, if some order has not ended: its status tells what was.
+pub(crate) async fn note_if_idle<'s>(
+    settings: &Settings,
+    client: &Client,
+    mut statuses: impl Iterator<Item = &'s str>,
+) -> anyhow::Result<()> {
+    if statuses.all(has_ended) {
+        return Ok(());
+    }
+    // It is said beside the answer that was asked for; that stands without it.
+    let workers = client.list_workers().await.ok().filter(|workers| workers.shared);
+    if let Some(workers) = workers {
+        note_if_nobody_begins(&workers);
+    } else if settings.server.is_none() && wiring::holder(settings)?.is_none() {
+        // What a server elsewhere does by itself is not seen from here.
         note!("awo: nothing runs now, as no server has the data directory; `awo serve` or `awo recover`");
         note!("     goes on with what has not ended");
     }
     Ok(())
+}
+
+/// Says why no worker begins an order, if none does.
+fn note_if_nobody_begins(workers: &WorkerList) {
+    if !workers.workers.iter().any(|worker| worker.alive) {
+        note!("awo: nothing runs now, as no worker is heard of; `awo worker` or `awo serve` goes on with what");
+        note!("     has not ended");
+    } else if workers.paused {
+        note!("awo: the queue is paused, so nothing begins; `awo workers resume`");
+    }
 }
 
 /// Where an order that has ended can be told to go on.

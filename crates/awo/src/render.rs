@@ -2,6 +2,7 @@
 
 mod ending;
 mod row;
+mod workers;
 
 use awo_client::{Activity, CurrentStep, Evidence, LogEntry, StepExecutionResult as Step, StepUsage, Tokens};
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use crate::terminal::{Line, first_line, inline};
 
 pub(crate) use ending::{Ending, Place};
 pub(crate) use row::order_row;
+pub(crate) use workers::workers_lines;
 
 /// Columns of what an agent does, in lines that have other things to say, too.
 const ACTIVITY: usize = 60;

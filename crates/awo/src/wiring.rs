@@ -13,7 +13,7 @@ use awo_adapters::{
     WorkspaceSettings, agent_environment,
 };
 use awo_engine::ports::AgentExecutor;
-use awo_engine::{Orchestrator, OrchestratorBuilder, RetentionPolicy};
+use awo_engine::{Leases, Orchestrator, OrchestratorBuilder, RetentionPolicy};
 use awo_state::{FileArtifacts, FileCatalog, FileRepository, Holder, OpenError};
 use tracing::{info, warn};
 
@@ -144,17 +144,28 @@ pub(crate) fn holder(settings: &Settings) -> anyhow::Result<Option<Holder>> {
     })
 }
 
+/// An orchestrator that is only asked: it runs no orders and tells nobody, and sees the workers that share them.
+pub(crate) fn asked_orchestrator(settings: &Settings, stores: Stores) -> anyhow::Result<Orchestrator> {
+    let leases = stores.leases.clone();
+    let builder = builder(settings, stores)?;
+    Ok(sharing(settings, builder, leases)?.build())
+}
+
+/// The same builder, with what deals orders out to workers, if there are any.
+fn sharing(
+    settings: &Settings,
+    builder: OrchestratorBuilder,
+    leases: Option<Arc<dyn Leases>>,
+) -> anyhow::Result<OrchestratorBuilder> {
+    let Some(leases) = leases else { return Ok(builder) };
+    let terms = settings.workers.terms(&host()).map_err(|reason| coded(BAD_INPUT, reason))?;
+    Ok(builder.with_leases(leases, terms))
+}
+
 /// An orchestrator that runs orders, and tells those who are told of them.
 pub(crate) fn orchestrator(settings: &Settings, stores: Stores) -> anyhow::Result<Orchestrator> {
     let (changes, leases) = (stores.changes.clone(), stores.leases.clone());
-    let builder = builder(settings, stores)?;
-    let builder = match leases {
-        Some(leases) => {
-            let terms = settings.workers.terms(&host()).map_err(|reason| coded(BAD_INPUT, reason))?;
-            builder.with_leases(leases, terms)
-        }
-        None => builder,
-    };
+    let builder = sharing(settings, builder(settings, stores)?, leases)?;
     let builder = recipients(settings)?.into_iter().fold(builder, OrchestratorBuilder::with_recipient);
     Ok(changes.into_iter().fold(builder, OrchestratorBuilder::with_changes).build())
 }

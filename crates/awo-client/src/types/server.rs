@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::WorkersDetail;
+
 /// How the server is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -33,6 +35,9 @@ pub struct Health {
     pub version: String,
     /// Orders among them that only wait, for a limit to reset or for another attempt; they take no place.
     pub waiting: u64,
+    /// The workers that share the orders, as they were seen last; looked at again in the background when that is older than
+    /// five seconds. Null where the server is the only one, or nobody has looked yet.
+    pub workers: Option<WorkersDetail>,
     /// What checkouts take of the disk; counted again in the background when it is older than five minutes. Null if that
     /// has not ended for the first time.
     pub workspaces: Option<WorkspacesDetail>,

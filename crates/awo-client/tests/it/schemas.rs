@@ -38,7 +38,7 @@ fn every_schema_is_a_type() {
         CreatedAgentWorkOrder CurrentStep DayFigures End Event Evidence GitPhase GitProgressSnapshot Health InputError IsolationHealth
         IsolationState Limits Live LogEntry LogPage LoginLink NetworkState NewRepository OrderChange OrderFigures OrderLimits OrderLinks OrderState
         Problem PromptRequest PullRequestEvidence Ready RecentAttempt RepositoryChanges RepositoryFigures RepositoryVerification Reset RetryRequest ServiceInformation StepExecutionResult StepFigures StepHistory
-        StepStats StepStatsGroup StepTry StepUsage Tokens UsualDuration VerifiedRepositoryView VerifyRepository WorkspaceSnapshot WorkspacesDetail
+        StepStats StepStatsGroup StepTry StepUsage Tokens UsualDuration VerifiedRepositoryView VerifyRepository Worker WorkerList WorkersDetail WorkspaceSnapshot WorkspacesDetail
     );
     let known: BTreeSet<_> = checked.into_iter().chain(WITHOUT.map(|(name, _)| name)).collect();
     let described: BTreeSet<_> = schemas(document).keys().map(String::as_str).collect();

@@ -83,7 +83,7 @@ async fn each_order_is_run_by_one_of_the_workers() {
     }
     until_async(async || world.store.fleet().await.unwrap().workers.iter().all(|seen| seen.orders.is_empty())).await;
     let fleet = front_end.work_orders().fleet().await.unwrap().unwrap();
-    let names: Vec<_> = fleet.workers.iter().map(|seen| &*seen.worker.name).collect();
+    let names: Vec<_> = fleet.fleet.workers.iter().map(|seen| &*seen.worker.name).collect();
     assert_eq!(names, ["a", "b"], "who runs nothing is no worker");
 }
 
@@ -269,14 +269,15 @@ async fn after_an_outage_of_the_store_the_others_get_time_to_renew() {
 async fn while_the_queue_is_paused_nothing_begins() {
     let world = World::new();
     let (front_end, _worker) = (front_end(&world), worker(&world, "a"));
-    assert!(front_end.work_orders().pause_queue(true).await.unwrap());
+    assert!(front_end.work_orders().pause_queue(true).await.unwrap().fleet.paused);
     let id = world.create(&front_end).await;
     tokio::time::sleep(60 * SECOND).await;
     assert_eq!(status(&world, id).await, AgentWorkOrderStatus::Pending);
-    assert!(front_end.work_orders().pause_queue(false).await.unwrap());
+    assert!(!front_end.work_orders().pause_queue(false).await.unwrap().fleet.paused);
     assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
     let alone = world.orchestrator();
-    assert!(!alone.work_orders().pause_queue(true).await.unwrap(), "there is no queue but its own");
+    let refused = alone.work_orders().pause_queue(true).await;
+    assert!(matches!(refused, Err(EngineError::QueueNotShared)), "there is no queue but its own: {refused:?}");
     assert_eq!(alone.work_orders().fleet().await.unwrap(), None);
 }
 

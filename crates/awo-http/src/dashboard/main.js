@@ -5,12 +5,14 @@ import { fill, h, setText } from "./dom.js";
 import { showHelp } from "./dialogs.js";
 import { forgetDrafts } from "./drafts.js";
 import { figuresView } from "./figures.js";
+import { watchWorkers } from "./fleet.js";
 import { keysOf, listen } from "./keys.js";
 import { loginNote, loginView } from "./login.js";
 import { newOrderView } from "./new-order.js";
 import { orderView } from "./order.js";
 import { ordersView } from "./orders.js";
 import { NEW_ORDER, go, onChange, place } from "./route.js";
+import { workersView } from "./workers.js";
 
 const root = document.getElementById("view");
 let shown = { stop() {} };
@@ -20,6 +22,7 @@ function viewOf(at) {
   if (at.order) return ["order", () => orderView(at)];
   if (at.view === "new") return ["new", () => newOrderView()];
   if (at.view === "figures") return ["figures", () => figuresView(at)];
+  if (at.view === "workers") return ["workers", () => workersView()];
   return ["orders", () => ordersView(at)];
 }
 
@@ -37,7 +40,7 @@ function put(name, view) {
   [shown, shownName] = [view, name];
   fill(root, view.element);
   keysOf(view.keys ?? {});
-  for (const [id, of] of [["to-orders", "orders"], ["to-figures", "figures"], ["to-new", "new"]]) {
+  for (const [id, of] of [["to-orders", "orders"], ["to-figures", "figures"], ["to-workers", "workers"], ["to-new", "new"]]) {
     const link = document.getElementById(id);
     if (of === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -80,3 +83,4 @@ listen({ n: () => leave(NEW_ORDER), "?": help, Escape: () => shownName !== "orde
 document.getElementById("ask-help").addEventListener("click", help);
 show();
 showServer();
+watchWorkers();

@@ -18,6 +18,7 @@ use crate::answer;
 use crate::api::Api;
 use crate::paths::ORDERS;
 use crate::problem::{Problem, ProblemType};
+use crate::views::WorkersDetail;
 
 /// Name of the service, as the original has it.
 const SERVICE: &str = "agent-work-orders";
@@ -62,6 +63,9 @@ pub(crate) struct Health<'a> {
     /// What checkouts take of the disk; counted again in the background when it is older than five minutes. Null if that has
     /// not ended for the first time.
     workspaces: Option<WorkspacesDetail>,
+    /// The workers that share the orders, as they were seen last; looked at again in the background when that is older than five
+    /// seconds. Null where this server is the only one, or nobody has looked yet.
+    workers: Option<WorkersDetail>,
 }
 
 /// The walls of the server's machine.
@@ -187,6 +191,7 @@ fn health(api: &Api) -> Health<'_> {
             .as_deref()
             .map(|(effective, reason)| IsolationHealth { effective, reason: reason.as_deref() }),
         workspaces: api.work_orders.disk_use().map(WorkspacesDetail::from),
+        workers: api.work_orders.fleet_last_seen().map(WorkersDetail::from),
     }
 }
 

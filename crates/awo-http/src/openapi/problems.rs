@@ -3,9 +3,9 @@
 use crate::problem::ProblemType::{
     self, ArtifactNotFound, BodyTimeout, BodyTooLarge, CatalogDamaged, CatalogTooNew, DiffNotFound, ForgeFailed,
     IdempotencyKeyReused, InvalidRequest, LinkRefused, MalformedJson, NotAcceptable, NotAllowed, NotReady,
-    OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound, PathNotFound, QueueFull, QuotaUsed, RepositoryExists,
-    RepositoryNotAccessible, RepositoryNotFound, ShuttingDown, StoreUnavailable, TooManyStreams, UnsupportedMediaType,
-    UpgradeRequired, WorkspaceUnavailable,
+    OrderDamaged, OrderNotFound, OrderTooNew, OutputNotFound, PathNotFound, QueueFull, QueueNotShared, QuotaUsed,
+    RepositoryExists, RepositoryNotAccessible, RepositoryNotFound, ShuttingDown, StoreUnavailable, TooManyStreams,
+    UnsupportedMediaType, UpgradeRequired, WorkspaceUnavailable,
 };
 
 /// The problems of one operation, by its name; those that any may have are not among them.
@@ -70,6 +70,8 @@ pub(super) fn of(operation: &str) -> &'static [ProblemType] {
         "follow_logs" => &[OrderNotFound, InvalidRequest, TooManyStreams, OrderDamaged, OrderTooNew, StoreUnavailable],
         "get_readiness" => &[NotReady],
         "get_docs_file" | "get_page_file" => &[PathNotFound],
+        "list_workers" => &[StoreUnavailable],
+        "pause_queue" | "resume_queue" => &[QueueNotShared, StoreUnavailable],
         "create_login_link" => &[NotAllowed],
         "follow_login_link" => &[InvalidRequest, LinkRefused],
         _ => of_repositories(operation),

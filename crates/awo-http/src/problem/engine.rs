@@ -19,6 +19,9 @@ const QUEUE_PAUSE: u32 = 30;
 const RESTART_PAUSE: u32 = 5;
 /// Seconds after which a client may try again when the forge could not be asked.
 const FORGE_PAUSE: u32 = 30;
+/// What can be done where a queue of workers is asked for, and there is none.
+const HOW_TO_SHARE: &str = "`awo serve` runs them by itself, and begins none while it is stopped. Workers share those of a \
+                            database: set state (AWO_STATE) to postgres";
 /// Characters of a message, which may quote what was sent.
 const MESSAGE_SHOWN: usize = 500;
 
@@ -54,6 +57,7 @@ impl From<EngineError> for Problem {
             EngineError::Workspace(_) => {
                 Self::new(ProblemType::WorkspaceUnavailable, detail).retry_after(WORKSPACE_PAUSE)
             }
+            EngineError::QueueNotShared => Self::new(ProblemType::QueueNotShared, format!("{detail}; {HOW_TO_SHARE}")),
             EngineError::NoCatalog => Self::new(ProblemType::PathNotFound, detail),
             EngineError::RepositoryNotFound(id) => Self::repository_not_found(&id),
             EngineError::RepositoryExists(_) => Self::new(ProblemType::RepositoryExists, detail),

@@ -51,6 +51,7 @@ problem_types! {
     BodyTimeout = REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time";
     NotAllowed = CONFLICT, "not-allowed", "The order's status does not allow it";
     IdempotencyKeyReused = CONFLICT, "idempotency-key-reused", "The idempotency key belongs to another request";
+    QueueNotShared = CONFLICT, "queue-not-shared", "No workers share these orders";
     RepositoryExists = CONFLICT, "repository-exists", "The repository is configured already";
     BodyTooLarge = PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is not sent as JSON";

@@ -44,3 +44,4 @@ mod tls;
 mod tricks;
 mod wait;
 mod websocket;
+mod workers;

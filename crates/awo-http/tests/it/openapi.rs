@@ -43,7 +43,9 @@ fn operations_are_named_after_their_handlers_and_name_their_problems() {
                     "verify_",
                     "follow_",
                     "converse_",
-                    "delete_"
+                    "delete_",
+                    "pause_",
+                    "resume_"
                 ]
                 .iter()
                 .any(|verb| name.starts_with(verb)),
@@ -60,7 +62,7 @@ fn operations_are_named_after_their_handlers_and_name_their_problems() {
             }
         }
     }
-    assert_eq!(names.len(), 41);
+    assert_eq!(names.len(), 44);
 }
 
 /// What is sent has the fields that the description has, no more and no fewer.
@@ -75,6 +77,7 @@ async fn orders_and_steps_have_the_described_fields() {
         ("GitProgressSnapshot", format!("/agent-work-orders/{id}/git-progress")),
         ("StepStats", "/agent-work-orders/stats/steps".to_owned()),
         ("Health", "/health".to_owned()),
+        ("WorkerList", "/agent-work-orders/workers".to_owned()),
     ] {
         let sent = world.get(&path).await.json();
         let sent: BTreeSet<_> = sent.as_object().unwrap().keys().cloned().collect();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use awo_engine::ports::{Clock, Forge, MockAgentExecutor, MockForge, MockPromptSource, MockSandboxProvider};
-use awo_engine::{Catalog, Orchestrator, OrchestratorBuilder, Settings, StateRepository};
+use awo_engine::{Catalog, LeaseTerms, Leases, Orchestrator, OrchestratorBuilder, Settings, StateRepository};
 use awo_http::Api;
 use awo_models::{
     AgentName, AgentWorkOrderStatus, CurrentStep, EventKind, Evidence, FailureCode, OrderId, OrderPatch,
@@ -75,7 +75,14 @@ impl World {
         settings: Settings,
         configure: impl FnOnce(Api) -> Api,
     ) -> Self {
-        Self::build(repository, settings, Arc::new(MockForge::new()), Arc::new(InMemoryCatalog::default()), configure)
+        let catalog = Arc::new(InMemoryCatalog::default());
+        Self::build(repository, settings, Arc::new(MockForge::new()), catalog, None, configure)
+    }
+
+    /// A server that runs nothing, of a store whose orders workers share.
+    pub(crate) fn shared(store: &InMemory, leases: Arc<dyn Leases>, configure: impl FnOnce(Api) -> Api) -> Self {
+        let (forge, catalog) = (Arc::new(MockForge::new()), Arc::new(InMemoryCatalog::default()));
+        Self::build(Arc::new(store.clone()), Settings::default(), forge, catalog, Some(leases), configure)
     }
 
     pub(crate) fn with_forge(forge: Arc<dyn Forge>) -> Self {
@@ -83,7 +90,7 @@ impl World {
     }
 
     pub(crate) fn with_catalog(forge: Arc<dyn Forge>, catalog: Arc<dyn Catalog>) -> Self {
-        Self::build(Arc::new(InMemory::default()), Settings::default(), forge, catalog, |api| api)
+        Self::build(Arc::new(InMemory::default()), Settings::default(), forge, catalog, None, |api| api)
     }
 
     fn build(
@@ -91,6 +98,7 @@ impl World {
         settings: Settings,
         forge: Arc<dyn Forge>,
         catalog: Arc<dyn Catalog>,
+        leases: Option<Arc<dyn Leases>>,
         configure: impl FnOnce(Api) -> Api,
     ) -> Self {
         let (artifacts, log) = (InMemoryArtifacts::default(), InMemoryOrderLog::default());
@@ -100,7 +108,7 @@ impl World {
             _ => Err("must be an https address without a password".into()),
         });
         sandboxes.expect_orders().returning(|| Ok(Vec::new()));
-        let orchestrator = OrchestratorBuilder::new(
+        let builder = OrchestratorBuilder::new(
             Arc::clone(&repository),
             Arc::new(artifacts.clone()),
             Arc::new(sandboxes),
@@ -111,8 +119,10 @@ impl World {
         .with_clock(stopped_clock())
         .with_catalog(catalog)
         .with_log(Arc::new(log.clone()))
-        .with_settings(settings)
-        .build();
+        .with_settings(settings);
+        let terms = LeaseTerms { runs_orders: false, ..LeaseTerms::default() };
+        let share = |builder: OrchestratorBuilder, leases| builder.with_leases(leases, terms.clone());
+        let orchestrator = leases.into_iter().fold(builder, share).build();
         let api = Api::new(orchestrator.work_orders(), "1.2.3").with_port(8888);
         let router = awo_http::router(configure(api));
         Self { repository, artifacts, log, orchestrator, router }

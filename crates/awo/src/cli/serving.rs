@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::settings::Bind;
 
@@ -54,6 +54,20 @@ pub(crate) struct Worker {
     pub(crate) max_running: Option<usize>,
     #[command(flatten)]
     pub(crate) agents: Agents,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Workers {
+    #[command(subcommand)]
+    pub(crate) command: Option<WorkersCommand>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum WorkersCommand {
+    /// Let no worker begin an order, on any machine, until the queue is resumed. What runs goes on.
+    Pause,
+    /// Let workers begin orders again.
+    Resume,
 }
 
 #[derive(Debug, Args)]

@@ -28,7 +28,8 @@ pub(crate) async fn run(settings: &Settings, list: &List, as_json: bool) -> anyh
     if list.watch {
         return watch(settings, &which, as_json).await;
     }
-    let call = reader(settings).await?.list_orders(&which);
+    let client = reader(settings).await?;
+    let call = client.list_orders(&which);
     if as_json {
         print_json(&call.answer().await?.json()?);
         return Ok(ExitCode::SUCCESS);
@@ -44,7 +45,7 @@ pub(crate) async fn run(settings: &Settings, list: &List, as_json: bool) -> anyh
     if total > orders.len() as u64 {
         note!("awo: {} of {total}; --limit shows more", orders.len());
     }
-    note_if_idle(settings, orders.iter().map(|order| order.status.as_str()))?;
+    note_if_idle(settings, &client, orders.iter().map(|order| order.status.as_str())).await?;
     if !damaged.is_empty() {
         note!("awo: left out, as they cannot be read: {}", damaged.join(", "));
         note!("     `awo state verify` says what is wrong with them");

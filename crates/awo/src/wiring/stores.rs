@@ -98,7 +98,9 @@ impl Stores {
 /// For reading, also while another process writes.
 pub(crate) async fn read_only(settings: &Settings) -> anyhow::Result<Stores> {
     if settings.state == Backend::Postgres {
-        return Ok(Stores::postgres(&checked_database(settings).await?));
+        let database = checked_database(settings).await?;
+        let leases = PostgresLeases::new(&database);
+        return Ok(Stores { leases: Some(Arc::new(leases)), ..Stores::postgres(&database) });
     }
     if !settings.data_dir.join("orders").is_dir() {
         let stores = Stores::memory(settings);

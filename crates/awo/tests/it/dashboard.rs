@@ -11,6 +11,7 @@ mod story;
 mod table;
 mod trouble;
 mod typed;
+mod workers;
 
 use awo_testkit::browser::Browser;
 use awo_testkit::{Server, programs};

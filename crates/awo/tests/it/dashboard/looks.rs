@@ -4,11 +4,13 @@
 use std::path::PathBuf;
 
 use awo_testkit::browser::Browser;
+use awo_testkit::postgres::TestSchema;
 use awo_testkit::{programs, until};
 use serde_json::{Value, json};
 
 use super::{browser, is_clean, open_order, step_is};
 use crate::setting::{Setting, completed, create, ended};
+use crate::workers::{self, Worker};
 
 /// Name, width, height and colours of a window.
 const WINDOWS: [(&str, u32, u32, &str); 4] = [
@@ -25,6 +27,13 @@ struct Looks {
 }
 
 impl Looks {
+    /// Eyes, if there is a browser, and what finds barriers.
+    fn new() -> Option<Self> {
+        let (browser, axe) = (browser()?, programs::real("axe")?);
+        let pictures = std::env::var_os("AWO_SCREENSHOTS").map(PathBuf::from);
+        Some(Self { browser, axe: std::fs::read_to_string(axe).unwrap(), pictures })
+    }
+
     /// Looks at what is shown now, in every window.
     #[track_caller]
     fn at(&self, view: &str) {
@@ -61,12 +70,9 @@ impl Looks {
 
 #[test]
 fn the_main_views_are_without_barriers_in_every_window() {
-    let Some(browser) = browser() else { return };
-    let Some(axe) = programs::real("axe") else { return };
+    let Some(looks) = Looks::new() else { return };
     let setting = Setting::new();
     let server = setting.program.serve();
-    let pictures = std::env::var_os("AWO_SCREENSHOTS").map(PathBuf::from);
-    let looks = Looks { browser, axe: std::fs::read_to_string(axe).unwrap(), pictures };
     let browser = &looks.browser;
     let (address, agent) = (server.address(), &setting.agent);
 
@@ -125,6 +131,43 @@ fn the_main_views_are_without_barriers_in_every_window() {
     is_clean(browser);
     agent.release("implementor");
     until("it ends", || crate::setting::has_ended(&crate::setting::order(&server, &running)));
+}
+
+#[test]
+fn the_workers_are_without_barriers_in_every_window() {
+    let Some(looks) = Looks::new() else { return };
+    let Some(schema) = TestSchema::new() else { return };
+    let setting = workers::setting(&schema);
+    let server = setting.program.serve_with(["--no-run"]);
+    let browser = &looks.browser;
+    let rows = "[...document.querySelectorAll('.workers tbody tr')]";
+    browser.open(&format!("{}/?view=workers", server.address()));
+    browser.until_shown("Nobody runs orders at present");
+    looks.at("workers-none");
+
+    setting.agent.hold("implementor");
+    let dead = Worker::start(&setting, "dead");
+    browser.until("one is listed", &format!("{rows}.length === 1"));
+    drop(dead);
+    let _plain = Worker::start(&setting, "plain");
+    let _labelled = Worker::start_with(&setting, "labelled", &["--labels", "gpu,large-disk"]);
+    for times in 1..=3 {
+        create(&server, &asked(&setting, "Add a greeting that can be translated"));
+        setting.at_work("implementor", times);
+    }
+    browser.until(
+        "one is silent",
+        &format!("{rows}.length === 3 && {rows}.filter(row => row.className === 'is-failed').length === 1"),
+    );
+    browser.until("all orders are named", "document.querySelectorAll('.workers a').length === 3");
+    looks.at("workers");
+    browser.click(".head button");
+    browser.until_shown("The queue is paused");
+    looks.at("workers-paused");
+    browser.click("#to-orders");
+    browser.until("all are there", "document.querySelectorAll('.orders tbody tr').length === 3");
+    looks.at("orders-paused");
+    is_clean(browser);
 }
 
 fn asked(setting: &Setting, request: &str) -> Value {
