@@ -19,6 +19,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, oldest: 1, script: include_str!("migrations/0001.sql") },
     Migration { version: 2, oldest: 2, script: include_str!("migrations/0002.sql") },
+    Migration { version: 3, oldest: 2, script: include_str!("migrations/0003.sql") },
 ];
 
 /// What a migration did.
