@@ -6,13 +6,13 @@ CREATE INDEX orders_line_of_repository ON orders (priority DESC, sha256(reposito
     WHERE status IN ('pending', 'running') AND NOT held;
 
 -- What lists ask for; the first one serves, too, who asks for all that has not ended.
-DROP INDEX orders_unended;
 CREATE INDEX orders_status ON orders (status, id DESC);
 CREATE INDEX orders_repository ON orders (sha256(repository), id DESC);
 CREATE INDEX orders_format ON orders (format);
 
--- As before, and it does not look at the whole line. Most often one of the first in line is of a repository that has no
--- lease, and nothing can come before it. Else the first order of each repository is looked at.
+-- As before, and it does not look at the whole line. A short one is the hundred that are looked at first. Of a longer one,
+-- most often one of these is of a repository that has no lease, and nothing can come before it; else the first order of
+-- each repository is looked at.
 CREATE OR REPLACE FUNCTION acquire(
     by_worker text, its_labels text[], at_most bigint, lease interval, takes_over boolean, not_these text[],
     per_repository bigint, per_agent bigint
@@ -58,7 +58,9 @@ BEGIN
         ORDER BY first.priority DESC, coalesce(of_repository.leases, 0), first.id
         LIMIT 1;
 
-        IF best IS NULL OR leases_beside > 0 THEN
+        IF (best IS NULL OR leases_beside > 0)
+            AND EXISTS (SELECT FROM orders WHERE status IN ('pending', 'running') AND NOT held OFFSET 100)
+        THEN
             WITH RECURSIVE leased AS (
                 SELECT repository, agent FROM leases JOIN orders ON id = order_id WHERE until > moment
             ), of_repository AS (
@@ -105,3 +107,6 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- Last, as nobody can read any more then until the migration is through.
+DROP INDEX orders_unended;
