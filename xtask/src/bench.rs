@@ -7,8 +7,10 @@
 
 mod client;
 mod compare;
+mod database;
 mod figure;
 mod flatness;
+mod fleet;
 mod floods;
 mod http;
 mod machine;
@@ -16,10 +18,12 @@ mod memory;
 mod opening;
 mod orders;
 mod page;
+mod postgres;
 mod row;
 mod saves;
 mod start;
 mod store;
+mod stored;
 mod streams;
 mod writers;
 
@@ -32,7 +36,7 @@ use crate::crowd::Crowd;
 use crate::repository::Repository;
 use figure::Figure;
 use machine::Machine;
-use row::Family;
+use row::{Family, Skipped};
 use store::Filled;
 
 const PAGE: &str = "docs/benchmarks.md";
@@ -50,6 +54,9 @@ const FAMILIES: &[&Family] = &[
     &orders::FAMILY,
     &http::FAMILY,
     &streams::FAMILY,
+    &postgres::FAMILY,
+    &stored::FAMILY,
+    &fleet::FAMILY,
 ];
 
 /// Options of `bench`.
@@ -76,6 +83,8 @@ struct Bench {
     measure: PathBuf,
     /// The program `clients` of it.
     clients: PathBuf,
+    /// The program `cluster` of it.
+    cluster: PathBuf,
     /// What plays the agent.
     agent: PathBuf,
     /// A directory on the disk that the repository is built on.
@@ -93,9 +102,14 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     }
     let bench = Bench::new(repository, arguments.quick)?;
     let machine = Machine::look(repository, bench.disk.path())?;
-    let mut figures = Vec::new();
+    let (mut figures, mut skipped) = (Vec::new(), Vec::new());
     for family in FAMILIES {
         if arguments.only.is_empty() || arguments.only.iter().any(|name| name == family.name) {
+            if let Some(reason) = (family.missing)()? {
+                eprintln!("skipped: {}: {reason}", family.title);
+                skipped.push(Skipped { family: family.name, reason });
+                continue;
+            }
             eprintln!("measuring: {}", family.title);
             let samples = (family.measure)(&bench).with_context(|| format!("cannot measure `{}`", family.name))?;
             figures.extend(Figure::of_family(family, &samples)?);
@@ -111,7 +125,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     let write = |path: &str, text: String| {
         std::fs::write(repository.root().join(path), text).with_context(|| format!("cannot write {path}"))
     };
-    write(PAGE, page::page(&machine, FAMILIES, &figures, before.as_ref(), &moved))?;
+    write(PAGE, page::page(&machine, FAMILIES, &skipped, &figures, before.as_ref(), &moved))?;
     write(FIGURES, page::json(&machine, &figures)?)?;
     eprintln!("{PAGE} and {FIGURES} are written");
     Ok(())
@@ -132,6 +146,7 @@ impl Bench {
     fn new(repository: &Repository, quick: bool) -> Result<Self> {
         let program = repository.program("awo", "awo", None, true)?;
         let measure = repository.program("awo-testkit", "measure", Some("measure"), true)?;
+        let cluster = repository.program("awo-testkit", "cluster", Some("measure"), true)?;
         let (clients, agent) = (Crowd::clients(repository)?, Crowd::agent(repository));
         let place = |dir: &std::path::Path| {
             let place = tempfile::Builder::new().prefix("awo-bench-").tempdir_in(dir);
@@ -139,7 +154,7 @@ impl Bench {
         };
         let disk = place(program.parent().context("a program is in a directory")?)?;
         let memory = place(std::path::Path::new("/dev/shm"))?;
-        Ok(Self { program, measure, clients, agent, disk, memory, quick, filled: std::cell::OnceCell::new() })
+        Ok(Self { program, measure, clients, cluster, agent, disk, memory, quick, filled: std::cell::OnceCell::new() })
     }
 
     /// How often or how much: the whole, or for a first impression.

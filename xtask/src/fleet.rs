@@ -7,7 +7,7 @@
 //! worker that is gone is replaced. When all orders have ended, what each client has is compared with what is stored, and
 //! each branch must be there with its commit once.
 
-mod party;
+pub(crate) mod party;
 mod round;
 
 use anyhow::{Result, bail};

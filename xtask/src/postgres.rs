@@ -1,6 +1,7 @@
 //! A PostgreSQL server of a rig's own, played by a small program of the test kit: see its `cluster`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -19,18 +20,26 @@ pub(crate) struct Cluster {
 
 /// Why there is no server, if it cannot be had.
 pub(crate) fn missing() -> Result<Option<String>> {
-    let versions = || std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let look = || {
-        let there = versions().any(|version| version.path().join("bin/initdb").is_file());
-        (!there).then(|| "PostgreSQL is not installed".to_owned())
-    };
+    let look = || program("initdb").is_none().then(|| "PostgreSQL is not installed".to_owned());
     provision::missing(look, "postgresql", "install the package postgresql")
+}
+
+/// A program of the newest version that is installed.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let number = |version: &std::fs::DirEntry| version.file_name().to_str()?.parse::<u32>().ok();
+    let there = versions.filter(|version| version.path().join("bin").join(name).is_file());
+    Some(there.max_by_key(number)?.path().join("bin").join(name))
 }
 
 impl Cluster {
     /// Starts one. With `durable`, it keeps what it says it keeps; else it is faster.
     pub(crate) fn start(repository: &Repository, durable: bool) -> Result<Self> {
-        let program = repository.program("awo-testkit", "cluster", Some("postgres"), false)?;
+        Self::of(&repository.program("awo-testkit", "cluster", Some("postgres"), false)?, durable)
+    }
+
+    /// The same with the program that is built already.
+    pub(crate) fn of(program: &Path, durable: bool) -> Result<Self> {
         let mut command = Command::new(program);
         command.args(durable.then_some("durable")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().context("PostgreSQL cannot be started")?;

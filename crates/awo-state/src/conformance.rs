@@ -257,6 +257,7 @@ macro_rules! leases_conformance {
             who_does_not_take_over_leaves_expired_leases
             a_renewal_tells_of_the_order
             orders_are_given_in_line
+            a_long_line_is_dealt_as_a_short_one
             only_free_orders_with_labels_are_given
             what_becomes_pending_is_in_line
             racing_workers_get_different_orders

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::figure::{Figure, Spread};
-use super::row::{Goal, Unit};
+use super::row::Goal;
 
 /// A line for each row that moved, or is new.
 pub(super) fn moved(before: &Value, figures: &[Figure]) -> Vec<String> {
@@ -19,7 +19,7 @@ fn line(before: &Value, figure: &Figure) -> Option<String> {
     if !now.is_apart_from(then) {
         return None;
     }
-    let more_is_better = row.unit == Unit::SavesPerSecond || matches!(row.goal, Goal::TimesAtLeast(_));
+    let more_is_better = row.unit.counts_what_is_done() || matches!(row.goal, Goal::TimesAtLeast(_));
     let verdict = if (now.middle > then.middle) == more_is_better { "better" } else { "worse" };
     Some(format!("{}: {} → {} ({verdict})", row.what, show(then.middle), show(now.middle)))
 }

@@ -95,6 +95,7 @@ pub(super) mod tests {
             },
             Row { id: "two", what: "a start", unit: Unit::Seconds, bound: None, goal: Goal::Below(0.05) },
         ],
+        missing: || Ok(None),
         measure: |_| Ok(Vec::new()),
     };
 

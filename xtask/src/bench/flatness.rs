@@ -14,5 +14,6 @@ pub(super) const FAMILY: Family = Family {
         bound: Some("saves 1 to 1,000"),
         goal: Goal::TimesAtMost(1.2),
     }],
+    missing: || Ok(None),
     measure: |bench| bench.measure("flatness", bench.memory.path(), bench.pick(5, 2), bench.pick(10_000, 2_000)),
 };

@@ -28,6 +28,7 @@ pub(super) const FAMILY: Family = Family {
         row("endless-p50", "an answer beside a line without end, p50"),
         row("endless-p99", "an answer beside a line without end, p99"),
     ],
+    missing: || Ok(None),
     measure,
 };
 

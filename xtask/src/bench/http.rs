@@ -45,6 +45,7 @@ pub(super) const FAMILY: Family = Family {
         },
         Row { id: "create-rate", what: "orders created", unit: Unit::PerSecond, bound: None, goal: Goal::Watched },
     ],
+    missing: || Ok(None),
     measure,
 };
 

@@ -22,5 +22,6 @@ pub(super) const FAMILY: Family = Family {
             goal: Goal::TimesAtMost(1.2),
         },
     ],
+    missing: || Ok(None),
     measure: |bench| bench.measure("memory", bench.memory.path(), bench.pick(7, 3), bench.pick(10_000, 2_000)),
 };

@@ -15,5 +15,6 @@ pub(super) const FAMILY: Family = Family {
         bound: Some("reading the bytes"),
         goal: Goal::Below(2.0),
     }],
+    missing: || Ok(None),
     measure: |bench| bench.measure("opening", &bench.filled()?.dir, bench.pick(7, 2), 1),
 };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::figure::{Figure, Spread};
 use super::machine::Machine;
-use super::row::Family;
+use super::row::{Family, Skipped};
 
 /// A line per row, and what moved.
 pub(super) fn terminal(figures: &[Figure], moved: &[String]) -> String {
@@ -40,6 +40,7 @@ pub(super) fn terminal(figures: &[Figure], moved: &[String]) -> String {
 pub(super) fn page(
     machine: &Machine,
     families: &[&Family],
+    skipped: &[Skipped],
     figures: &[Figure],
     before: Option<&Value>,
     moved: &[String],
@@ -56,6 +57,10 @@ pub(super) fn page(
     );
     for family in families {
         let _ = write!(text, "\n## {}\n\n{}\n\n", family.title, family.how.trim());
+        if let Some(skipped) = skipped.iter().find(|skipped| skipped.family == family.name) {
+            let _ = writeln!(text, "Not measured in this run: {}.", skipped.reason);
+            continue;
+        }
         text.push_str("| what | measured | bound | ratio | goal | met | repeats |\n|---|---|---|---|---|---|---|\n");
         for figure in figures.iter().filter(|figure| family.rows.iter().any(|row| row.id == figure.row.id)) {
             let cells = cells(figure);
@@ -152,7 +157,7 @@ mod tests {
     fn the_page_has_a_table_for_each_family_and_what_moved() {
         let machine = Machine::example();
         let before = json!({"date": "2026-01-01", "commit": "abc"});
-        let text = page(&machine, &[&FAMILY], &figures(), Some(&before), &[]);
+        let text = page(&machine, &[&FAMILY], &[], &figures(), Some(&before), &[]);
         assert!(text.contains("\n## Saves\n\nBy hand.\n\n| what |"), "{text}");
         assert!(
             text.contains(
@@ -162,6 +167,16 @@ mod tests {
         );
         assert!(text.contains("| a start | 60.0 ms (60.0 ms – 60.0 ms) | – | – | < 50 ms | **no** | 1 |"), "{text}");
         assert!(text.contains("Since the run of 2026-01-01 at `abc`: nothing"), "{text}");
+    }
+
+    #[test]
+    fn a_family_that_cannot_be_measured_says_why_on_the_page() {
+        let skipped = [Skipped { family: "saves", reason: "there is no disk: buy one".into() }];
+        let text = page(&Machine::example(), &[&FAMILY], &skipped, &[], None, &[]);
+        assert!(
+            text.ends_with("\n## Saves\n\nBy hand.\n\nNot measured in this run: there is no disk: buy one.\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(super) struct Family {
     /// How it is measured.
     pub(super) how: &'static str,
     pub(super) rows: &'static [Row],
+    /// Why it cannot be measured here, if it cannot.
+    pub(super) missing: fn() -> Result<Option<String>>,
     pub(super) measure: fn(&Bench) -> Result<Vec<Sample>>,
 }
 
@@ -35,6 +37,8 @@ pub(super) enum Unit {
     Seconds,
     SavesPerSecond,
     PerSecond,
+    /// What is done although nothing is to be done.
+    StatementsPerSecond,
     Bytes,
 }
 
@@ -60,7 +64,20 @@ pub(super) struct Sample {
     pub(super) bound: Option<f64>,
 }
 
+/// A family that could not be measured.
+#[derive(Debug)]
+pub(super) struct Skipped {
+    /// Its name.
+    pub(super) family: &'static str,
+    pub(super) reason: String,
+}
+
 impl Unit {
+    /// Whether a larger number is a better one.
+    pub(super) fn counts_what_is_done(self) -> bool {
+        matches!(self, Self::SavesPerSecond | Self::PerSecond)
+    }
+
     /// A number as people read it.
     pub(super) fn show(self, number: f64) -> String {
         let scaled = |number: f64, unit: &str| match number {
@@ -72,7 +89,10 @@ impl Unit {
             Self::Seconds if number >= 1.0 => scaled(number, "s"),
             Self::Seconds if number >= 1e-3 => scaled(number * 1e3, "ms"),
             Self::Seconds => scaled(number * 1e6, "µs"),
-            Self::SavesPerSecond | Self::PerSecond => format!("{number:.0}/s"),
+            Self::SavesPerSecond | Self::PerSecond | Self::StatementsPerSecond if number < 100.0 => {
+                scaled(number, "").replace(' ', "/s")
+            }
+            Self::SavesPerSecond | Self::PerSecond | Self::StatementsPerSecond => format!("{number:.0}/s"),
             Self::Bytes if number < 1e5 => scaled(number / 1e3, "kB"),
             Self::Bytes => scaled(number / 1e6, "MB"),
         }
@@ -110,6 +130,7 @@ mod tests {
         assert_eq!(shown, ["0.40 µs", "1.23 ms", "12.3 ms", "123 ms", "1.23 s"]);
         assert_eq!(Unit::Bytes.show(20e6), "20.0 MB");
         assert_eq!(Unit::SavesPerSecond.show(1234.5), "1234/s");
+        assert_eq!([1.234, 12.34].map(|n| Unit::PerSecond.show(n)), ["1.23/s", "12.3/s"]);
         assert_eq!(Goal::Below(2.0).show(Unit::Seconds), "< 2 s");
         assert_eq!(Goal::Below(0.05).show(Unit::Seconds), "< 50 ms");
         assert_eq!(Goal::TimesAtMost(1.3).show(Unit::Seconds), "≤ 1.3 ×");

@@ -23,5 +23,6 @@ pub(super) const FAMILY: Family = Family {
             goal: Goal::TimesAtMost(3.0),
         },
     ],
+    missing: || Ok(None),
     measure: |bench| bench.measure("saves", bench.disk.path(), bench.pick(7, 3), bench.pick(500, 100)),
 };

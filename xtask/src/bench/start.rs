@@ -52,6 +52,7 @@ pub(super) const FAMILY: Family = Family {
             goal: Goal::TimesAtMost(0.2),
         },
     ],
+    missing: || Ok(None),
     measure,
 };
 

@@ -44,7 +44,8 @@ impl Bench {
     }
 }
 
-fn sample(line: &str) -> Result<Sample> {
+/// What a line of `measure` tells.
+pub(super) fn sample(line: &str) -> Result<Sample> {
     let value: Value = serde_json::from_str(line).with_context(|| format!("`measure` told {line:?}"))?;
     let row = value["row"].as_str().with_context(|| format!("no row in {line:?}"))?.to_owned();
     let measured = value["measured"].as_f64().with_context(|| format!("no number in {line:?}"))?;

@@ -43,6 +43,7 @@ pub(super) const FAMILY: Family = Family {
             goal: Goal::Below(100e3),
         },
     ],
+    missing: || Ok(None),
     measure,
 };
 

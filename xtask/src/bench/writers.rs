@@ -26,5 +26,6 @@ pub(super) const FAMILY: Family = Family {
             goal: Goal::Watched,
         },
     ],
+    missing: || Ok(None),
     measure: |bench| bench.measure("writers", bench.disk.path(), bench.pick(8, 2), bench.pick(300, 30)),
 };

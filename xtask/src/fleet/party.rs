@@ -10,28 +10,28 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::server::Server;
 
 /// Seconds that a lease lasts.
-pub(super) const LEASE: u64 = 3;
+pub(crate) const LEASE: u64 = 3;
 
 /// A client that comes back is a client that asks often.
 const SETTINGS: &str = "[http]\nrequests_per_minute = 10000000\n";
 
 /// What all nodes run.
 #[derive(Debug)]
-pub(super) struct Programs {
-    pub(super) awo: PathBuf,
-    pub(super) agent: PathBuf,
+pub(crate) struct Programs {
+    pub(crate) awo: PathBuf,
+    pub(crate) agent: PathBuf,
 }
 
 /// Starts nodes of one database.
-pub(super) struct Party<'a> {
-    pub(super) programs: &'a Programs,
-    pub(super) place: PathBuf,
-    pub(super) database: String,
+pub(crate) struct Party<'a> {
+    pub(crate) programs: &'a Programs,
+    pub(crate) place: PathBuf,
+    pub(crate) database: String,
 }
 
 impl Party<'_> {
     /// A server at this address, which runs no order.
-    pub(super) fn server(&self, address: &str) -> Result<Server> {
+    pub(crate) fn server(&self, address: &str) -> Result<Server> {
         let mut command = self.command("server", &["serve", "--no-run", "--bind", address])?;
         let file = self.place.join("awo.toml");
         fs::write(&file, SETTINGS)?;
@@ -39,10 +39,10 @@ impl Party<'_> {
         self.start(command, "server")
     }
 
-    /// The worker of a number. One of the same number had the same directory.
-    pub(super) fn worker(&self, number: usize) -> Result<Server> {
+    /// The worker of a number, for so many orders at once. One of the same number had the same directory.
+    pub(crate) fn worker(&self, number: usize, at_once: usize) -> Result<Server> {
         let name = format!("worker-{number}");
-        let command = self.command(&name, &["worker", "--max-running", "2"])?;
+        let command = self.command(&name, &["worker", "--max-running", &at_once.to_string()])?;
         self.start(command, &name)
     }
 
@@ -66,7 +66,7 @@ impl Party<'_> {
 }
 
 /// Stops a node as it is, or lets it go on.
-pub(super) fn signal(node: &Server, signal: Signal) -> Result<()> {
+pub(crate) fn signal(node: &Server, signal: Signal) -> Result<()> {
     let process = i32::try_from(node.process()).ok().and_then(Pid::from_raw).context("a process number")?;
     kill_process(process, signal).context("a node cannot be signalled")
 }

@@ -22,6 +22,8 @@ use crate::streams::wire::Form;
 
 const ORDERS: usize = 6;
 const WORKERS: usize = 3;
+/// Orders that a worker runs at once.
+const AT_ONCE: usize = 2;
 /// Clients of each order, half of them over web sockets.
 const CLIENTS: usize = 2;
 /// Milliseconds between two blows at most.
@@ -112,7 +114,7 @@ pub(super) fn run(repository: &Repository, programs: &Programs, seed: u64) -> Re
     let party = Party { programs, place, database: cluster.url().to_owned() };
     let server = party.server("127.0.0.1:0")?;
     let address = server.listening().context("the server does not listen; see its log")?;
-    let mut workers = (0..WORKERS).map(|number| party.worker(number)).collect::<Result<Vec<_>>>()?;
+    let mut workers = (0..WORKERS).map(|number| party.worker(number, AT_ONCE)).collect::<Result<Vec<_>>>()?;
     let ids = (0..ORDERS).map(|_| create(&address, &remote)).collect::<Result<Vec<_>>>()?;
 
     let (mut outcome, mut random, give_up) = (Outcome::default(), Random(seed), AtomicBool::new(false));
@@ -177,7 +179,7 @@ fn strike(
         Blow::Kill(number) => {
             workers[number].kill();
             counts.kills += 1;
-            workers[number] = party.worker(number)?;
+            workers[number] = party.worker(number, AT_ONCE)?;
         }
         Blow::Stop(number) => {
             signal(&workers[number], Signal::STOP)?;
@@ -189,7 +191,7 @@ fn strike(
             let status = workers[number].terminate()?;
             ensure!(status.success(), "told to end, worker {number} ended with {status}; see its log");
             counts.ends += 1;
-            workers[number] = party.worker(number)?;
+            workers[number] = party.worker(number, AT_ONCE)?;
         }
         Blow::Restart => {
             cluster.restart()?;

@@ -177,6 +177,34 @@ pub async fn orders_are_given_in_line(fixture: &dyn LeasesFixture) {
     assert_eq!(take(&leases, 2, 9).await, [4, 1, 5, 2, 3, 7].map(id));
 }
 
+/// The rules of the line and the limits look at all of it: what is given next may stand behind hundreds of others.
+pub async fn a_long_line_is_dealt_as_a_short_one(fixture: &dyn LeasesFixture) {
+    let (repository, leases) = (fixture.repository().await, fixture.leases().await);
+    create_all(&repository, 1..=120).await;
+    for n in 121..=125 {
+        create(&repository, n, |spec| spec.repository_url = "https://example.com/octo/other.git".into()).await;
+    }
+    for n in 126..=128 {
+        create(&repository, n, |spec| spec.priority = 1).await;
+    }
+    create(&repository, 129, |spec| spec.labels = vec!["gpu".into()]).await;
+    create(&repository, 130, |spec| spec.agent = "codex".into()).await;
+    assert_eq!(take(&leases, 1, 9).await, [126, 127, 128, 121, 122, 123, 1, 124, 2].map(id));
+    let limited = |limits| Wants { limits, ..up_to(9) };
+    let busy = limited(LeaseLimits { per_repository: Some(5), per_agent: None });
+    assert_eq!(
+        leases.acquire(&worker(2), &busy, LONG).await.unwrap(),
+        [id(125)],
+        "the other repository has room for one"
+    );
+    let busy = limited(LeaseLimits { per_repository: None, per_agent: Some(1) });
+    assert_eq!(leases.acquire(&worker(3), &busy, LONG).await.unwrap(), [id(130)], "another agent");
+    let except = Wants { except: (3..=120).map(id).collect(), ..up_to(9) };
+    assert_eq!(leases.acquire(&worker(4), &except, LONG).await.unwrap(), []);
+    let labelled = Worker { labels: vec!["gpu".into()], ..worker(5) };
+    assert_eq!(leases.acquire(&labelled, &except, LONG).await.unwrap(), [id(129)]);
+}
+
 /// What is held, has ended, is excepted or asks for other labels is not given.
 pub async fn only_free_orders_with_labels_are_given(fixture: &dyn LeasesFixture) {
     let (repository, leases) = (fixture.repository().await, fixture.leases().await);

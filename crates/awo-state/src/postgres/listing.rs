@@ -9,24 +9,31 @@ use super::reading::{damage, id_of, without_results};
 use super::writing::lower;
 use crate::{OrderQuery, OrderRow, Page, Result};
 
-/// The same question as `OrderQuery::matches`.
-const LIST: &str = "
-    WITH matching AS (
-        SELECT id FROM orders
-        WHERE format <= $1
-            AND NOT EXISTS (SELECT FROM damaged WHERE order_id = id)
-            AND ($2::text[] IS NULL OR status = ANY ($2))
-            AND ($3::bytea IS NULL OR repository = $3)
-            AND ($4::bytea IS NULL OR position($4 IN branch) > 0
-                OR EXISTS (SELECT FROM unnest(searched) AS one (words) WHERE position($4 IN words) > 0))
-    ), page AS (
-        SELECT id FROM matching WHERE $5::text IS NULL OR id < $5 ORDER BY id DESC LIMIT $6
-    ), unreadable AS (
+/// The same question as `OrderQuery::matches`. Each part of it is read by an index where there is one for what is asked, and
+/// the page does not wait for the count; `$how` says whether matching is done once for both, which is better where every order
+/// must be looked at. By digests: see the indexes.
+macro_rules! list {
+    ($how:literal) => {
+        concat!(
+            "
+    WITH unreadable AS (
         SELECT id FROM orders WHERE format > $1
         UNION
         SELECT id FROM orders JOIN damaged ON order_id = id
+    ), matching AS ",
+            $how,
+            " (
+        SELECT id FROM orders
+        WHERE ($2::text[] IS NULL OR status = ANY ($2))
+            AND ($3::bytea IS NULL OR sha256(repository) = sha256($3))
+            AND ($4::bytea IS NULL OR position($4 IN branch) > 0
+                OR EXISTS (SELECT FROM unnest(searched) AS one (words) WHERE position($4 IN words) > 0))
+    ), page AS (
+        SELECT id FROM matching
+        WHERE ($5::text IS NULL OR id < $5) AND id NOT IN (SELECT id FROM unreadable)
+        ORDER BY id DESC LIMIT $6
     )
-    SELECT (SELECT count(*) FROM matching) AS total,
+    SELECT (SELECT count(*) FROM matching) - (SELECT count(*) FROM matching JOIN unreadable USING (id)) AS total,
         ARRAY (SELECT id FROM unreadable ORDER BY id) AS unreadable,
         listed.id, listed.seq, listed.epoch, listed.bytes,
         listed.head, listed.spec, listed.created_at, listed.document
@@ -36,11 +43,19 @@ const LIST: &str = "
             state::text AS document
         FROM orders JOIN page USING (id)
     ) AS listed ON true
-    ORDER BY listed.id DESC";
+    ORDER BY listed.id DESC"
+        )
+    };
+}
+
+const LIST: &str = list!("NOT MATERIALIZED");
+const LIST_WITH_WORDS: &str = list!("MATERIALIZED");
 
 pub(super) async fn page(database: &Postgres, query: &OrderQuery) -> Result<Page> {
     let status: Vec<_> = query.status.iter().map(|status| status.as_str()).collect();
-    let statement = sqlx::query(LIST)
+    // Planned for what is asked this time: which index serves depends on it.
+    let statement = sqlx::query(if query.text.is_some() { LIST_WITH_WORDS } else { LIST })
+        .persistent(false)
         .bind(FORMAT)
         .bind(Some(status).filter(|status| !status.is_empty()))
         .bind(query.repository_url.as_ref().map(String::as_bytes))

@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, oldest: 1, script: include_str!("migrations/0001.sql") },
     Migration { version: 2, oldest: 2, script: include_str!("migrations/0002.sql") },
     Migration { version: 3, oldest: 2, script: include_str!("migrations/0003.sql") },
+    Migration { version: 4, oldest: 2, script: include_str!("migrations/0004.sql") },
 ];
 
 /// What a migration did.

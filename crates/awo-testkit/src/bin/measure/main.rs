@@ -11,6 +11,7 @@ mod memory;
 mod opening;
 mod options;
 mod orders;
+mod postgres;
 mod saves;
 mod writers;
 
@@ -36,6 +37,12 @@ fn main() -> ExitCode {
                 Family::Memory => memory::run(&options).await,
                 Family::Opening => opening::run(&options),
                 Family::Fill => fill::run(&options).await,
+                Family::PostgresSaves => postgres::saves(&options).await,
+                Family::PostgresWriters => postgres::writers(&options).await,
+                Family::PostgresClaims => postgres::claims(&options).await,
+                Family::PostgresPatterns => postgres::patterns(&options).await,
+                Family::PostgresLine => postgres::line(&options).await,
+                Family::PostgresStored => postgres::stored(&options).await,
             }
         })
     });

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-const USAGE: &str = "usage: measure saves|flatness|writers|memory|opening|fill DIRECTORY [--repeats N] [--size N]";
+const USAGE: &str = "usage: measure saves|flatness|writers|memory|opening|fill DIRECTORY [--repeats N] [--size N], or \
+                     measure postgres-saves|postgres-writers|postgres-claims|postgres-patterns|postgres-line|\
+                     postgres-stored ADDRESS [--size N] [--first N]";
 
 /// What is measured together.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +15,12 @@ pub(crate) enum Family {
     Memory,
     Opening,
     Fill,
+    PostgresSaves,
+    PostgresWriters,
+    PostgresClaims,
+    PostgresPatterns,
+    PostgresLine,
+    PostgresStored,
 }
 
 /// What is asked for on the command line.
@@ -20,12 +28,14 @@ pub(crate) enum Family {
 pub(crate) struct Options {
     /// What is measured.
     pub(crate) family: Family,
-    /// Where data directories are made, or the one that is opened or filled.
+    /// Where data directories are made, or the one that is opened or filled; or the address of a database.
     pub(crate) dir: PathBuf,
     /// How often the whole is done.
     pub(crate) repeats: usize,
     /// How much is done each time: saves, or orders.
     pub(crate) size: usize,
+    /// Number of the first order, where others are stored already.
+    pub(crate) first: usize,
 }
 
 impl Options {
@@ -37,10 +47,16 @@ impl Options {
             Some("memory") => Family::Memory,
             Some("opening") => Family::Opening,
             Some("fill") => Family::Fill,
+            Some("postgres-saves") => Family::PostgresSaves,
+            Some("postgres-writers") => Family::PostgresWriters,
+            Some("postgres-claims") => Family::PostgresClaims,
+            Some("postgres-patterns") => Family::PostgresPatterns,
+            Some("postgres-line") => Family::PostgresLine,
+            Some("postgres-stored") => Family::PostgresStored,
             _ => return Err(USAGE.to_owned()),
         };
         let dir = arguments.next().filter(|dir| !dir.starts_with('-')).ok_or(USAGE)?.into();
-        let mut options = Self { family, dir, repeats: 1, size: 100 };
+        let mut options = Self { family, dir, repeats: 1, size: 100, first: 1 };
         while let Some(name) = arguments.next() {
             let mut number = || {
                 let value = arguments.next().and_then(|value| value.parse::<usize>().ok());
@@ -49,6 +65,7 @@ impl Options {
             match name.as_str() {
                 "--repeats" => options.repeats = number()?.max(1),
                 "--size" => options.size = number()?.max(1),
+                "--first" => options.first = number()?,
                 _ => return Err(format!("{name:?} is unknown; {USAGE}")),
             }
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use awo_models::{AgentWorkOrderStatus, OrderId, StepExecutionResult, StepHistory};
+use awo_models::{AgentWorkOrderStatus, EventSeq, OrderId, StepExecutionResult, StepHistory};
 use awo_state::conformance::kit;
 use awo_state::{Change, StateRepository};
 
@@ -25,8 +25,13 @@ pub(crate) struct Writer {
 impl Writer {
     /// Creates the n-th order and claims it.
     pub(crate) async fn new(store: &Arc<dyn StateRepository>, n: u64) -> Outcome<Self> {
-        let created = store.create(kit::order(n)).await?;
-        let claimed = store.update(kit::id(n), &kit::claim(created.seq, 1)).await?;
+        store.create(kit::order(n)).await?;
+        Self::claiming(store, n).await
+    }
+
+    /// Claims the n-th order, which was just created.
+    pub(crate) async fn claiming(store: &Arc<dyn StateRepository>, n: u64) -> Outcome<Self> {
+        let claimed = store.update(kit::id(n), &kit::claim(EventSeq(1), 1)).await?;
         let (history, change) = (StepHistory::default(), Change::after(claimed));
         Ok(Self { store: Arc::clone(store), id: kit::id(n), history, change })
     }

@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::orders::{Writer, journal};
 use crate::{Outcome, tell};
 
-const AT_ONCE: usize = 16;
+pub(crate) const AT_ONCE: usize = 16;
 
 pub(crate) async fn run(options: &Options) -> Outcome {
     for repeat in 0..options.repeats {
@@ -49,12 +49,16 @@ async fn bytes_of_a_save(dir: &Path) -> Outcome<usize> {
     Ok(usize::try_from(std::fs::metadata(&journal)?.len() - before)?)
 }
 
-/// Saves a second, of all orders together.
 async fn saves(dir: &Path, each: usize) -> Outcome<f64> {
     let store: Arc<dyn StateRepository> = Arc::new(FileRepository::open(dir.join("data"), "measure")?);
+    saves_of(&store, each).await
+}
+
+/// Saves a second, of all orders together.
+pub(crate) async fn saves_of(store: &Arc<dyn StateRepository>, each: usize) -> Outcome<f64> {
     let mut writers = Vec::new();
     for n in 1..=AT_ONCE {
-        writers.push(Writer::new(&store, n as u64).await?);
+        writers.push(Writer::new(store, n as u64).await?);
     }
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
