@@ -48,6 +48,7 @@ pub(super) const VARIABLES: [(&str, &str); 78] = [
     ("AWO_RETENTION_MAX_AGE_DAYS", "retention.max_age_days"),
     ("AWO_RETENTION_MAX_ORDERS", "retention.max_orders"),
     ("AWO_RETENTION_MAX_BYTES", "retention.max_bytes"),
+    ("AWO_RETENTION_EVERY_MINUTES", "retention.every_minutes"),
     ("AWO_CLAUDE_PATH", "agents.claude.path"),
     ("AWO_CLAUDE_MODEL", "agents.claude.model"),
     ("AWO_CODEX_PATH", "agents.codex.path"),
