@@ -76,12 +76,17 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     let seed = arguments.seed.unwrap_or_else(random::seed);
     let place = Place::new(repository, arguments.state, arguments.release)?;
     eprintln!("{} minutes of load from seed {seed}", arguments.minutes);
-    let outcome = load_it(&place, time, seed)?;
-    std::io::stdout().write_all(outcome.told.as_bytes())?;
-    if outcome.wrong.is_empty() {
+    let wrong = match load_it(&place, time, seed) {
+        Ok(outcome) => {
+            std::io::stdout().write_all(outcome.told.as_bytes())?;
+            outcome.wrong
+        }
+        Err(error) => vec![format!("{error:#}")],
+    };
+    if wrong.is_empty() {
         return Ok(());
     }
-    for wrong in &outcome.wrong {
+    for wrong in &wrong {
         eprintln!("error: {wrong}");
     }
     eprintln!("error: the directory of the run, with server.log, is {}", place.keep().display());
@@ -129,7 +134,8 @@ fn load_it(place: &Place, time: Duration, seed: u64) -> Result<Outcome> {
     wrong.extend(gates::left_at_rest(&before, &after));
     wrong.extend(afterwards::look(place, &server, &address, &probed)?);
     let verdicts = gates::judge(&samples);
-    if time >= JUDGED_FROM {
+    let judged = time >= JUDGED_FROM;
+    if judged {
         wrong.extend(verdicts.iter().filter(|verdict| !verdict.holds()).map(ToString::to_string));
         ensure!(!verdicts.is_empty(), "there are too few samples to judge by");
     }
@@ -138,7 +144,7 @@ fn load_it(place: &Place, time: Duration, seed: u64) -> Result<Outcome> {
         took.as_secs_f64(),
         samples.len(),
         load.counts(),
-        gates::table(&verdicts),
+        gates::table(&verdicts, judged),
         brief(&before),
         brief(&after)
     );

@@ -1,4 +1,4 @@
-//! What must be so when the load is over: nothing runs or is left over, and every order that is there has ended.
+//! What must be so when the load is over: every order that is there has ended, and when they are deleted, nothing is left.
 
 use std::fs;
 use std::thread;
@@ -9,24 +9,31 @@ use serde_json::Value;
 
 use super::place::Place;
 use crate::crash::{data_dir, processes};
-use crate::server::{Server, call};
+use crate::server::{Server, answer, call};
 
 /// What only the work needed is gone so long after the last order has ended.
 const TIDY_WITHIN: Duration = Duration::from_secs(15);
 
-/// Looks at the orders, and at what is left beside them while the server runs and after it has ended.
+/// Looks at the orders, deletes them, and looks at what is left then, while the server runs and after it has ended.
 pub(super) fn look(place: &Place, server: &Server, address: &str, probed: &str) -> Result<Vec<String>> {
     let (status, listed) = call(address, "GET /agent-work-orders?limit=1000", "", "")?;
     ensure!(status == 200, "the list was answered with {status}");
     let listed = listed.as_array().context("orders are a list")?;
     let mut wrong: Vec<_> = listed.iter().filter_map(|order| not_ended(order, probed)).collect();
-    let ids: Vec<_> = listed.iter().filter_map(|order| order["agent_work_order_id"].as_str()).collect();
-    wrong.extend(leftovers(place, &ids, Some(server.process()))?);
+    // Checkouts of orders that failed, were cancelled or were not to be delivered stay as long as these are there.
+    let ids = listed.iter().filter_map(|order| order["agent_work_order_id"].as_str()).filter(|id| *id != probed);
+    for id in ids {
+        let (status, _, body) = answer(address, &format!("DELETE /agent-work-orders/{id}"), "")?;
+        if status != 204 {
+            wrong.push(format!("deleting {id} was answered with {status}: {body}"));
+        }
+    }
+    wrong.extend(leftovers(place, &[probed], Some(server.process()))?);
     let status = server.terminate()?;
     if !status.success() {
         wrong.push(format!("told to end, the server ended with {status}"));
     }
-    wrong.extend(leftovers(place, &ids, None)?);
+    wrong.extend(leftovers(place, &[probed], None)?);
     if fs::metadata(place.data().join("LOCK")).is_ok_and(|lock| lock.len() != 0) {
         wrong.push("LOCK names a holder after an orderly end".to_owned());
     }

@@ -47,7 +47,7 @@ impl Place {
                 None => Some(Cluster::start(repository, true)?),
             },
         };
-        let directory = tempfile::Builder::new().prefix("awo-soak-").tempdir()?;
+        let directory = tempfile::Builder::new().prefix("awo-soaking-").tempdir()?;
         let path = directory.path().canonicalize()?;
         let agent = repository.root().join("crates/awo-testkit/programs/soaking-agent.sh");
         fs::create_dir(path.join("home"))?;

@@ -1,7 +1,7 @@
 //! Which variables of the environment set which setting.
 
 /// Variables that set a setting, strongest first: ours, then those of OpenTelemetry and of the original program.
-pub(super) const VARIABLES: [(&str, &str); 78] = [
+pub(super) const VARIABLES: [(&str, &str); 79] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_SOCKET", "socket"),
