@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::repository::Repository;
-use crate::{codegen, contract, crash, deny, docs, fleet, fuzz, layers, process, streams, test, tidy};
+use crate::{codegen, contract, crash, deny, docs, fleet, fuzz, layers, process, soak, streams, test, tidy};
 
 type Stage = (&'static str, fn(&Repository) -> Result<()>);
 
@@ -23,6 +23,7 @@ const STAGES: &[Stage] = &[
     ("streams", streams::stage),
     ("crash", crash::stage),
     ("fleet", fleet::stage),
+    ("soak", soak::stage),
 ];
 
 /// Runs all stages.
@@ -69,6 +70,7 @@ fn command_of(stage: &str) -> String {
         "crash" => "cargo xtask crash --short".to_owned(),
         "contract" => "cargo xtask contract --short".to_owned(),
         "fleet" => "cargo xtask fleet --rounds 2".to_owned(),
+        "soak" => "cargo xtask soak --minutes 0.5".to_owned(),
         "streams" => "cargo xtask streams --disconnects 300".to_owned(),
         other => format!("cargo xtask {other}"),
     }

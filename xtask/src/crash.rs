@@ -11,7 +11,7 @@
 mod calls;
 mod clock;
 mod damage;
-mod data_dir;
+pub(crate) mod data_dir;
 mod device;
 mod figures;
 mod full;
@@ -19,7 +19,7 @@ pub(crate) mod history;
 mod life;
 mod plan;
 mod power;
-mod processes;
+pub(crate) mod processes;
 mod strays;
 mod trial;
 

@@ -24,6 +24,7 @@ mod remote;
 mod repository;
 mod screenshots;
 mod server;
+mod soak;
 mod streams;
 mod test;
 mod tidy;
@@ -69,6 +70,8 @@ enum Command {
     Layers,
     /// Show the main views of the page to a real browser, and keep pictures of them.
     Screenshots(screenshots::Arguments),
+    /// Load the real server for as long as is asked for: check that nothing in it grows, and that nothing is left.
+    Soak(soak::Arguments),
     /// Cut the streams of the real server at random, and the server itself: check that clients have each event once.
     Streams(streams::Arguments),
     /// Run the tests, the documentation tests and the examples.
@@ -103,6 +106,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Fuzz(arguments) => fuzz::run(&repository, &arguments),
         Command::Layers => layers::run(&repository),
         Command::Screenshots(arguments) => screenshots::run(&repository, &arguments),
+        Command::Soak(arguments) => soak::run(&repository, &arguments),
         Command::Streams(arguments) => streams::run(&repository, &arguments),
         Command::Test(arguments) => test::run(&repository, &arguments),
         Command::Tidy => tidy::run(&repository),

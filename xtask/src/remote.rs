@@ -40,6 +40,11 @@ impl Remote {
         let log = git(&self.path, &["log", "--format=%s", &format!("main..{branch_name}"), "--"])?;
         Ok(log.lines().map(str::to_owned).collect())
     }
+
+    /// Removes a branch, as a forge does when it is merged.
+    pub(crate) fn remove(&self, branch: &str) -> Result<()> {
+        git(&self.path, &["update-ref", "-d", &format!("refs/heads/{branch}")]).map(|_| ())
+    }
 }
 
 /// Git with an environment that is the same on every machine.
@@ -67,5 +72,7 @@ mod tests {
         git(&seed, &["commit", "--quiet", "--allow-empty", "--message", "work"]).unwrap();
         git(&seed, &["push", "--quiet", "../remote.git", "HEAD:refs/heads/feat-x"]).unwrap();
         assert_eq!(remote.commits("feat-x").unwrap(), ["work"]);
+        remote.remove("feat-x").unwrap();
+        assert_eq!(remote.commits("feat-x").unwrap(), Vec::<String>::new());
     }
 }

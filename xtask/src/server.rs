@@ -146,6 +146,12 @@ pub(crate) fn call(address: &str, request: &str, headers: &str, body: &str) -> i
     parse(&bytes).ok_or_else(|| io::Error::other("the answer ended early"))
 }
 
+/// The answer to a request without a body: its status, its head, and its body as text.
+pub(crate) fn answer(address: &str, request: &str, headers: &str) -> io::Result<(u16, String, String)> {
+    let bytes = exchange(address, request, headers, "")?;
+    take_apart(&bytes).ok_or_else(|| io::Error::other("the answer ended early"))
+}
+
 /// The answer to a request without a body, as text with its head.
 pub(crate) fn text(address: &str, request: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&exchange(address, request, "", "")?).into_owned())
@@ -172,9 +178,25 @@ fn parse(bytes: &[u8]) -> Option<(u16, Value)> {
     Some((status, serde_json::from_slice(&bytes[end + 4..]).ok()?))
 }
 
+/// Status, head and body of an answer, of which the head is whole.
+fn take_apart(bytes: &[u8]) -> Option<(u16, String, String)> {
+    let text = String::from_utf8_lossy(bytes);
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, head.to_owned(), body.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_taken_apart() {
+        let whole = b"HTTP/1.1 304 Not Modified\r\netag: \"7\"\r\n\r\n";
+        let head = "HTTP/1.1 304 Not Modified\r\netag: \"7\"".to_owned();
+        assert_eq!(take_apart(whole), Some((304, head, String::new())));
+        assert_eq!(take_apart(&whole[..whole.len() - 1]), None);
+    }
 
     #[test]
     fn an_answer_that_was_cut_is_none() {

@@ -159,6 +159,8 @@ pub struct Settings {
     pub keep_workspaces: bool,
     /// What is kept of orders that have ended.
     pub retention: RetentionPolicy,
+    /// How often a worker looks for what is to go; every second at most.
+    pub retention_pause: Duration,
     /// Whether a change of files that tell machines what to run is kept from being pushed.
     pub hold_ci_changes: bool,
     /// What happened so long ago is not told again to a recipient that did not take it.
@@ -188,6 +190,7 @@ impl Default for Settings {
             max_interruptions: 5,
             keep_workspaces: false,
             retention: RetentionPolicy::default(),
+            retention_pause: Duration::from_hours(1),
             hold_ci_changes: false,
             give_up_notices_after: Duration::from_hours(24),
         }

@@ -17,8 +17,8 @@ use crate::recorder::describe;
 use crate::spilling::forget;
 use crate::workspace;
 
-/// How often a worker looks for what is to go.
-const PAUSE: Duration = Duration::from_hours(1);
+/// A worker that looked more often would do little else.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Rows that are read at once.
 const ROWS: usize = 1_000;
@@ -276,7 +276,7 @@ fn removed_or_said(id: OrderId, removed: &Result<(), StateError>, event: &'stati
     removed.is_ok()
 }
 
-/// Looks at once and then every hour, until no new work begins. Does nothing if everything is kept.
+/// Looks at once and then as often as is set, until no new work begins. Does nothing if everything is kept.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let policy = engine.settings.retention;
     if policy.is_off() {
@@ -284,7 +284,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
     // A clock that is set right after the start must not make everything old: age counts from the second look on.
     let mut counted = RetentionPolicy { max_age: None, ..policy };
-    let mut looks = tokio::time::interval(PAUSE);
+    let mut looks = tokio::time::interval(engine.settings.retention_pause.max(LEAST_PAUSE));
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {

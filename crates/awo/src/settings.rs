@@ -315,6 +315,7 @@ fn checked(mut settings: Settings) -> anyhow::Result<Settings> {
     }
     settings.file.options().map_err(|reason| coded(BAD_INPUT, reason))?;
     settings.retention.policy().map_err(|reason| coded(BAD_INPUT, reason))?;
+    settings.retention.pause().map_err(|reason| coded(BAD_INPUT, reason))?;
     if settings.state == Backend::Postgres {
         settings.database.options().map_err(|reason| coded(BAD_INPUT, reason))?;
     }

@@ -339,6 +339,7 @@ fn engine_settings(settings: &Settings) -> anyhow::Result<awo_engine::Settings> 
         slow: settings.slow.policy().map_err(|reason| coded(BAD_INPUT, reason))?,
         keep_workspaces: settings.keep_workspaces,
         retention,
+        retention_pause: settings.retention.pause().map_err(|reason| coded(BAD_INPUT, reason))?,
         hold_ci_changes: settings.hold_ci_changes,
         give_up_notices_after: settings.notify.give_up_after(),
         ..awo_engine::Settings::default()

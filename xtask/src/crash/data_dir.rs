@@ -11,13 +11,13 @@ const CATALOG: [&str; 4] = ["repositories.json", "keys.json", "audit.jsonl", "au
 
 /// A file or directory below a data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     path: PathBuf,
     is_directory: bool,
 }
 
 /// Everything below a directory. What vanishes meanwhile is not there.
-pub(super) fn entries(top: &Path) -> io::Result<Vec<Entry>> {
+pub(crate) fn entries(top: &Path) -> io::Result<Vec<Entry>> {
     let mut found = Vec::new();
     let mut open = vec![top.to_owned()];
     while let Some(directory) = open.pop() {
@@ -38,14 +38,14 @@ pub(super) fn entries(top: &Path) -> io::Result<Vec<Entry>> {
 }
 
 /// What only the work needed and is still there. What is in a directory is not named besides it.
-pub(super) fn leftovers(entries: &[Entry], orders: &[&str]) -> Vec<String> {
+pub(crate) fn leftovers(entries: &[Entry], orders: &[&str]) -> Vec<String> {
     let left: Vec<_> = entries.iter().filter(|entry| !is_kept(entry, orders)).map(|entry| &entry.path).collect();
     let inside = |path: &Path| left.iter().any(|other| path != other.as_path() && path.starts_with(other));
     left.iter().filter(|path| !inside(path)).map(|path| format!("{} is left", path.display())).collect()
 }
 
 /// What is in a directory that should be empty, or absent, when all orders are completed.
-pub(super) fn strays(name: &str, entries: &[Entry]) -> Vec<String> {
+pub(crate) fn strays(name: &str, entries: &[Entry]) -> Vec<String> {
     let strays = entries.iter().filter(|entry| !is_own_place(entry));
     strays.map(|entry| format!("{name}/{} is left", entry.path.display())).collect()
 }
@@ -58,7 +58,7 @@ fn is_own_place(entry: &Entry) -> bool {
 }
 
 /// That part, as soon as it is there.
-pub(super) fn own_place(shared: &Path) -> PathBuf {
+pub(crate) fn own_place(shared: &Path) -> PathBuf {
     let entries = fs::read_dir(shared).into_iter().flatten().flatten();
     let own = entries
         .map(|entry| entry.path())

@@ -78,13 +78,13 @@ impl FileSettings {
 }
 
 /// The table `[retention]`: what is not set is no limit.
-#[expect(clippy::struct_field_names, reason = "they are the names of the settings")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Retention {
     max_age_days: Option<u32>,
     max_orders: Option<usize>,
     max_bytes: Option<u64>,
+    every_minutes: Option<u32>,
 }
 
 impl Retention {
@@ -103,5 +103,14 @@ impl Retention {
         }
         let max_age = self.max_age_days.map(|days| Duration::from_hours(24) * days);
         Ok(RetentionPolicy { max_age, max_orders: self.max_orders, max_bytes: self.max_bytes })
+    }
+
+    /// How often a server applies them; or what cannot be used, with the cure.
+    pub(crate) fn pause(&self) -> Result<Duration, String> {
+        match self.every_minutes {
+            Some(0) => Err("retention.every_minutes is 0; give 1 or more, or leave it out for every hour".to_owned()),
+            Some(minutes) => Ok(Duration::from_mins(minutes.into())),
+            None => Ok(awo_engine::Settings::default().retention_pause),
+        }
     }
 }

@@ -95,7 +95,8 @@ fn the_files_and_what_is_kept_of_them_can_be_set() {
     assert_eq!(settings.file.options().unwrap(), awo_state::FileOptions::default());
     assert!(settings.retention.policy().unwrap().is_off(), "nothing is deleted unless it is asked for");
     let file = "[file]\ndurability = 'os'\nkeep_ended = 7\ncompact_from_bytes = 9\ncompact_percent = 10\n\
-        [retention]\nmax_age_days = 2\nmax_orders = 3\nmax_bytes = 4";
+        [retention]\nmax_age_days = 2\nmax_orders = 3\nmax_bytes = 4\nevery_minutes = 5";
+    assert_eq!(settings.retention.pause().unwrap(), Duration::from_hours(1));
     let variables = [("AWO_FILE_DURABILITY", "interval"), ("AWO_FILE_SYNC_INTERVAL_MS", "250")];
     let settings = load_with(file, &variables, &[]).unwrap();
     let durability = awo_state::Durability::Interval(Duration::from_millis(250));
@@ -103,7 +104,7 @@ fn the_files_and_what_is_kept_of_them_can_be_set() {
     assert_eq!(settings.file.options().unwrap(), expected);
     let policy = settings.retention.policy().unwrap();
     assert_eq!((policy.max_age, policy.max_orders), (Some(Duration::from_hours(48)), Some(3)));
-    assert_eq!(policy.max_bytes, Some(4));
+    assert_eq!((policy.max_bytes, settings.retention.pause().unwrap()), (Some(4), Duration::from_mins(5)));
 }
 
 #[test]
@@ -178,6 +179,7 @@ fn bad_settings_are_named() {
         ("[file]\nsync = true", &[], "sync"),
         ("", &[("AWO_FILE_KEEP_ENDED", "many")], "(variable AWO_FILE_KEEP_ENDED)"),
         ("[retention]\nmax_orders = 0", &[], "would delete every order"),
+        ("[retention]\nevery_minutes = 0", &[], "give 1 or more"),
         ("", &[("AWO_RETENTION_MAX_AGE_DAYS", "-1")], "AWO_RETENTION_MAX_AGE_DAYS"),
         ("[steps]\nmax_attempts = 0", &[], "give 1 to 10"),
         ("", &[("AWO_MAX_ATTEMPTS", "11")], "give 1 to 10"),

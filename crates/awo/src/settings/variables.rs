@@ -1,7 +1,7 @@
 //! Which variables of the environment set which setting.
 
 /// Variables that set a setting, strongest first: ours, then those of OpenTelemetry and of the original program.
-pub(super) const VARIABLES: [(&str, &str); 78] = [
+pub(super) const VARIABLES: [(&str, &str); 79] = [
     ("AWO_DATA_DIR", "data_dir"),
     ("AWO_BIND", "bind"),
     ("AWO_SOCKET", "socket"),
@@ -48,6 +48,7 @@ pub(super) const VARIABLES: [(&str, &str); 78] = [
     ("AWO_RETENTION_MAX_AGE_DAYS", "retention.max_age_days"),
     ("AWO_RETENTION_MAX_ORDERS", "retention.max_orders"),
     ("AWO_RETENTION_MAX_BYTES", "retention.max_bytes"),
+    ("AWO_RETENTION_EVERY_MINUTES", "retention.every_minutes"),
     ("AWO_CLAUDE_PATH", "agents.claude.path"),
     ("AWO_CLAUDE_MODEL", "agents.claude.model"),
     ("AWO_CODEX_PATH", "agents.codex.path"),

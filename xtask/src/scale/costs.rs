@@ -1,0 +1,142 @@
+//! What single things cost: as the last benchmarks say, and where they say nothing, as somebody has measured or counted it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::day::Giving;
+
+/// One cost: its number, and where that is from.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Cost {
+    pub(super) what: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) number: f64,
+    pub(super) source: String,
+}
+
+/// What is known before there are benchmarks of it.
+struct Known {
+    what: &'static str,
+    unit: &'static str,
+    /// The row of the benchmarks.
+    row: Option<&'static str>,
+    number: f64,
+    source: &'static str,
+}
+
+const SAVES: Known = Known {
+    what: "saves a second that a database of two processors takes from sixteen writers",
+    unit: "/s",
+    row: Some("postgres-writers-16"),
+    number: 2_000.0,
+    source: "an update of a row and an insert of 8 KiB by 16 clients of `pgbench`, which made 1,800 to 4,000 as the machine was busy",
+};
+const GIVEN_OF_FEW: Known = Known {
+    what: "an order is given to a worker of 10 that wait",
+    unit: "s",
+    row: Some("line-10"),
+    number: 0.001_5,
+    source: "`acquire` by `psql` on a table of 2,000, less what these cost",
+};
+const GIVEN_OF_MANY: Known = Known {
+    what: "the same of 10,000",
+    unit: "s",
+    row: Some("line-10000"),
+    number: 0.055,
+    source: "`acquire` by `psql`: 80 ms of 20,000, 381 ms of 70,000",
+};
+const LOOK: Known = Known {
+    what: "a process looks for changes, for each order that has not ended",
+    unit: "s",
+    row: None,
+    number: 0.000_002_2,
+    source: "`VERSIONS` by `EXPLAIN ANALYZE`: 57 ms of 20,000, 156 ms of 70,000",
+};
+
+/// All costs.
+#[derive(Debug)]
+pub(super) struct Costs {
+    saves: Cost,
+    given_of_few: Cost,
+    given_of_many: Cost,
+    look: Cost,
+}
+
+impl Costs {
+    /// From the file of the benchmarks.
+    pub(super) fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        Ok(Self::of(&serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", file.display()))?))
+    }
+
+    pub(super) fn of(benchmarks: &Value) -> Self {
+        let cost = |known: &Known| known.cost(benchmarks);
+        Self {
+            saves: cost(&SAVES),
+            given_of_few: cost(&GIVEN_OF_FEW),
+            given_of_many: cost(&GIVEN_OF_MANY),
+            look: cost(&LOOK),
+        }
+    }
+
+    /// Commits a second that the database takes.
+    pub(super) fn commits(&self) -> f64 {
+        self.saves.number
+    }
+
+    /// What giving an order away takes, by the line between the two that were measured.
+    pub(super) fn giving(&self) -> Giving {
+        let for_each = (self.given_of_many.number - self.given_of_few.number) / (10_000.0 - 10.0);
+        let for_each_unended = for_each.max(0.0);
+        Giving { fixed: (self.given_of_few.number - for_each_unended * 10.0).max(0.0), for_each_unended }
+    }
+
+    /// Seconds of the database that a look takes for each order that has not ended.
+    pub(super) fn look(&self) -> f64 {
+        self.look.number
+    }
+
+    /// All, for the page.
+    pub(super) fn all(&self) -> [&Cost; 4] {
+        [&self.saves, &self.given_of_few, &self.given_of_many, &self.look]
+    }
+}
+
+impl Known {
+    fn cost(&self, benchmarks: &Value) -> Cost {
+        let rows = benchmarks["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let row = self.row.and_then(|id| rows.iter().find(|row| row["id"] == id));
+        let measured = row.and_then(|row| row["measured"]["middle"].as_f64());
+        let source = match (measured, self.row) {
+            (Some(_), Some(row)) => format!("[benchmarks](benchmarks.md), `{row}`"),
+            _ => format!("measured by hand: {}", self.source),
+        };
+        Cost { what: self.what, unit: self.unit, number: measured.unwrap_or(self.number), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn benchmarks_come_before_what_was_measured_by_hand() {
+        let none = Costs::of(&json!({}));
+        assert!(none.all().iter().all(|cost| cost.source.starts_with("measured by hand")));
+        let row = json!({"id": "postgres-writers-16", "measured": {"low": 1.0, "middle": 3_500.0, "high": 9.0}});
+        let some = Costs::of(&json!({"rows": [row]}));
+        assert!((some.commits() - 3_500.0).abs() < 1e-9 && some.saves.source.contains("postgres-writers-16"));
+        assert_eq!(some.look, none.look);
+    }
+
+    #[test]
+    fn giving_goes_through_both_points() {
+        let giving = Costs::of(&json!({})).giving();
+        assert!((giving.of(10) - GIVEN_OF_FEW.number).abs() < 1e-9);
+        assert!((giving.of(10_000) - GIVEN_OF_MANY.number).abs() < 1e-9);
+    }
+}
