@@ -19,7 +19,8 @@ fn line(before: &Value, figure: &Figure) -> Option<String> {
     if !now.is_apart_from(then) {
         return None;
     }
-    let more_is_better = row.unit == Unit::SavesPerSecond || matches!(row.goal, Goal::TimesAtLeast(_));
+    let more_is_better =
+        matches!(row.unit, Unit::SavesPerSecond | Unit::PerSecond) || matches!(row.goal, Goal::TimesAtLeast(_));
     let verdict = if (now.middle > then.middle) == more_is_better { "better" } else { "worse" };
     Some(format!("{}: {} → {} ({verdict})", row.what, show(then.middle), show(now.middle)))
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-const USAGE: &str = "usage: measure saves|flatness|writers|memory|opening|fill DIRECTORY [--repeats N] [--size N]";
+const USAGE: &str =
+    "usage: measure saves|flatness|writers|memory|opening|fill|engine|many|curves DIRECTORY [--repeats N] [--size N]";
 
 /// What is measured together.
 #[derive(Debug, Clone, Copy)]
@@ -13,10 +14,13 @@ pub(crate) enum Family {
     Memory,
     Opening,
     Fill,
+    Engine,
+    Many,
+    Curves,
 }
 
 /// What is asked for on the command line.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// What is measured.
     pub(crate) family: Family,
@@ -37,6 +41,9 @@ impl Options {
             Some("memory") => Family::Memory,
             Some("opening") => Family::Opening,
             Some("fill") => Family::Fill,
+            Some("engine") => Family::Engine,
+            Some("many") => Family::Many,
+            Some("curves") => Family::Curves,
             _ => return Err(USAGE.to_owned()),
         };
         let dir = arguments.next().filter(|dir| !dir.starts_with('-')).ok_or(USAGE)?.into();
