@@ -5,15 +5,19 @@
 //! [`FAMILIES`]. The figures are written to `docs/benchmarks.md`, for people, and `docs/benchmarks.json`, for the next
 //! run, which says what moved.
 
+mod cancel;
 mod client;
 mod compare;
+mod curves;
 mod database;
+mod engine;
 mod figure;
 mod flatness;
 mod fleet;
 mod floods;
 mod http;
 mod machine;
+mod many;
 mod memory;
 mod opening;
 mod orders;
@@ -21,6 +25,7 @@ mod page;
 mod postgres;
 mod row;
 mod saves;
+mod size;
 mod start;
 mod store;
 mod stored;
@@ -48,8 +53,13 @@ const FAMILIES: &[&Family] = &[
     &flatness::FAMILY,
     &writers::FAMILY,
     &memory::FAMILY,
+    &curves::FAMILY,
+    &engine::FAMILY,
+    &many::FAMILY,
     &opening::FAMILY,
     &start::FAMILY,
+    &size::FAMILY,
+    &cancel::FAMILY,
     &floods::FAMILY,
     &orders::FAMILY,
     &http::FAMILY,

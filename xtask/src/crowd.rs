@@ -99,6 +99,17 @@ impl Crowd {
         repository.program("awo-testkit", "clients", Some("measure"), true)
     }
 
+    /// Creates orders that are held.
+    pub(crate) fn hold(&self, orders: usize) -> Result<()> {
+        let body = json!({"repository_url": self.remote.path(), "user_request": "Wait", "start": false}).to_string();
+        for _ in 0..orders {
+            let headers = "content-type: application/json\r\n";
+            let (status, order) = call(&self.address, "POST /agent-work-orders", headers, &body)?;
+            ensure!(status == 201, "creating was answered with {status}: {order}");
+        }
+        Ok(())
+    }
+
     /// Runs an order before so many clients.
     pub(crate) fn watch(&self, readers: usize, stuck: usize) -> Result<Seen> {
         fs::write(&self.held, "")?;

@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod codegen;
 mod contract;
+mod counts;
 mod crash;
 mod crowd;
 mod deny;
@@ -56,6 +57,8 @@ enum Command {
     Codegen(codegen::Arguments),
     /// Hold the real server against its own description, by requests that fit it and that do not.
     Contract(contract::Arguments),
+    /// Count the instructions of what is done most often, beside what is written down in docs/counts.json.
+    Counts(counts::Arguments),
     /// Kill the real server, fail its calls, cut its power, turn its clock: check that nothing it told is lost.
     Crash(crash::Arguments),
     /// Check the licences, bans and sources of all dependencies.
@@ -99,6 +102,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Ci => ci::run(&repository),
         Command::Codegen(arguments) => codegen::run(&repository, &arguments),
         Command::Contract(arguments) => contract::run(&repository, &arguments),
+        Command::Counts(arguments) => counts::run(&repository, &arguments),
         Command::Crash(arguments) => crash::run(&repository, &arguments),
         Command::Deny => deny::run(&repository),
         Command::Docs => docs::run(&repository),

@@ -47,13 +47,23 @@ impl Repository {
 
     /// Builds a program of the workspace; where it is.
     pub(crate) fn program(&self, package: &str, name: &str, feature: Option<&str>, release: bool) -> Result<PathBuf> {
+        self.program_of(package, name, feature, if release { "release" } else { "dev" })
+    }
+
+    /// The same with any profile.
+    pub(crate) fn program_of(
+        &self,
+        package: &str,
+        name: &str,
+        feature: Option<&str>,
+        profile: &str,
+    ) -> Result<PathBuf> {
         let mut build = self.cargo();
-        build.args(["build", "--quiet", "--package", package, "--bin", name]);
+        build.args(["build", "--quiet", "--package", package, "--bin", name, "--profile", profile]);
         build.args(feature.iter().flat_map(|feature| ["--features", feature]));
-        build.args(release.then_some("--release"));
         process::run(&mut build)?;
         let target = self.metadata()?.target_directory.into_std_path_buf();
-        let program = target.join(if release { "release" } else { "debug" }).join(name);
+        let program = target.join(if profile == "dev" { "debug" } else { profile }).join(name);
         program.canonicalize().with_context(|| format!("cargo built no {}", program.display()))
     }
 

@@ -20,6 +20,8 @@ mod git_server;
 mod github;
 pub mod hostile;
 pub mod http;
+#[cfg(feature = "measure")]
+pub mod instant;
 mod leases;
 #[cfg(feature = "model-server")]
 mod model_server;
@@ -41,6 +43,8 @@ mod terminal;
 mod timeline;
 mod waiting;
 mod world;
+#[cfg(feature = "measure")]
+mod writer;
 
 pub use agent::{FakeAgent, Play, right};
 pub use certificates::TestCertificate;
@@ -69,3 +73,5 @@ pub use terminal::Terminal;
 pub use timeline::Timeline;
 pub use waiting::{eventually, until};
 pub use world::World;
+#[cfg(feature = "measure")]
+pub use writer::{Writer, journal};

@@ -67,7 +67,8 @@ impl Figure {
 
     /// Whether the goal is met, if there is one.
     pub(super) fn is_met(&self) -> Option<bool> {
-        self.row.goal.is_met(self.measured.middle, self.ratio.map(|ratio| ratio.middle))
+        let middle = |spread: Option<Spread>| spread.map(|spread| spread.middle);
+        self.row.goal.is_met(self.measured.middle, middle(self.bound), middle(self.ratio))
     }
 
     /// What runs are compared by: the ratio, which the machine is in less than in the number.

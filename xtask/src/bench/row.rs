@@ -51,6 +51,8 @@ pub(super) enum Goal {
     TimesAtLeast(f64),
     /// Less than this.
     Below(f64),
+    /// Less than the bound and so much.
+    Beyond(f64),
     /// Nothing: it is there to be compared with the next run.
     Watched,
 }
@@ -104,20 +106,27 @@ impl Goal {
         match self {
             Self::TimesAtMost(times) => format!("≤ {times} ×"),
             Self::TimesAtLeast(times) => format!("≥ {times} ×"),
-            Self::Below(number) => format!("< {}", unit.show(number).replace(".00", "").replace(".0", "")),
+            Self::Below(number) => format!("< {}", round(unit, number)),
+            Self::Beyond(number) => format!("< bound + {}", round(unit, number)),
             Self::Watched => "–".to_owned(),
         }
     }
 
     /// Whether it is met; `None` if nothing is expected, or it cannot be told.
-    pub(super) fn is_met(self, measured: f64, ratio: Option<f64>) -> Option<bool> {
+    pub(super) fn is_met(self, measured: f64, bound: Option<f64>, ratio: Option<f64>) -> Option<bool> {
         match self {
             Self::TimesAtMost(times) => ratio.map(|ratio| ratio <= times),
             Self::TimesAtLeast(times) => ratio.map(|ratio| ratio >= times),
             Self::Below(number) => Some(measured < number),
+            Self::Beyond(number) => bound.map(|bound| measured < bound + number),
             Self::Watched => None,
         }
     }
+}
+
+/// A number that somebody chose, without zeros at its end.
+fn round(unit: Unit, number: f64) -> String {
+    unit.show(number).replace(".00", "").replace(".0", "").replace(".50", ".5")
 }
 
 #[cfg(test)]
@@ -133,15 +142,19 @@ mod tests {
         assert_eq!([1.234, 12.34].map(|n| Unit::PerSecond.show(n)), ["1.23/s", "12.3/s"]);
         assert_eq!(Goal::Below(2.0).show(Unit::Seconds), "< 2 s");
         assert_eq!(Goal::Below(0.05).show(Unit::Seconds), "< 50 ms");
+        assert_eq!(Goal::Beyond(0.0015).show(Unit::Seconds), "< bound + 1.5 ms");
         assert_eq!(Goal::TimesAtMost(1.3).show(Unit::Seconds), "≤ 1.3 ×");
     }
 
     #[test]
     fn a_goal_is_about_the_ratio_or_about_the_number() {
-        assert_eq!(Goal::TimesAtMost(1.3).is_met(9.0, Some(1.3)), Some(true));
-        assert_eq!(Goal::TimesAtMost(1.3).is_met(9.0, Some(1.4)), Some(false));
-        assert_eq!(Goal::TimesAtLeast(0.8).is_met(9.0, Some(0.7)), Some(false));
-        assert_eq!(Goal::Below(2.0).is_met(2.0, Some(0.1)), Some(false));
-        assert_eq!(Goal::Watched.is_met(2.0, Some(0.1)), None);
+        assert_eq!(Goal::TimesAtMost(1.3).is_met(9.0, Some(1.0), Some(1.3)), Some(true));
+        assert_eq!(Goal::TimesAtMost(1.3).is_met(9.0, Some(1.0), Some(1.4)), Some(false));
+        assert_eq!(Goal::TimesAtLeast(0.8).is_met(9.0, Some(1.0), Some(0.7)), Some(false));
+        assert_eq!(Goal::Below(2.0).is_met(2.0, Some(1.0), Some(0.1)), Some(false));
+        assert_eq!(Goal::Beyond(2.0).is_met(2.9, Some(1.0), Some(2.9)), Some(true));
+        assert_eq!(Goal::Beyond(2.0).is_met(3.0, Some(1.0), Some(3.0)), Some(false));
+        assert_eq!(Goal::Beyond(2.0).is_met(3.0, None, None), None);
+        assert_eq!(Goal::Watched.is_met(2.0, Some(1.0), Some(0.1)), None);
     }
 }

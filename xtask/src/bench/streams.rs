@@ -12,7 +12,8 @@ pub(super) const FAMILY: Family = Family {
     how: "An order whose agent talks for six seconds in each step, followed by 1,000 clients over server-sent events in one other\n\
           process on the same machine. A delay is from when an event happened, which is before it is saved, until a client has\n\
           read it; all events of all clients count. Then the same beside 500 clients that have room for 4 KiB and read nothing.\n\
-          The memory is that of the server, at the most, less what it had before the clients came.",
+          The memory of a stream is that of the server, at the most, less what it had before the clients came. The server also\n\
+          has a hundred orders that are held.",
     rows: &[
         row("stream-p50", "an event, 1,000 clients, p50", None, Goal::Below(0.1)),
         row("stream-p99", "an event, 1,000 clients, p99", None, Goal::Below(0.5)),
@@ -28,6 +29,13 @@ pub(super) const FAMILY: Family = Family {
             Some("without them"),
             Goal::TimesAtMost(2.0),
         ),
+        Row {
+            id: "stream-server-memory",
+            what: "memory of the server with 1,000 clients and 100 orders",
+            unit: Unit::Bytes,
+            bound: None,
+            goal: Goal::Below(100e6),
+        },
         Row {
             id: "stream-memory",
             what: "memory of a stream",
@@ -51,6 +59,9 @@ const fn row(id: &'static str, what: &'static str, bound: Option<&'static str>, 
     Row { id, what, unit: Unit::Seconds, bound, goal }
 }
 
+/// Orders that are there beside the one that is followed.
+const ORDERS: usize = 100;
+
 #[expect(clippy::cast_precision_loss, reason = "numbers of clients")]
 fn measure(bench: &Bench) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
@@ -60,6 +71,7 @@ fn measure(bench: &Bench) -> Result<Vec<Sample>> {
         let watch = |name: &str, stuck| {
             let place = bench.disk.path().join(format!("{name}-{n}"));
             let crowd = Crowd::new(&bench.program, bench.clients.clone(), &bench.agent, &place, AS_IT_IS)?;
+            crowd.hold(ORDERS)?;
             let seen = crowd.watch(READERS, stuck)?;
             crowd.end()?;
             Ok::<_, anyhow::Error>(seen)
@@ -70,6 +82,7 @@ fn measure(bench: &Bench) -> Result<Vec<Sample>> {
         tell("stream-p99", free.p99, None);
         tell("stream-stuck-p50", beside.p50, Some(free.p50));
         tell("stream-stuck-p99", beside.p99, Some(free.p99));
+        tell("stream-server-memory", free.most, None);
         let (readers, all) = (free.most - free.before, beside.most - beside.before);
         tell("stream-memory", readers / READERS as f64, None);
         tell("stream-stuck-memory", (all - readers).max(0.0) / STUCK as f64, None);

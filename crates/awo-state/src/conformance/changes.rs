@@ -67,8 +67,8 @@ pub async fn word_is_not_lost_by_who_stops_to_listen(fixture: &dyn ChangeFixture
 /// A note comes to everybody else as it was passed on, up to the longest; a longer one is refused.
 pub async fn notes_reach_all_others(fixture: &dyn ChangeFixture) {
     let feeds: [Arc<dyn ChangeFeed>; 3] = [fixture.changes().await, fixture.changes().await, fixture.changes().await];
-    let head = "= 1:2 \u{1} ";
-    let longest = format!("{head}{}", "ä".repeat((NOTE_BYTES - head.len()) / 2));
+    let start = "= 1:2 \u{1} ";
+    let longest = format!("{start}{}", "ä".repeat((NOTE_BYTES - start.len()) / 2));
     assert_eq!(longest.len(), NOTE_BYTES);
     for note in ["hello", &longest] {
         feeds[0].pass_on(note).await.unwrap();

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use awo_state::{FileRepository, StateRepository};
+use awo_testkit::Writer;
 
 use crate::Outcome;
 use crate::options::Options;
-use crate::orders::Writer;
 
 const STEPS: usize = 7;
 
 pub(crate) async fn run(options: &Options) -> Outcome {
     let store: Arc<dyn StateRepository> = Arc::new(FileRepository::open(&options.dir, "measure")?);
-    for n in 1..=options.size {
-        let mut writer = Writer::new(&store, n as u64).await?;
+    fill(&store, options.size).await
+}
+
+/// Stores so many orders.
+pub(crate) async fn fill(store: &Arc<dyn StateRepository>, orders: usize) -> Outcome {
+    for n in 1..=orders {
+        let mut writer = Writer::new(store, n as u64).await?;
         for _ in 0..STEPS {
             writer.save().await?;
         }

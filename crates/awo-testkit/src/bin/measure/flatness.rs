@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use awo_state::{FileRepository, StateRepository};
+use awo_testkit::Writer;
 
 use crate::options::Options;
-use crate::orders::Writer;
 use crate::{Outcome, percentile, tell};
 
 pub(crate) async fn run(options: &Options) -> Outcome {

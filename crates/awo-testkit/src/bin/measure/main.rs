@@ -2,15 +2,17 @@
 //!
 //! `cargo xtask bench` builds and runs it. What its rows are called for people and what is expected of them stands there;
 //! here is only what is done between two looks at the clock. A line is `{"row": …, "measured": …, "bound": …}` in seconds,
-//! or in saves a second; both were measured in turn, so that what else the machine does meets both.
+//! in saves a second, or in bytes; both were measured in turn, so that what else the machine does meets both.
 
 mod bare;
+mod curves;
+mod engine;
 mod fill;
 mod flatness;
+mod many;
 mod memory;
 mod opening;
 mod options;
-mod orders;
 mod postgres;
 mod saves;
 mod writers;
@@ -19,6 +21,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use awo_adapters::Keeper;
 use serde_json::json;
 
 use options::{Family, Options};
@@ -26,6 +29,7 @@ use options::{Family, Options};
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
+    let keeper = Keeper::run_if_asked();
     let measured = Options::parse(std::env::args().skip(1)).map_err(Into::into).and_then(|options| {
         // As the server has it.
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -43,6 +47,9 @@ fn main() -> ExitCode {
                 Family::PostgresPatterns => postgres::patterns(&options).await,
                 Family::PostgresLine => postgres::line(&options).await,
                 Family::PostgresStored => postgres::stored(&options).await,
+                Family::Engine => engine::run(&options, keeper.as_ref()).await,
+                Family::Many => many::run(&options).await,
+                Family::Curves => curves::run(&options).await,
             }
         })
     });

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use awo_state::{InMemory, StateRepository};
+use awo_testkit::Writer;
 
 use crate::flatness;
 use crate::options::Options;
-use crate::orders::Writer;
 use crate::{Outcome, percentile, tell};
 
 pub(crate) async fn run(options: &Options) -> Outcome {

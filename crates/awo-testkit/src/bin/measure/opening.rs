@@ -11,13 +11,18 @@ use crate::options::Options;
 use crate::{Outcome, tell};
 
 pub(crate) fn run(options: &Options) -> Outcome {
-    read(&options.dir)?; // what is measured is not the device
-    for _ in 0..options.repeats {
+    beside(&options.dir, "open-10000", options.repeats)
+}
+
+/// Opens a directory so many times, and reads it after each.
+pub(crate) fn beside(dir: &Path, row: &str, repeats: usize) -> Outcome {
+    read(dir)?; // what is measured is not the device
+    for _ in 0..repeats {
         let begun = Instant::now();
-        let repository = FileRepository::open(&options.dir, "measure")?;
+        let repository = FileRepository::open(dir, "measure")?;
         let opened = begun.elapsed();
         drop(repository);
-        tell("open-10000", opened.as_secs_f64(), Some(read(&options.dir)?.as_secs_f64()))?;
+        tell(row, opened.as_secs_f64(), Some(read(dir)?.as_secs_f64()))?;
     }
     Ok(())
 }

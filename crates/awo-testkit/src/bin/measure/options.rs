@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-const USAGE: &str = "usage: measure saves|flatness|writers|memory|opening|fill DIRECTORY [--repeats N] [--size N], or \
-                     measure postgres-saves|postgres-writers|postgres-claims|postgres-patterns|postgres-line|\
-                     postgres-stored ADDRESS [--size N] [--first N]";
+const USAGE: &str = "usage: measure saves|flatness|writers|memory|opening|fill|engine|many|curves DIRECTORY \
+                     [--repeats N] [--size N], or measure postgres-saves|postgres-writers|postgres-claims|\
+                     postgres-patterns|postgres-line|postgres-stored ADDRESS [--size N] [--first N]";
 
 /// What is measured together.
 #[derive(Debug, Clone, Copy)]
@@ -21,10 +21,13 @@ pub(crate) enum Family {
     PostgresPatterns,
     PostgresLine,
     PostgresStored,
+    Engine,
+    Many,
+    Curves,
 }
 
 /// What is asked for on the command line.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// What is measured.
     pub(crate) family: Family,
@@ -53,6 +56,9 @@ impl Options {
             Some("postgres-patterns") => Family::PostgresPatterns,
             Some("postgres-line") => Family::PostgresLine,
             Some("postgres-stored") => Family::PostgresStored,
+            Some("engine") => Family::Engine,
+            Some("many") => Family::Many,
+            Some("curves") => Family::Curves,
             _ => return Err(USAGE.to_owned()),
         };
         let dir = arguments.next().filter(|dir| !dir.starts_with('-')).ok_or(USAGE)?.into();

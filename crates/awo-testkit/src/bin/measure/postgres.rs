@@ -10,9 +10,9 @@ use awo_state::{
 };
 
 use crate::options::Options;
-use crate::orders::Writer;
 use crate::writers::{AT_ONCE, saves_of};
 use crate::{Outcome, percentile, tell};
+use awo_testkit::Writer;
 
 /// What is done before anything counts: statements are prepared, and files have their first blocks.
 const WARM_UP: usize = 10;
@@ -63,7 +63,7 @@ pub(crate) async fn saves(options: &Options) -> Outcome {
 /// Sixteen that are saved at once.
 pub(crate) async fn writers(options: &Options) -> Outcome {
     let database = Database::of(options).await?;
-    tell("postgres-writers-16", saves_of(&database.store, options.size).await?, None)
+    tell("postgres-writers-16", saves_of(&database.store, AT_ONCE, options.size).await?, None)
 }
 
 /// Orders that are created, given to a worker and ended, one after the other.

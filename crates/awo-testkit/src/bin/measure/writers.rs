@@ -7,35 +7,53 @@ use std::thread;
 use std::time::Instant;
 
 use awo_state::{FileRepository, StateRepository};
+use awo_testkit::{Writer, journal};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::bare::Appender;
 use crate::options::Options;
-use crate::orders::{Writer, journal};
 use crate::{Outcome, tell};
 
 pub(crate) const AT_ONCE: usize = 16;
 
 pub(crate) async fn run(options: &Options) -> Outcome {
     for repeat in 0..options.repeats {
+        let Round { saved, appended, handed } = Round::run(options, AT_ONCE, repeat).await?;
+        tell("writers-16", saved, Some(appended))?;
+        tell("writers-16-handed", saved, Some(handed))?;
+    }
+    Ok(())
+}
+
+/// How many a second, of all together.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(crate) saved: f64,
+    /// By threads.
+    pub(crate) appended: f64,
+    /// By tasks, each of which hands them to a thread.
+    pub(crate) handed: f64,
+}
+
+impl Round {
+    /// Saves of so many orders at once, and as many appends.
+    pub(crate) async fn run(options: &Options, at_once: usize, repeat: usize) -> Outcome<Self> {
         let dir = tempfile::tempdir_in(&options.dir)?;
         let bytes = bytes_of_a_save(dir.path()).await?;
-        let bare = || appenders(dir.path());
+        let bare = || appenders(dir.path(), at_once);
         let (saved, appended, handed);
         // Which comes first changes, as one leaves the device busy for the other.
-        if repeat % 2 == 0 {
-            saved = saves(dir.path(), options.size).await?;
+        if repeat.is_multiple_of(2) {
+            saved = saves(dir.path(), at_once, options.size).await?;
             handed = handed_appends(bare()?, options.size, bytes).await?;
             appended = appends(bare()?, options.size, bytes)?;
         } else {
             appended = appends(bare()?, options.size, bytes)?;
             handed = handed_appends(bare()?, options.size, bytes).await?;
-            saved = saves(dir.path(), options.size).await?;
+            saved = saves(dir.path(), at_once, options.size).await?;
         }
-        tell("writers-16", saved, Some(appended))?;
-        tell("writers-16-handed", saved, Some(handed))?;
+        Ok(Self { saved, appended, handed })
     }
-    Ok(())
 }
 
 async fn bytes_of_a_save(dir: &Path) -> Outcome<usize> {
@@ -49,15 +67,15 @@ async fn bytes_of_a_save(dir: &Path) -> Outcome<usize> {
     Ok(usize::try_from(std::fs::metadata(&journal)?.len() - before)?)
 }
 
-async fn saves(dir: &Path, each: usize) -> Outcome<f64> {
+async fn saves(dir: &Path, at_once: usize, each: usize) -> Outcome<f64> {
     let store: Arc<dyn StateRepository> = Arc::new(FileRepository::open(dir.join("data"), "measure")?);
-    saves_of(&store, each).await
+    saves_of(&store, at_once, each).await
 }
 
 /// Saves a second, of all orders together.
-pub(crate) async fn saves_of(store: &Arc<dyn StateRepository>, each: usize) -> Outcome<f64> {
+pub(crate) async fn saves_of(store: &Arc<dyn StateRepository>, at_once: usize, each: usize) -> Outcome<f64> {
     let mut writers = Vec::new();
-    for n in 1..=AT_ONCE {
+    for n in 1..=at_once {
         writers.push(Writer::new(store, n as u64).await?);
     }
     let begun = Instant::now();
@@ -73,18 +91,18 @@ pub(crate) async fn saves_of(store: &Arc<dyn StateRepository>, each: usize) -> O
     while let Some(ended) = tasks.join_next().await {
         ended??;
     }
-    Ok(a_second(each, begun))
+    Ok(a_second(at_once * each, begun))
 }
 
 /// As many new files.
-fn appenders(dir: &Path) -> Outcome<Vec<Appender>> {
+fn appenders(dir: &Path, at_once: usize) -> Outcome<Vec<Appender>> {
     let dir = tempfile::tempdir_in(dir)?.keep(); // the whole place is removed in the end
-    (1..=AT_ONCE).map(|n| Appender::new(&dir.join(format!("bare-{n}")))).collect()
+    (1..=at_once).map(|n| Appender::new(&dir.join(format!("bare-{n}")))).collect()
 }
 
 /// Appends a second, of all tasks together, each of which a thread does that may wait.
 async fn handed_appends(appenders: Vec<Appender>, each: usize, bytes: usize) -> Outcome<f64> {
-    let bytes: Arc<[u8]> = vec![b'x'; bytes].into();
+    let (bytes, all): (Arc<[u8]>, _) = (vec![b'x'; bytes].into(), appenders.len() * each);
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
     for mut appender in appenders {
@@ -101,12 +119,12 @@ async fn handed_appends(appenders: Vec<Appender>, each: usize, bytes: usize) -> 
     while let Some(ended) = tasks.join_next().await {
         ended??;
     }
-    Ok(a_second(each, begun))
+    Ok(a_second(all, begun))
 }
 
 /// Appends a second, of all threads together.
 fn appends(appenders: Vec<Appender>, each: usize, bytes: usize) -> Outcome<f64> {
-    let (bytes, start) = (vec![b'x'; bytes], Barrier::new(AT_ONCE + 1));
+    let (bytes, start, all) = (vec![b'x'; bytes], Barrier::new(appenders.len() + 1), appenders.len() * each);
     let (bytes, start) = (&bytes, &start);
     thread::scope(|scope| {
         let append = |mut appender: Appender| {
@@ -119,11 +137,11 @@ fn appends(appenders: Vec<Appender>, each: usize, bytes: usize) -> Outcome<f64> 
         for thread in threads {
             thread.join().map_err(|_| "an appender panicked")??;
         }
-        Ok(a_second(each, begun))
+        Ok(a_second(all, begun))
     })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "thousands")]
-fn a_second(each: usize, begun: Instant) -> f64 {
-    (AT_ONCE * each) as f64 / begun.elapsed().as_secs_f64()
+fn a_second(all: usize, begun: Instant) -> f64 {
+    all as f64 / begun.elapsed().as_secs_f64()
 }
