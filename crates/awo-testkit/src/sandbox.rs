@@ -36,6 +36,7 @@ struct Elsewhere {
     kept: Vec<(WorkspaceSnapshot, Vec<Files>)>,
     pushed: Vec<Files>,
 }
+    published: Vec<WorkspaceSnapshot>,
 
 impl Elsewhere {
     /// The commits of a snapshot that was kept.
@@ -143,6 +144,11 @@ impl FakeSandboxes {
 }
 
 impl FakeSandbox {
+
+    /// The snapshots of an order that workers on other machines could have, oldest first, each once.
+    pub fn published(&self, order: OrderId) -> Vec<WorkspaceSnapshot> {
+        locked(&self.elsewhere(order)).published.clone()
+    }
     fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.state)
     }
@@ -184,7 +190,7 @@ impl SandboxProvider for FakeSandboxes {
         if let Some(failure) = locked(&self.refuses).clone() {
             return Err(failure);
         }
-        *locked(&self.elsewhere(request.order)) = Elsewhere { kept: Vec::new(), pushed: vec![Files::default()] };
+        *locked(&self.elsewhere(request.order)) = Elsewhere { pushed: vec![Files::default()], ..Elsewhere::default() };
         Ok(self.place(request.order, State { commits: vec![Files::default()], ..State::default() }))
     }
 
@@ -354,6 +360,14 @@ impl Sandbox for FakeSandbox {
         let mut state = self.state();
         let commits = number_of(&snapshot.head);
         if commits > state.commits.len() {
+    async fn publish(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
+        let mut elsewhere = locked(&self.elsewhere);
+        if !elsewhere.published.contains(snapshot) {
+            elsewhere.published.push(snapshot.clone());
+        }
+        Ok(())
+    }
+
             state.commits = kept.ok_or_else(|| Failure::new(FailureCode::WorkspaceFailed, "no such commit"))?;
         }
         state.commits.truncate(commits);
