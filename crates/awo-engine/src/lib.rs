@@ -49,6 +49,7 @@ mod claiming;
 mod deleting;
 mod disk_use;
 mod engine;
+mod entering;
 mod error;
 mod fence;
 pub mod figures;

@@ -22,13 +22,27 @@ pub(crate) enum Workspace {
     /// It is as the last standing step, or a suspended attempt, left it. With it, what people should know about how it came to be so.
     Found(Arc<dyn Sandbox>, Option<Arc<str>>),
 }
+/// Why an order has no checkout.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    pub(crate) failure: Failure,
+    /// Whether it may be had a little later.
+    pub(crate) for_now: bool,
+}
+
+impl From<Failure> for Missing {
+    fn from(failure: Failure) -> Self {
+        Self { failure, for_now: false }
+    }
+}
+
 
 impl Workspace {
     /// Finds it, or makes it anew from what was kept of it; ends what still runs in it first.
     ///
     /// An error means that the order cannot go on. With `workspace_lost`, a finished step's work is gone; with any other
     /// code it is kept, and a retry finds it.
-    pub(crate) async fn find(engine: &Engine, seen: &OrderSnapshot, next: &StepDefinition) -> Result<Self, Failure> {
+    pub(crate) async fn find(engine: &Engine, seen: &OrderSnapshot, next: &StepDefinition) -> Result<Self, Missing> {
         Self::end_processes(engine, seen).await?;
         let (order, history) = (&seen.order, &seen.history);
         let Some(left) = workspace_left(order, history, next) else {
@@ -41,7 +55,7 @@ impl Workspace {
             Err(failure) => {
                 let standing = engine.sandboxes.examine(&request, &left).await?;
                 if matches!(standing, Standing::Sound | Standing::Changed) {
-                    return Err(failure); // it is there: making it anew would cost what git ignores, and cure nothing
+                    return Err(failure.into()); // it is there: making it anew would cost what git ignores, and cure nothing
                 }
             }
         }
@@ -49,7 +63,11 @@ impl Workspace {
         let sandbox = engine.sandboxes.rebuild(&request, &left).await.map_err(|failure| {
             let message =
                 format!("the order cannot go on: {unsound}, and it could not be made anew: {}", failure.message);
-            Failure { message: message.into(), ..failure }
+            // What it was is on the remote, or was; one that does not answer may do so soon.
+            Missing {
+                for_now: failure.code == FailureCode::WorkspaceFailed,
+                failure: Failure { message: message.into(), ..failure },
+            }
         })?;
         if pushed {
             // It goes once it is delivered, so nothing went wrong.

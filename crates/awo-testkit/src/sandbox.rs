@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -24,6 +24,8 @@ pub struct FakeSandboxes {
     pub refuses: Mutex<Option<Failure>>,
     /// What it tells while it makes a checkout.
     pub tells: Mutex<Vec<&'static str>>,
+    /// So many times the remote of a checkout that is made anew is out of reach.
+    pub unreachable: AtomicUsize,
     /// Why it keeps no checkpoint.
     pub keeps_nothing: Arc<Mutex<Option<Failure>>>,
     push_hangs: Arc<AtomicBool>,
@@ -76,6 +78,7 @@ impl FakeSandboxes {
             elsewhere: Mutex::default(),
             refuses: Mutex::default(),
             tells: Mutex::default(),
+            unreachable: AtomicUsize::default(),
             keeps_nothing: Arc::default(),
             push_hangs: Arc::default(),
             remove_hangs: AtomicBool::default(),
@@ -215,6 +218,10 @@ impl SandboxProvider for FakeSandboxes {
 
     async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure> {
         self.timeline.note("sandbox: rebuild");
+        let reached = self.unreachable.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
+        if reached.is_ok() {
+            return Err(Failure::new(FailureCode::WorkspaceFailed, "the remote does not answer"));
+        }
         let elsewhere = self.elsewhere(request.order);
         let found = {
             let elsewhere = locked(&elsewhere);
