@@ -60,6 +60,7 @@ mod hints;
 mod issue_reference;
 mod issue_text;
 mod leasing;
+mod left_behind;
 mod live;
 mod neighbours;
 mod new_order;

@@ -10,8 +10,7 @@ use tracing::{info, warn};
 
 use crate::engine::Engine;
 use crate::ports::{Progress, Sandbox, SandboxRequest, Standing};
-use crate::queue::QueueSender;
-use crate::snapshots::{is_delivered, is_pushed};
+use crate::snapshots::is_pushed;
 use crate::suspension::workspace_left;
 
 /// The checkout of an order that is about to run.
@@ -22,6 +21,7 @@ pub(crate) enum Workspace {
     /// It is as the last standing step, or a suspended attempt, left it. With it, what people should know about how it came to be so.
     Found(Arc<dyn Sandbox>, Option<Arc<str>>),
 }
+
 /// Why an order has no checkout.
 #[derive(Debug)]
 pub(crate) struct Missing {
@@ -35,7 +35,6 @@ impl From<Failure> for Missing {
         Self { failure, for_now: false }
     }
 }
-
 
 impl Workspace {
     /// Finds it, or makes it anew from what was kept of it; ends what still runs in it first.
@@ -138,29 +137,4 @@ pub(crate) async fn remove(engine: &Engine, id: OrderId) -> bool {
         warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_removed: tried again later");
     }
     removed.is_ok()
-}
-
-/// Removes the checkouts of delivered orders whose removal an earlier life of this program did not get to.
-pub(crate) async fn sweep(engine: &Engine, queue: &QueueSender) {
-    if engine.settings.keep_workspaces {
-        return;
-    }
-    let there = match engine.sandboxes.orders().await {
-        Ok(there) => there,
-        Err(failure) => return warn!(reason = %failure, "workspaces_not_listed"),
-    };
-    for id in there.into_iter().filter(|id| !engine.live.runs(*id)) {
-        // As if it ran: a prompt that comes now must not find half a checkout.
-        let Some(entered) = engine.live.enter(id) else { continue };
-        // Of an order that is damaged, or not known here, everything stays: it may be all that is left of it.
-        if let Ok(Some(seen)) = engine.answered(engine.repository.get(id)).await
-            && is_delivered(&seen.order, &seen.history)
-        {
-            info!(agent_work_order_id = %id, "left_over_workspace_removed");
-            remove(engine, id).await;
-        }
-        if entered.leave() && !queue.push(id).await {
-            return;
-        }
-    }
 }
