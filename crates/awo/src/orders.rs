@@ -55,10 +55,11 @@ pub(crate) async fn reader(settings: &Settings) -> anyhow::Result<Client> {
 pub(crate) fn writer(settings: &Settings) -> anyhow::Result<Client> {
     server(settings)?.ok_or_else(|| {
         let dir = settings.data_dir.display();
-        coded(
-            UNAVAILABLE,
-            format!("no server has the data directory {dir}; start one with `awo serve`, or use `awo run`"),
-        )
+        let cure = match settings.state {
+            Backend::Postgres => "or name one elsewhere with --server (AWO_SERVER)",
+            Backend::File | Backend::Memory => "or use `awo run`",
+        };
+        coded(UNAVAILABLE, format!("no server has the data directory {dir}; start one with `awo serve`, {cure}"))
     })
 }
 
@@ -73,10 +74,18 @@ pub(crate) fn artifacts(settings: &Settings) -> Option<PathBuf> {
     here.then(|| settings.artifacts_dir())
 }
 
-/// Says that nothing runs, if some order has not ended and nobody has the data directory: its status tells what was.
-pub(crate) fn note_if_idle<'s>(settings: &Settings, mut statuses: impl Iterator<Item = &'s str>) -> anyhow::Result<()> {
+/// Says that nothing runs, if some order has not ended and nobody is there to run it: its status tells what was.
+pub(crate) async fn note_if_idle(settings: &Settings, mut statuses: impl Iterator<Item = &str>) -> anyhow::Result<()> {
     // What a server elsewhere does is not seen from here.
-    if settings.server.is_none() && !statuses.all(has_ended) && wiring::holder(settings)?.is_none() {
+    if settings.server.is_some() || statuses.all(has_ended) {
+        return Ok(());
+    }
+    if settings.state == Backend::Postgres {
+        if wiring::has_workers(settings).await == Some(false) {
+            note!("awo: nothing runs now, as no worker is there; `awo serve` or `awo worker` goes on with what");
+            note!("     has not ended");
+        }
+    } else if wiring::holder(settings)?.is_none() {
         note!("awo: nothing runs now, as no server has the data directory; `awo serve` or `awo recover`");
         note!("     goes on with what has not ended");
     }

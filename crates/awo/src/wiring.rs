@@ -21,7 +21,7 @@ use crate::exit::{BAD_INPUT, UNAVAILABLE, coded};
 use crate::forge;
 use crate::settings::{Backend, Kept, Kind, SCRIPTED, Settings, kind_of};
 pub(crate) use recipients::recipients;
-pub(crate) use stores::{Stores, access, connect, open_for_import, read_only, told};
+pub(crate) use stores::{Stores, access, connect, has_workers, open_for_import, read_only, told};
 
 /// Variables that git on the host is given: the operator's credentials and ways to the network.
 const GIT_VARIABLES: [&str; 16] = [

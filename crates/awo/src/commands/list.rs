@@ -44,7 +44,7 @@ pub(crate) async fn run(settings: &Settings, list: &List, as_json: bool) -> anyh
     if total > orders.len() as u64 {
         note!("awo: {} of {total}; --limit shows more", orders.len());
     }
-    note_if_idle(settings, orders.iter().map(|order| order.status.as_str()))?;
+    note_if_idle(settings, orders.iter().map(|order| order.status.as_str())).await?;
     if !damaged.is_empty() {
         note!("awo: left out, as they cannot be read: {}", damaged.join(", "));
         note!("     `awo state verify` says what is wrong with them");

@@ -47,7 +47,7 @@ pub(crate) async fn order(settings: &Settings, one: &One, as_json: bool) -> anyh
     let ending =
         Ending { order: &order, steps: &steps, artifacts: artifacts(settings), place: place(settings)?, costs: None };
     ending.lines().iter().for_each(output::whole);
-    note_if_idle(settings, std::iter::once(order.status.as_str()))?;
+    note_if_idle(settings, std::iter::once(order.status.as_str())).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -44,7 +44,7 @@ pub(crate) async fn run(settings: &Settings, arguments: &Arguments, as_json: boo
     }
     let done = steps.steps.iter().filter(|step| step.success && !step.superseded).count();
     say!("  {}: {done} of {}", steps.status, counted(steps.total_steps, "step"));
-    note_if_idle(settings, std::iter::once(steps.status.as_str()))?;
+    note_if_idle(settings, std::iter::once(steps.status.as_str())).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -57,7 +57,7 @@ async fn watch(
 ) -> anyhow::Result<ExitCode> {
     let signals = Signals::listen()?;
     let runner = if place(settings)? == Place::Here { Runner::Nobody } else { Runner::Server };
-    note_if_idle(settings, std::iter::once(client.get_order(id).await?.status.as_str()))?;
+    note_if_idle(settings, std::iter::once(client.get_order(id).await?.status.as_str())).await?;
     let form = if as_json { Form::JsonLines } else { Form::Lines };
     let on_interrupt = arguments.watching.on_interrupt;
     Watch { settings, client, id, form, on_interrupt, runner }.until_it_ends(signals).await

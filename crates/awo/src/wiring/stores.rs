@@ -155,6 +155,13 @@ pub(crate) async fn shared(settings: &Settings) -> anyhow::Result<Stores> {
     Ok(Stores { changes: Some(Arc::new(changes)), leases: Some(Arc::new(leases)), ..Stores::postgres(&database) })
 }
 
+/// Whether anybody runs the orders of the database; `None` if that cannot be found out.
+pub(crate) async fn has_workers(settings: &Settings) -> Option<bool> {
+    let lease = settings.workers.terms("").ok()?.lease;
+    let fleet = PostgresLeases::new(&checked_database(settings).await.ok()?).fleet().await.ok()?;
+    Some(fleet.workers.iter().any(|seen| seen.unheard < lease))
+}
+
 /// The error of a command, with the cure.
 pub(crate) fn told(error: PostgresError) -> anyhow::Error {
     let (code, cure) = match error {
