@@ -36,9 +36,9 @@ pub struct FakeSandboxes {
 #[derive(Debug, Default)]
 struct Elsewhere {
     kept: Vec<(WorkspaceSnapshot, Vec<Files>)>,
+    published: Vec<WorkspaceSnapshot>,
     pushed: Vec<Files>,
 }
-    published: Vec<WorkspaceSnapshot>,
 
 impl Elsewhere {
     /// The commits of a snapshot that was kept.
@@ -144,14 +144,14 @@ impl FakeSandboxes {
     pub fn kept(&self, order: OrderId) -> Vec<WorkspaceSnapshot> {
         locked(&self.elsewhere(order)).kept.iter().map(|(snapshot, _)| snapshot.clone()).collect()
     }
-}
-
-impl FakeSandbox {
 
     /// The snapshots of an order that workers on other machines could have, oldest first, each once.
     pub fn published(&self, order: OrderId) -> Vec<WorkspaceSnapshot> {
         locked(&self.elsewhere(order)).published.clone()
     }
+}
+
+impl FakeSandbox {
     fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.state)
     }
@@ -360,13 +360,6 @@ impl Sandbox for FakeSandbox {
         Ok(())
     }
 
-    async fn restore(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
-        self.timeline.note("sandbox: restore");
-        let files = self.files_of(&snapshot.tree);
-        let kept = locked(&self.elsewhere).kept(snapshot);
-        let mut state = self.state();
-        let commits = number_of(&snapshot.head);
-        if commits > state.commits.len() {
     async fn publish(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
         let mut elsewhere = locked(&self.elsewhere);
         if !elsewhere.published.contains(snapshot) {
@@ -375,6 +368,13 @@ impl Sandbox for FakeSandbox {
         Ok(())
     }
 
+    async fn restore(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
+        self.timeline.note("sandbox: restore");
+        let files = self.files_of(&snapshot.tree);
+        let kept = locked(&self.elsewhere).kept(snapshot);
+        let mut state = self.state();
+        let commits = number_of(&snapshot.head);
+        if commits > state.commits.len() {
             state.commits = kept.ok_or_else(|| Failure::new(FailureCode::WorkspaceFailed, "no such commit"))?;
         }
         state.commits.truncate(commits);
