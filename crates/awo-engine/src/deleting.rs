@@ -13,7 +13,8 @@ use crate::work_orders::WorkOrders;
 
 impl WorkOrders {
     /// Deletes an order that has ended, with its artifacts, its log, its checkout and its sessions. It is gone when this
-    /// returns. A branch that was pushed, and its pull request, stay.
+    /// returns; what other processes that share the store have of it goes when they hear of that. A branch that was pushed, and its
+    /// pull request, stay.
     pub async fn delete(&self, id: OrderId) -> Result<(), EngineError> {
         let seen = self.get(id).await?;
         let status = seen.order.state.status;

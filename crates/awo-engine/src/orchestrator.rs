@@ -26,6 +26,7 @@ use crate::error::EngineError;
 use crate::fleet;
 use crate::hints::Hints;
 use crate::leasing::{LeaseTerms, Leasing};
+use crate::left_behind;
 use crate::live::{LiveOrders, StopReason};
 use crate::neighbours;
 use crate::notifying::{self, Notices};
@@ -42,7 +43,6 @@ use crate::statistics::{self, Statistics};
 use crate::taking;
 use crate::watching::{self, Watching};
 use crate::work_orders::WorkOrders;
-use crate::workspace::sweep;
 use crate::workspaces::{self, KeptWorkspace};
 
 /// Hints that a slow receiver may be behind before it has to read again.
@@ -338,6 +338,9 @@ impl Orchestrator {
         });
         self.take_orders(waiting);
         self.tasks.spawn(retention::run(Arc::clone(&self.engine)));
+        if self.engine.changes.is_some() {
+            self.tasks.spawn(left_behind::run(Arc::clone(&self.engine), self.queue.clone()));
+        }
     }
 
     /// By leases where they are dealt out, else all that are in line here.
@@ -470,7 +473,7 @@ async fn recover(engine: &Engine, queue: &QueueSender) {
         queue_all(engine, queue).await;
     }
     settle_ended(engine).await;
-    sweep(engine, queue).await;
+    left_behind::sweep(engine, queue).await;
 }
 
 async fn queue_all(engine: &Engine, queue: &QueueSender) {

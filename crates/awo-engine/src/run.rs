@@ -11,23 +11,21 @@ use awo_state::{LogLevel, StateError};
 use tracing::{Instrument as _, info, warn};
 
 use crate::claim::{Claim, end_patch};
-use crate::claiming::{claim, read};
+use crate::claiming::claim;
 use crate::engine::Engine;
+use crate::entering::{Ready, ready};
 use crate::figures;
 use crate::follow_ups::resumed_session;
 use crate::live::{LiveOrder, StopReason};
 use crate::parking::{Seat, Woken, wait_until};
 use crate::progress::{Ending, Move, ending, next_move};
 use crate::recorder::{Recorder, Stopped, describe};
-use crate::recovery::{Need, need};
 use crate::slowness::slow;
 use crate::snapshots::last_snapshot;
-use crate::spilling::settle_spill;
 use crate::steps::{StepEnd, StepRunner};
 use crate::suspension::{self, goes_on, resumed, settled_fields};
 use crate::traces;
 use crate::waiting::before_attempt;
-use crate::workspace::Workspace;
 
 /// How a run ended, as far as this process is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,22 +62,9 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId, seat: &mut Seat) -> 
 
 async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut Seat) -> Result<RunEnd, StateError> {
     engine.may_go_on(id)?;
-    let Some(seen) = read(engine, id).await? else {
+    let Some(Ready { seen, workspace }) = ready(engine, live, id).await? else {
         return Ok(RunEnd::NothingToDo);
     };
-    let Some(seen) = settle_spill(engine, seen).await?.filter(|seen| may_run(&seen.order)) else {
-        return Ok(RunEnd::NothingToDo);
-    };
-    let workspace = match need(&seen, engine.settings.max_interruptions) {
-        Need::Workspace(next) => Workspace::find(engine, &seen, &next).await,
-        // Nothing is left to do in it; but what still runs in it ends before anybody says that it has.
-        Need::Nothing(_) => Ok(Workspace::unneeded(engine, &seen).await),
-        Need::Refused(failure) => {
-            Workspace::unneeded(engine, &seen).await;
-            Err(failure)
-        }
-    };
-    live.check_lease()?;
     let Some((claim, claimed)) = claim(engine, seen, workspace.as_ref().err()).await? else {
         return Ok(RunEnd::NothingToDo);
     };
@@ -120,11 +105,6 @@ async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut 
         }
     }
     end
-}
-
-/// Whether there is anything to run: not in an order that has ended, and not yet in one that is held.
-fn may_run(order: &AgentWorkOrder) -> bool {
-    !order.state.status.is_terminal() && !order.state.held
 }
 
 /// The last line of a run in the order's log.

@@ -225,7 +225,7 @@ impl<'e> StepRunner<'e> {
             Err(failure) => return Err(failure.into()),
         };
         if let Some(left) = &report.evidence.after
-            && let Err(failure) = self.live.unless_stopped(sandbox.checkpoint(left)).await
+            && let Err(failure) = self.live.unless_stopped(self.keep(&*sandbox, left, report)).await
             && self.live.stopped().is_none()
         {
             // The step's work stands; it is in the checkout only, as long as that lasts.
@@ -235,6 +235,20 @@ impl<'e> StepRunner<'e> {
             events.push((warning, OrderPatch::default()));
         }
         output
+    }
+
+    /// Keeps what a step left; also for workers on other machines, unless it is held back from every remote.
+    async fn keep(
+        &self,
+        sandbox: &dyn Sandbox,
+        left: &WorkspaceSnapshot,
+        report: &AttemptReport,
+    ) -> Result<(), Failure> {
+        sandbox.checkpoint(left).await?;
+        if self.engine.settings.hold_ci_changes && !report.evidence.flagged.is_empty() {
+            return Ok(());
+        }
+        sandbox.publish(left).await
     }
 
     /// The checkout, made on first use.

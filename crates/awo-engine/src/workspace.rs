@@ -10,8 +10,7 @@ use tracing::{info, warn};
 
 use crate::engine::Engine;
 use crate::ports::{Progress, Sandbox, SandboxRequest, Standing};
-use crate::queue::QueueSender;
-use crate::snapshots::{is_delivered, is_pushed};
+use crate::snapshots::is_pushed;
 use crate::suspension::workspace_left;
 
 /// The checkout of an order that is about to run.
@@ -23,12 +22,26 @@ pub(crate) enum Workspace {
     Found(Arc<dyn Sandbox>, Option<Arc<str>>),
 }
 
+/// Why an order has no checkout.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    pub(crate) failure: Failure,
+    /// Whether it may be had a little later.
+    pub(crate) for_now: bool,
+}
+
+impl From<Failure> for Missing {
+    fn from(failure: Failure) -> Self {
+        Self { failure, for_now: false }
+    }
+}
+
 impl Workspace {
     /// Finds it, or makes it anew from what was kept of it; ends what still runs in it first.
     ///
     /// An error means that the order cannot go on. With `workspace_lost`, a finished step's work is gone; with any other
     /// code it is kept, and a retry finds it.
-    pub(crate) async fn find(engine: &Engine, seen: &OrderSnapshot, next: &StepDefinition) -> Result<Self, Failure> {
+    pub(crate) async fn find(engine: &Engine, seen: &OrderSnapshot, next: &StepDefinition) -> Result<Self, Missing> {
         Self::end_processes(engine, seen).await?;
         let (order, history) = (&seen.order, &seen.history);
         let Some(left) = workspace_left(order, history, next) else {
@@ -41,7 +54,7 @@ impl Workspace {
             Err(failure) => {
                 let standing = engine.sandboxes.examine(&request, &left).await?;
                 if matches!(standing, Standing::Sound | Standing::Changed) {
-                    return Err(failure); // it is there: making it anew would cost what git ignores, and cure nothing
+                    return Err(failure.into()); // it is there: making it anew would cost what git ignores, and cure nothing
                 }
             }
         }
@@ -49,7 +62,11 @@ impl Workspace {
         let sandbox = engine.sandboxes.rebuild(&request, &left).await.map_err(|failure| {
             let message =
                 format!("the order cannot go on: {unsound}, and it could not be made anew: {}", failure.message);
-            Failure { message: message.into(), ..failure }
+            // What it was is on the remote, or was; one that does not answer may do so soon.
+            Missing {
+                for_now: failure.code == FailureCode::WorkspaceFailed,
+                failure: Failure { message: message.into(), ..failure },
+            }
         })?;
         if pushed {
             // It goes once it is delivered, so nothing went wrong.
@@ -120,29 +137,4 @@ pub(crate) async fn remove(engine: &Engine, id: OrderId) -> bool {
         warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_removed: tried again later");
     }
     removed.is_ok()
-}
-
-/// Removes the checkouts of delivered orders whose removal an earlier life of this program did not get to.
-pub(crate) async fn sweep(engine: &Engine, queue: &QueueSender) {
-    if engine.settings.keep_workspaces {
-        return;
-    }
-    let there = match engine.sandboxes.orders().await {
-        Ok(there) => there,
-        Err(failure) => return warn!(reason = %failure, "workspaces_not_listed"),
-    };
-    for id in there.into_iter().filter(|id| !engine.live.runs(*id)) {
-        // As if it ran: a prompt that comes now must not find half a checkout.
-        let Some(entered) = engine.live.enter(id) else { continue };
-        // Of an order that is damaged, or not known here, everything stays: it may be all that is left of it.
-        if let Ok(Some(seen)) = engine.answered(engine.repository.get(id)).await
-            && is_delivered(&seen.order, &seen.history)
-        {
-            info!(agent_work_order_id = %id, "left_over_workspace_removed");
-            remove(engine, id).await;
-        }
-        if entered.leave() && !queue.push(id).await {
-            return;
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -24,6 +24,8 @@ pub struct FakeSandboxes {
     pub refuses: Mutex<Option<Failure>>,
     /// What it tells while it makes a checkout.
     pub tells: Mutex<Vec<&'static str>>,
+    /// So many times the remote of a checkout that is made anew is out of reach.
+    pub unreachable: AtomicUsize,
     /// Why it keeps no checkpoint.
     pub keeps_nothing: Arc<Mutex<Option<Failure>>>,
     push_hangs: Arc<AtomicBool>,
@@ -34,6 +36,7 @@ pub struct FakeSandboxes {
 #[derive(Debug, Default)]
 struct Elsewhere {
     kept: Vec<(WorkspaceSnapshot, Vec<Files>)>,
+    published: Vec<WorkspaceSnapshot>,
     pushed: Vec<Files>,
 }
 
@@ -75,6 +78,7 @@ impl FakeSandboxes {
             elsewhere: Mutex::default(),
             refuses: Mutex::default(),
             tells: Mutex::default(),
+            unreachable: AtomicUsize::default(),
             keeps_nothing: Arc::default(),
             push_hangs: Arc::default(),
             remove_hangs: AtomicBool::default(),
@@ -140,6 +144,11 @@ impl FakeSandboxes {
     pub fn kept(&self, order: OrderId) -> Vec<WorkspaceSnapshot> {
         locked(&self.elsewhere(order)).kept.iter().map(|(snapshot, _)| snapshot.clone()).collect()
     }
+
+    /// The snapshots of an order that workers on other machines could have, oldest first, each once.
+    pub fn published(&self, order: OrderId) -> Vec<WorkspaceSnapshot> {
+        locked(&self.elsewhere(order)).published.clone()
+    }
 }
 
 impl FakeSandbox {
@@ -184,7 +193,7 @@ impl SandboxProvider for FakeSandboxes {
         if let Some(failure) = locked(&self.refuses).clone() {
             return Err(failure);
         }
-        *locked(&self.elsewhere(request.order)) = Elsewhere { kept: Vec::new(), pushed: vec![Files::default()] };
+        *locked(&self.elsewhere(request.order)) = Elsewhere { pushed: vec![Files::default()], ..Elsewhere::default() };
         Ok(self.place(request.order, State { commits: vec![Files::default()], ..State::default() }))
     }
 
@@ -209,6 +218,10 @@ impl SandboxProvider for FakeSandboxes {
 
     async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure> {
         self.timeline.note("sandbox: rebuild");
+        let reached = self.unreachable.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
+        if reached.is_ok() {
+            return Err(Failure::new(FailureCode::WorkspaceFailed, "the remote does not answer"));
+        }
         let elsewhere = self.elsewhere(request.order);
         let found = {
             let elsewhere = locked(&elsewhere);
@@ -343,6 +356,14 @@ impl Sandbox for FakeSandbox {
         let mut elsewhere = locked(&self.elsewhere);
         if elsewhere.kept(snapshot).is_none() {
             elsewhere.kept.push((snapshot.clone(), commits));
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
+        let mut elsewhere = locked(&self.elsewhere);
+        if !elsewhere.published.contains(snapshot) {
+            elsewhere.published.push(snapshot.clone());
         }
         Ok(())
     }

@@ -55,10 +55,11 @@ pub(crate) async fn reader(settings: &Settings) -> anyhow::Result<Client> {
 pub(crate) fn writer(settings: &Settings) -> anyhow::Result<Client> {
     server(settings)?.ok_or_else(|| {
         let dir = settings.data_dir.display();
-        coded(
-            UNAVAILABLE,
-            format!("no server has the data directory {dir}; start one with `awo serve`, or use `awo run`"),
-        )
+        let cure = match settings.state {
+            Backend::Postgres => "or name one elsewhere with --server (AWO_SERVER)",
+            Backend::File | Backend::Memory => "or use `awo run`",
+        };
+        coded(UNAVAILABLE, format!("no server has the data directory {dir}; start one with `awo serve`, {cure}"))
     })
 }
 
@@ -86,7 +87,7 @@ pub(crate) async fn note_if_idle<'s>(
     let workers = client.list_workers().await.ok().filter(|workers| workers.shared);
     if let Some(workers) = workers {
         note_if_nobody_begins(&workers);
-    } else if settings.server.is_none() && wiring::holder(settings)?.is_none() {
+    } else if settings.server.is_none() && settings.state != Backend::Postgres && wiring::holder(settings)?.is_none() {
         // What a server elsewhere does by itself is not seen from here.
         note!("awo: nothing runs now, as no server has the data directory; `awo serve` or `awo recover`");
         note!("     goes on with what has not ended");

@@ -105,12 +105,17 @@ impl GitError {
             "the host did not let awo in; check which key ssh uses: SSH_AUTH_SOCK, ssh_config, GIT_SSH_COMMAND"
         } else if says("certificate verification failed") || says("SSL certificate problem") {
             "git does not trust the host's certificate; if it is the right one, name its authority in GIT_SSL_CAINFO"
-        } else if says("fsck error in packed object") {
+        } else if self.is_about_objects() {
             "the repository has objects that are harmful or broken, and is not used; take them out of its history"
         } else {
             return None;
         };
         Some(cure.to_owned())
+    }
+
+    /// Whether git refused what the remote has, because objects in it are harmful or broken.
+    pub(crate) fn is_about_objects(&self) -> bool {
+        matches!(self, Self::Failed { complaint, .. } if complaint.contains("fsck error in packed object"))
     }
 
     pub(super) fn failed(name: &'static str, output: &GitOutput) -> Self {

@@ -51,8 +51,8 @@ pub(super) async fn run(
     // Locals are dropped in reverse: all is killed, then its record goes, then the child is reaped.
     let _record;
     let mut control = control;
-    _record = match &git.owner {
-        Some((processes, order)) => Some(processes.track(*order, pid).map_err(started)?),
+    _record = match git.owner.as_ref().zip(pid) {
+        Some(((processes, order), pid)) => Some(processes.track(*order, pid).map_err(started)?),
         None => None,
     };
     // Without a pipe it prints into a file.

@@ -57,7 +57,8 @@ pub(crate) enum NotStarted {
 
 /// A program that was started, with its pipes.
 pub(crate) struct Child {
-    pub(crate) pid: u32,
+    /// Its number; none if it was gone before it could be told.
+    pub(crate) pid: Option<u32>,
     pub(crate) stdin: Option<ChildStdin>,
     pub(crate) stdout: Option<ChildStdout>,
     pub(crate) stderr: Option<ChildStderr>,

@@ -58,7 +58,10 @@ pub async fn run(
     // Locals are dropped in reverse: all is killed, then its record goes, then the child is reaped.
     let _record;
     let mut control = control;
-    _record = spawned(pid).map_err(|source| RunError::Untracked { pid, source })?;
+    _record = match pid {
+        Some(pid) => Some(spawned(pid).map_err(|source| RunError::Untracked { pid, source })?),
+        None => None,
+    };
 
     let mut streams = Streams {
         stdout,

@@ -118,7 +118,12 @@ pub(super) async fn remote_branches(mirror: &Git, remote: &RepositoryAddress) ->
     Ok(names.map(str::to_owned).collect())
 }
 
-async fn remote_head(mirror: &Git, remote: &RepositoryAddress, branch: &str) -> Result<Option<String>, GitError> {
+/// Where a branch of the remote is, if there is one.
+pub(super) async fn remote_head(
+    mirror: &Git,
+    remote: &RepositoryAddress,
+    branch: &str,
+) -> Result<Option<String>, GitError> {
     let reference = format!("refs/heads/{branch}");
     let output = mirror.command("ls-remote").toward(remote).arg(&reference).run().await?;
     // The pattern also fits the end of longer names.

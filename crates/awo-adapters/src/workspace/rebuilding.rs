@@ -7,7 +7,7 @@ use super::checkpoints::{self, Kept};
 use super::layout::Layout;
 use super::origin::Origin;
 use super::shared::SharedMirror;
-use super::{Tools, changes, failed, mirror, preparing, publishing, with_causes};
+use super::{Tools, changes, exporting, failed, mirror, preparing, publishing, with_causes};
 use crate::RepositoryAddress;
 use crate::address::redacted;
 use crate::git::{Git, GitError};
@@ -140,11 +140,16 @@ async fn bare_clone(
     Ok((origin, is_guess))
 }
 
-/// Gets the branch of the state from the remote, which has it if it was pushed. Otherwise the answer is why not.
+/// Gets the branch of the state from the remote, which has it if it was pushed. The answer is why that is of no use, if it
+/// is; an error says nothing about what the remote has.
 async fn fetch(mirror: &Git, remote: &RepositoryAddress, left: &WorkspaceSnapshot) -> Result<String, GitError> {
     let Some(branch) = &left.branch else {
         return Ok("it was on no branch".into());
     };
+    let address = redacted(&remote.to_string());
+    if exporting::remote_head(mirror, remote, branch).await?.is_none() {
+        return Ok(format!("{address:?} has no branch {branch:?}"));
+    }
     let fetched = mirror
         .command("fetch")
         .args(["--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"])
@@ -153,8 +158,8 @@ async fn fetch(mirror: &Git, remote: &RepositoryAddress, left: &WorkspaceSnapsho
         .run()
         .await;
     match fetched {
-        Ok(_) => Ok(format!("branch {branch:?} of {:?} does not hold it", redacted(&remote.to_string()))),
-        Err(error @ GitError::Failed { .. }) => Ok(with_causes(&error)),
+        Ok(_) => Ok(format!("branch {branch:?} of {address:?} does not hold it")),
+        Err(error) if error.is_about_objects() => Ok(with_causes(&error)),
         Err(error) => Err(error),
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::layout::Layout;
 use super::origin::Origin;
 use super::preparing::unreadable;
+use super::publishing::Published;
 use super::{
     Checkpoints, Tools, aside, branch_names, changes, checkpoints, exporting, failed, inspecting, mirror, publishing,
     stale_locks,
@@ -30,16 +31,16 @@ pub(super) struct GitSandbox {
     origin: Origin,
     checkout: Git,
     /// Git locks files of a checkout; two of our own must not meet there.
-    busy: Mutex<()>,
+    busy: Mutex<Published>,
 }
 
 impl GitSandbox {
     pub(super) fn new(layout: Layout, tools: Tools, remote: RepositoryAddress, origin: Origin) -> Self {
-        Self { checkout: tools.checkout(&layout), layout, tools, remote, origin, busy: Mutex::new(()) }
+        Self { checkout: tools.checkout(&layout), layout, tools, remote, origin, busy: Mutex::default() }
     }
 
     /// Waits for its turn and sees to it that git would work in this checkout and no other.
-    async fn turn(&self) -> Result<MutexGuard<'_, ()>, Failure> {
+    async fn turn(&self) -> Result<MutexGuard<'_, Published>, Failure> {
         let turn = self.busy.lock().await;
         self.layout.check_git_directory().await?;
         mirror::ensure_shared(&self.tools, &self.remote, &self.origin).await?;
@@ -134,14 +135,20 @@ impl Sandbox for GitSandbox {
         check_state(snapshot)?;
         let _turn = self.turn().await?;
         let mirror = self.mirror().await?;
-        checkpoints::keep(&self.tools, &self.layout, &mirror, &self.origin, snapshot).await?;
-        match self.tools.settings.checkpoints {
-            Checkpoints::Local => Ok(()),
-            Checkpoints::Remote => {
-                let published = publishing::publish(&self.layout, &mirror, &self.remote, snapshot).await;
-                published.map_err(|error| failed("push the state of the checkout, for other workers", &error))
-            }
+        checkpoints::keep(&self.tools, &self.layout, &mirror, &self.origin, snapshot).await
+    }
+
+    async fn publish(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
+        check_state(snapshot)?;
+        if self.tools.settings.checkpoints == Checkpoints::Local {
+            return Ok(());
         }
+        let mut published = self.turn().await?;
+        let mirror = self.mirror().await?;
+        let (layout, remote, origin) = (&self.layout, &self.remote, &self.origin);
+        publishing::publish(layout, &mirror, remote, origin, snapshot, &mut published)
+            .await
+            .map_err(|error| failed("push the state of the checkout, for other workers", &error))
     }
 
     async fn restore(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {

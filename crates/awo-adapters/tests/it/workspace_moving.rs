@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+use std::fs;
 use std::sync::Arc;
 
 use awo_adapters::Checkpoints;
@@ -16,16 +17,22 @@ fn machine() -> Setting {
     Setting::with(FixtureRepository::new(), |settings| settings.checkpoints = Checkpoints::Remote)
 }
 
+/// What the engine does with the state that a step left.
+async fn keep(sandbox: &dyn Sandbox, left: &WorkspaceSnapshot) {
+    sandbox.checkpoint(left).await.unwrap();
+    sandbox.publish(left).await.unwrap();
+}
+
 /// Two states of an order's checkout, as two steps leave them: files that are in no commit, and a commit more.
 async fn two_steps(sandbox: &dyn Sandbox) -> [WorkspaceSnapshot; 2] {
     write(sandbox, "notes.txt", "a plan\n");
     let first = sandbox.snapshot().await.unwrap();
-    sandbox.checkpoint(&first).await.unwrap();
+    keep(sandbox, &first).await;
     sandbox.create_branch("feat-x").await.unwrap();
     assert!(sandbox.commit("the plan").await.unwrap());
     write(sandbox, "more.txt", "and more\n");
     let second = sandbox.snapshot().await.unwrap();
-    sandbox.checkpoint(&second).await.unwrap();
+    keep(sandbox, &second).await;
     [first, second]
 }
 
@@ -65,7 +72,7 @@ async fn the_next_owner_s_states_can_be_gone_on_with_by_the_first() {
     let sandbox = go_on(&other, &request, &second).await.unwrap();
     write(&*sandbox, "third.txt", "of the other\n");
     let third = sandbox.snapshot().await.unwrap();
-    sandbox.checkpoint(&third).await.unwrap();
+    keep(&*sandbox, &third).await;
     // The checkout of its own is there, and is not what it was left as.
     let again = one.provider.rebuild(&request, &third).await.unwrap();
     assert_eq!(again.snapshot().await.unwrap(), third);
@@ -77,13 +84,13 @@ async fn a_checkout_whose_agent_did_the_same_is_as_good() {
     let request = one.request(1);
     let sandbox = one.prepare(1).await;
     let begun = sandbox.snapshot().await.unwrap();
-    sandbox.checkpoint(&begun).await.unwrap();
+    keep(&*sandbox, &begun).await;
     // Here the agent was cut; there it came to the end.
     write(&*sandbox, "plan.txt", "a plan\n");
     let next = go_on(&other, &request, &begun).await.unwrap();
     write(&*next, "plan.txt", "a plan\n");
     let planned = next.snapshot().await.unwrap();
-    next.checkpoint(&planned).await.unwrap();
+    keep(&*next, &planned).await;
     let again = one.provider.reopen(&request).await.unwrap().unwrap();
     again.restore(&planned).await.unwrap();
     assert_eq!(again.snapshot().await.unwrap(), planned);
@@ -97,10 +104,10 @@ async fn states_are_removed_when_the_work_is_on_its_branch() {
     assert_eq!(states(&setting).len(), 2);
     assert!(sandbox.commit("the rest").await.unwrap());
     let done = sandbox.snapshot().await.unwrap();
-    sandbox.checkpoint(&done).await.unwrap();
+    keep(&*sandbox, &done).await;
     assert_eq!(states(&setting).len(), 3);
     sandbox.push("feat-x").await.unwrap();
-    sandbox.checkpoint(&done).await.unwrap();
+    keep(&*sandbox, &done).await;
     assert_eq!(states(&setting), Vec::<String>::new());
     let other = machine();
     assert_eq!(
@@ -108,6 +115,83 @@ async fn states_are_removed_when_the_work_is_on_its_branch() {
         done,
         "by its branch"
     );
+}
+
+#[tokio::test]
+async fn so_are_those_of_the_owners_before() {
+    let (one, other) = (machine(), machine());
+    let request = one.request(1);
+    let [_, second] = two_steps(&*one.prepare(1).await).await;
+    assert_eq!(states(&one).len(), 2);
+    // The next one fetches the last of them only.
+    let sandbox = go_on(&other, &request, &second).await.unwrap();
+    assert!(sandbox.commit("the rest").await.unwrap());
+    let done = sandbox.snapshot().await.unwrap();
+    sandbox.push("feat-x").await.unwrap();
+    keep(&*sandbox, &done).await;
+    assert_eq!(states(&one), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn so_are_those_of_an_owner_that_pushed_the_branch_and_ended() {
+    let (one, other) = (machine(), machine());
+    let request = one.request(1);
+    let sandbox = one.prepare(1).await;
+    two_steps(&*sandbox).await;
+    assert!(sandbox.commit("the rest").await.unwrap());
+    let done = sandbox.snapshot().await.unwrap();
+    keep(&*sandbox, &done).await;
+    sandbox.push("feat-x").await.unwrap();
+    assert_eq!(states(&one).len(), 3);
+    keep(&*go_on(&other, &request, &done).await.unwrap(), &done).await;
+    assert_eq!(states(&one), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_could_not_be_removed_is_removed_the_next_time() {
+    let setting = machine();
+    let sandbox = setting.prepare(1).await;
+    two_steps(&*sandbox).await;
+    assert!(sandbox.commit("the rest").await.unwrap());
+    let done = sandbox.snapshot().await.unwrap();
+    sandbox.push("feat-x").await.unwrap();
+    setting.remote.git(["config", "receive.denyDeletes", "true"]);
+    keep(&*sandbox, &done).await;
+    assert_eq!(states(&setting).len(), 2, "and it is no failure");
+    setting.remote.git(["config", "receive.denyDeletes", "false"]);
+    keep(&*sandbox, &done).await;
+    assert_eq!(states(&setting), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_state_that_another_owner_removed_is_put_there_again() {
+    let (one, other) = (machine(), machine());
+    let request = one.request(1);
+    let [first, second] = two_steps(&*one.prepare(1).await).await;
+    let sandbox = go_on(&other, &request, &second).await.unwrap();
+    assert!(sandbox.commit("the rest").await.unwrap());
+    sandbox.push("feat-x").await.unwrap();
+    keep(&*sandbox, &sandbox.snapshot().await.unwrap()).await;
+    assert_eq!(states(&one), Vec::<String>::new());
+    // The order is tried again from there, on the first machine.
+    let again = one.provider.reopen(&request).await.unwrap().unwrap();
+    again.restore(&first).await.unwrap();
+    keep(&*again, &first).await;
+    assert_eq!(states(&one).len(), 1);
+}
+
+#[tokio::test]
+async fn a_remote_that_is_out_of_reach_has_lost_nothing() {
+    let (one, other) = (machine(), machine());
+    let request = one.request(1);
+    let [first, second] = two_steps(&*one.prepare(1).await).await;
+    go_on(&other, &request, &first).await.unwrap();
+    let away = one.remote.path().with_extension("away");
+    fs::rename(one.remote.path(), &away).unwrap();
+    let failure = go_on(&other, &request, &second).await.unwrap_err();
+    assert_eq!(failure.code, FailureCode::WorkspaceFailed, "{failure}");
+    fs::rename(&away, one.remote.path()).unwrap();
+    assert_eq!(go_on(&other, &request, &second).await.unwrap().snapshot().await.unwrap(), second);
 }
 
 #[tokio::test]
@@ -133,4 +217,20 @@ async fn a_state_that_somebody_else_put_there_is_not_taken() {
     let failure = go_on(&other, &one.request(1), &left).await.unwrap_err();
     assert_eq!(failure.code, FailureCode::WorkspaceLost);
     assert!(!other.directory(1).join("workspace.json").exists());
+}
+
+#[tokio::test]
+async fn what_is_no_state_hinders_nobody_to_look_on_the_branch() {
+    let (one, other) = (machine(), machine());
+    let sandbox = one.prepare(1).await;
+    sandbox.create_branch("feat-x").await.unwrap();
+    write(&*sandbox, "notes.txt", "a plan\n");
+    assert!(sandbox.commit("the plan").await.unwrap());
+    let left = sandbox.snapshot().await.unwrap();
+    keep(&*sandbox, &left).await;
+    sandbox.push("feat-x").await.unwrap();
+    for name in states(&one) {
+        one.remote.git(["update-ref", &name, "main:README.md"]);
+    }
+    assert_eq!(go_on(&other, &one.request(1), &left).await.unwrap().snapshot().await.unwrap(), left);
 }

@@ -98,7 +98,7 @@ pub trait SandboxProvider: Debug + Send + Sync {
     async fn examine(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Standing, Failure>;
 
     /// Makes the checkout anew as it was in a snapshot that was kept by [`Sandbox::checkpoint`], or that the remote
-    /// still has. Whatever is there in its place goes, ignored files too; what was kept stays. Base branch and base
+    /// still has, by [`Sandbox::publish`] or on a branch. Whatever is there in its place goes, ignored files too; what was kept stays. Base branch and base
     /// commit are those of the first time. A failure with `workspace_lost` says that the state cannot be had any more, and
     /// the cure; with any other code, that it could not be had now.
     async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure>;
@@ -240,6 +240,10 @@ pub trait Sandbox: Debug + Send + Sync {
     /// Keeps a snapshot that was just taken, its commit and all of its files, where no agent reaches it, until the
     /// order's checkout is removed. Keeping it again is Ok. Ignored files are in no snapshot, and so are not kept.
     async fn checkpoint(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure>;
+
+    /// Puts a snapshot that was kept where workers on other machines can have it, if that is wanted of these checkouts. Doing
+    /// it again is Ok.
+    async fn publish(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure>;
 
     /// Makes the checkout what it was in a snapshot: commit, branch and files. What came since is gone, ignored files
     /// apart. What the checkout does not have any more comes from what [`checkpoint`](Self::checkpoint) kept. Fails, and

@@ -86,6 +86,9 @@ async fn a_setting_holds_them_back() {
     let message = state.error_message.unwrap();
     assert!(message.contains("\".github/workflows/ci.yml\""), "{message}");
     assert!(!world.timeline.text().contains("push"), "{}", world.timeline.text());
+    let published = world.sandboxes.published(id);
+    assert!(!published.is_empty() && published.len() < world.sandboxes.kept(id).len(), "nor the states that have them");
+    assert!(published.iter().all(|state| !state.tree.contains(".github")), "{published:?}");
     assert!(world.forge.opened.lock().unwrap().is_empty());
 
     let mut plain = World::new();

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use awo_engine::ports::Recipient;
-use awo_engine::{LogQuery, Orchestrator, StatsQuery, ToldStore as _};
-use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, EventSeq, NoticeKind, OrderId};
+use awo_engine::ports::{Progress, Recipient, SandboxProvider as _, SandboxRequest};
+use awo_engine::{LeaseTerms, LogQuery, Orchestrator, StatsQuery, ToldStore as _};
+use awo_models::{
+    AgentWorkOrder, AgentWorkOrderStatus, EventSeq, FailureCode, Isolation, Network, NoticeKind, OrderId, SandboxType,
+};
 use awo_state::{InMemoryChanges, InMemoryTold};
 use awo_testkit::{LossyChanges, Play, World};
 use rstest::rstest;
@@ -323,4 +325,60 @@ async fn the_last_that_a_process_did_is_told_before_it_ends() {
     let seq = two.world.stored(id).await.seq;
     while timeout(FOUND, hints.recv()).await.unwrap().unwrap().seq < seq {}
     assert!(two.here.drain(Duration::from_secs(5), Duration::from_secs(1)).await);
+}
+
+/// What is left on a machine goes within this time after word came.
+const CLEARED: Duration = Duration::from_secs(31);
+
+fn request(order: OrderId) -> SandboxRequest {
+    SandboxRequest {
+        order,
+        repository_url: "https://example.org/owner/repo.git".into(),
+        sandbox_type: SandboxType::GitWorktree,
+        base_branch: None,
+        isolation: Isolation::None,
+        network: Network::Host,
+        progress: Progress::default(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_checkout_of_an_order_that_is_delivered_elsewhere_goes() {
+    let mut world = World::new();
+    let first = InMemoryChanges::of(&world.store);
+    let here = world.builder().with_changes(Arc::new(first.another()));
+    let here =
+        here.with_leases(Arc::new(world.store.clone()), LeaseTerms { runs_orders: false, ..LeaseTerms::default() });
+    let here = here.build();
+    here.start();
+    world.settings.keep_workspaces = true;
+    let there = world.builder().with_changes(Arc::new(first)).build();
+    there.listen();
+    let id = world.create(&there).await;
+    there.run_order(id).await.unwrap();
+    assert!(world.sandboxes.has(id));
+    tokio::time::sleep(CLEARED).await;
+    assert!(!world.sandboxes.has(id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_an_order_left_here_goes_when_it_is_deleted_elsewhere() {
+    let mut world = World::new();
+    world.agent.put("implement", Play::fails(FailureCode::AgentCrashed));
+    let first = InMemoryChanges::of(&world.store);
+    let here = world.builder().with_changes(Arc::new(first.another())).build();
+    here.start();
+    let id = world.create(&here).await;
+    until_async(async || world.stored(id).await.order.state.status.is_terminal()).await;
+    // One that nobody here has ever heard of may be another store's.
+    let stranger = OrderId::new(1_700_000_000_000, [7; 10]);
+    world.sandboxes.prepare(&request(stranger)).await.unwrap();
+    let mine = std::mem::replace(&mut world.sandboxes, World::new().sandboxes);
+    let there = world.builder().with_changes(Arc::new(first)).build();
+    there.listen();
+    tokio::time::sleep(FOUND).await;
+    there.work_orders().delete(id).await.unwrap();
+    assert!(mine.has(id), "the other one has it not");
+    tokio::time::sleep(CLEARED).await;
+    assert!(!mine.has(id) && mine.has(stranger));
 }

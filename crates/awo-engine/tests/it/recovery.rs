@@ -1,8 +1,12 @@
 //! A process that dies, and the next one.
 
-use awo_engine::{Orchestrator, RunEnd};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use awo_engine::{LogQuery, Orchestrator, OrderLog as _, RunEnd};
 use awo_models::{AgentWorkOrderStatus, EventKind, Failure, FailureCode, OrderId, StepName};
 use awo_testkit::{Fault, World};
+use tokio::time::Instant;
 
 /// Runs an order until its agent has ended `steps` steps and works at the next; then the process is gone.
 pub(crate) async fn die_after(world: &World, steps: usize) -> (Orchestrator, OrderId) {
@@ -67,6 +71,61 @@ async fn an_order_whose_workspace_is_gone_fails_in_one_commit_that_says_so() {
     assert_eq!(view.order.state.error_code, Some(FailureCode::WorkspaceLost));
     assert!(view.order.state.error_message.as_deref().unwrap().contains("its checkout was gone or broken"));
     assert_eq!(world.timeline.lines().last().unwrap(), "store: save 4 [claimed generate_branch✘ failed]");
+}
+
+/// An order whose process is gone and whose checkout has to be made anew, while the remote is out of reach so many times.
+async fn out_of_reach(times: usize) -> (World, OrderId) {
+    let world = World::gated();
+    let (_dead, id) = die_after(&world, 3).await;
+    world.sandboxes.lose(id);
+    world.sandboxes.unreachable.store(times, Ordering::Relaxed);
+    world.gate.as_ref().unwrap().add_permits(7);
+    (world, id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remote_that_is_away_for_a_minute_ends_no_order() {
+    let (world, id) = out_of_reach(6).await;
+    let begun = Instant::now();
+    let end = world.orchestrator().run_order(id).await.unwrap();
+    assert_eq!(end, RunEnd::Ended(AgentWorkOrderStatus::Completed));
+    assert!(begun.elapsed() > Duration::from_mins(1));
+    let log = world.log.read(id, &LogQuery { text: Some("workspace_not_found".into()), ..LogQuery::default() }).await;
+    assert_eq!(log.unwrap().total, 6, "people are told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_away_for_long_fails_it_and_a_retry_finds_it() {
+    let (world, id) = out_of_reach(100).await;
+    let orchestrator = world.orchestrator();
+    assert_eq!(orchestrator.run_order(id).await.unwrap(), RunEnd::Ended(AgentWorkOrderStatus::Failed));
+    assert_eq!(world.stored(id).await.order.state.error_code, Some(FailureCode::WorkspaceFailed));
+    world.sandboxes.unreachable.store(0, Ordering::Relaxed);
+    orchestrator.work_orders().retry(id, None).await.unwrap();
+    assert_eq!(orchestrator.run_order(id).await.unwrap(), RunEnd::Ended(AgentWorkOrderStatus::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_waits_for_its_remote_can_be_cancelled_and_ends_no_shutdown() {
+    let (world, id) = out_of_reach(100).await;
+    let orchestrator = world.orchestrator();
+    let running = orchestrator.spawn_order(id);
+    crate::outages::until(|| world.timeline.text().contains("sandbox: rebuild")).await;
+    orchestrator.work_orders().cancel(id).await.unwrap();
+    running.await.unwrap();
+    assert_eq!(world.stored(id).await.order.state.status, AgentWorkOrderStatus::Cancelled);
+
+    let (world, id) = out_of_reach(100).await;
+    let orchestrator = world.orchestrator();
+    let running = orchestrator.spawn_order(id);
+    crate::outages::until(|| world.timeline.text().contains("sandbox: rebuild")).await;
+    assert!(orchestrator.drain(Duration::ZERO, Duration::from_secs(15)).await);
+    running.await.unwrap();
+    assert_eq!(
+        world.stored(id).await.order.state.status,
+        AgentWorkOrderStatus::Running,
+        "the next start goes on with it"
+    );
 }
 
 #[tokio::test(start_paused = true)]

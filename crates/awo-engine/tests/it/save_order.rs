@@ -60,6 +60,7 @@ fn helpful_sandbox() -> MockSandbox {
         Ok(DiffStat { commits: 1, files, lines_added: 1, lines_removed: 0 })
     });
     sandbox.expect_checkpoint().returning(|_| Ok(()));
+    sandbox.expect_publish().returning(|_| Ok(()));
     sandbox.expect_inspect().returning(|_| Ok(awo_engine::ports::FileKind::File(1)));
     sandbox.expect_create_branch().returning(|_| Ok("b".into()));
     sandbox.expect_commit().returning(|_| Ok(true));

@@ -9,10 +9,10 @@ use awo_models::{AgentWorkOrderStatus, OrderId};
 use serde_json::{Value, json};
 
 use crate::cli::Recover;
-use crate::exit::FAILED;
+use crate::exit::{BAD_INPUT, FAILED, coded};
 use crate::orders::print_json;
 use crate::render::waiting;
-use crate::settings::Settings;
+use crate::settings::{Backend, Settings};
 use crate::signals::Signals;
 use crate::terminal::{inline, note, say};
 use crate::wiring;
@@ -22,6 +22,11 @@ const LOOK: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(settings: Settings, recover: Recover, as_json: bool) -> anyhow::Result<ExitCode> {
     let settings = settings.with_agents(&recover.agents);
+    if settings.state == Backend::Postgres {
+        let message = "orders of a database are gone on with by those who share it: start `awo serve` or `awo worker`; \
+                       `awo list` shows what has not ended";
+        return Err(coded(BAD_INPUT, message));
+    }
     if let Some(holder) = wiring::holder(&settings)? {
         note!("awo: {holder} has the data directory and goes on with its orders by itself");
         return Ok(ExitCode::SUCCESS);

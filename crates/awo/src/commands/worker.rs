@@ -20,6 +20,9 @@ pub(crate) async fn run(settings: Settings, worker: Worker) -> anyhow::Result<Ex
     }
     settings.workers.run_orders = true;
     if let Some(most) = worker.max_running {
+        if most == 0 {
+            return Err(coded(BAD_INPUT, "--max-running is 0; a worker runs at least 1 order"));
+        }
         settings.max_running = most;
     }
     if !worker.labels.is_empty() {

@@ -112,6 +112,56 @@ fn files_are_taken_over_whole_and_once() {
 }
 
 #[test]
+fn what_is_tied_to_its_directory_is_not_taken_out_of_it() {
+    let Some(schema) = TestSchema::new() else { return };
+    let setting = Setting::new();
+    let done = text(&setting.run_order(&["--json"]).expect(0).json()["agent_work_order_id"]);
+    setting.agent.hold("implementor");
+    let mut server = setting.program.serve();
+    let cut = setting.create(&server);
+    setting.at_work("implementor", 2);
+    server.kill();
+    let from = setting.program.data_dir();
+    let spills = from.with_file_name(format!("{}.spill", from.file_name().unwrap().to_str().unwrap()));
+    std::fs::create_dir_all(&spills).unwrap();
+    let spill = spills.join(format!("{done}.spill.json"));
+    std::fs::write(&spill, "{}").unwrap();
+    let import = ["state", "import", "--from", from.to_str().unwrap(), "--data-dir", "elsewhere"];
+    let told = run(&setting, &schema, &import).expect(1);
+    let refused = |id: &str, why: &str| told.out.lines().any(|line| line.contains(id) && line.contains(why));
+    assert!(refused(&cut, "its checkout is in") && refused(&done, "results that were not stored"), "{told:#?}");
+    let told = run(&setting, &schema, &[&import[..], &["--json"]].concat()).expect(1).json();
+    assert_eq!(told["whole"], false);
+    // The directory itself is gone on with, by who reads the database from now on.
+    let told = run(&setting, &schema, &["state", "import", "--from", from.to_str().unwrap()]).expect(0);
+    assert_eq!(told.out.matches("imported").count(), 2, "{told:#?}");
+    assert!(spill.exists());
+}
+
+#[test]
+fn what_runs_is_told_from_the_workers_that_are_there() {
+    let Some(schema) = TestSchema::new() else { return };
+    let mut setting = setting(&schema);
+    setting.program = setting.program.with_variable("AWO_LEASE_SECONDS", "3");
+    setting.agent.hold("implementor");
+    let mut server = setting.program.serve();
+    let id = setting.create(&server);
+    setting.at_work("implementor", 1);
+    let elsewhere = ["list", "--data-dir", "elsewhere"];
+    assert_eq!(run(&setting, &schema, &elsewhere).expect(0).err, "", "a worker is there, in another directory");
+    server.kill();
+    until("it is missed", || run(&setting, &schema, &elsewhere).expect(0).err.contains("no worker is there"));
+    let told = run(&setting, &schema, &["cancel", &id]).expect(5);
+    assert!(told.err.contains("--server") && !told.err.contains("`awo run`"), "{told:#?}");
+    for command in [&["recover"][..], &["recover", "--dry-run"]] {
+        let told = run(&setting, &schema, command).expect(2);
+        assert!(told.err.contains("`awo worker`"), "{told:#?}");
+    }
+    let told = run(&setting, &schema, &["worker", "--max-running", "0"]).expect(2);
+    assert!(told.err.contains("at least 1"), "{told:#?}");
+}
+
+#[test]
 fn files_that_are_written_are_not_taken_over() {
     let Some(schema) = TestSchema::new() else { return };
     let setting = Setting::new();

@@ -35,7 +35,7 @@ pub(super) fn start(start: Start, marks: &[(OsString, OsString)]) -> io::Result<
     let pid = child.id().unwrap_or_default();
     let group = Group::of(pid).ok_or_else(|| io::Error::other("it has no process number"))?;
     Ok(Child {
-        pid,
+        pid: Some(pid),
         stdin: child.stdin.take(),
         stdout: child.stdout.take(),
         stderr: child.stderr.take(),

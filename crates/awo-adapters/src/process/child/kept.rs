@@ -52,7 +52,6 @@ pub(super) async fn start(start: Start, keeper: &Keeper, marks: &[(OsString, OsS
     let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
     let (reports, commands) = line.into_split();
     let mut kept = Kept { process, reports, frame: Vec::new(), exit: None, marks: marks.to_vec() };
-    let keeper = kept.pid();
     let pid = match timeout(STARTED_WITHIN, kept.next()).await {
         Ok(Some(Report::Started(pid))) => pid,
         Ok(Some(Report::NotStarted(0))) => {
@@ -61,9 +60,9 @@ pub(super) async fn start(start: Start, keeper: &Keeper, marks: &[(OsString, OsS
         Ok(Some(Report::NotStarted(errno))) => {
             return Err(NotStarted::Program(io::Error::from_raw_os_error(errno)));
         }
-        // A program that kills its keeper can be faster than its keeper's word. Its end is that of one that did so later,
-        // and the number of its keeper stands for its own, which nobody knows.
-        Ok(None) if kept.was_killed().await => keeper.map_or(0, |keeper| keeper.as_raw_nonzero().get()),
+        // A program that kills its keeper can be faster than its keeper's word. Its end is that of one that did so later. Its
+        // number nobody knows, and that of its keeper is free to be somebody else's by now.
+        Ok(None) if kept.was_killed().await => 0,
         _ => {
             // It may have started the program all the same.
             let _ = kept.end_marked().await;
@@ -71,11 +70,11 @@ pub(super) async fn start(start: Start, keeper: &Keeper, marks: &[(OsString, OsS
         }
     };
     Ok(Child {
-        pid: pid.try_into().unwrap_or_default(),
+        pid: u32::try_from(pid).ok().filter(|pid| *pid > 0),
         stdin,
         stdout,
         stderr,
-        control: Control::Kept(Line { commands, keeper }),
+        control: Control::Kept(Line { commands, keeper: kept.pid() }),
         ending: Ending::Kept(Box::new(kept)),
     })
 }
@@ -97,6 +96,7 @@ fn input(input: Input) -> io::Result<(Option<OwnedFd>, Option<ChildStdin>)> {
 #[derive(Debug)]
 pub(crate) struct Line {
     commands: OwnedWriteHalf,
+    /// None of one that has ended: its number may be somebody else's.
     keeper: Option<Pid>,
 }
 

@@ -1,0 +1,75 @@
+//! Finds what an order needs before it is claimed; again, for a while, if its remote cannot be asked now.
+
+use std::time::Duration;
+
+use awo_models::{AgentWorkOrder, Failure, OrderId};
+use awo_state::{LogLevel, OrderSnapshot, StateError};
+use tokio::time::sleep;
+use tracing::warn;
+
+use crate::claiming::read;
+use crate::engine::Engine;
+use crate::live::LiveOrder;
+use crate::recovery::{Need, need};
+use crate::spilling::settle_spill;
+use crate::workspace::{Missing, Workspace};
+
+/// Pause before a checkout is looked for again; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// No pause is longer: two minutes in all.
+const LONGEST_PAUSE: Duration = Duration::from_secs(64);
+
+/// An order that can be claimed.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) seen: OrderSnapshot,
+    /// Its checkout; or why it is not run any more.
+    pub(crate) workspace: Result<Workspace, Failure>,
+}
+
+/// Gets an order ready, as it stands; `None` if there is nothing to run, or this process ends. It is read anew for each try:
+/// somebody may cancel it meanwhile.
+pub(crate) async fn ready(engine: &Engine, live: &LiveOrder, id: OrderId) -> Result<Option<Ready>, StateError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let Some(seen) = read(engine, id).await? else { return Ok(None) };
+        let Some(seen) = settle_spill(engine, seen).await?.filter(|seen| may_run(&seen.order)) else {
+            return Ok(None);
+        };
+        let workspace = find(engine, &seen).await;
+        live.check_lease()?;
+        match workspace {
+            Err(Missing { failure, for_now: true }) if pause <= LONGEST_PAUSE => {
+                let seconds = pause.as_secs();
+                warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_found: looked for again in {seconds} s");
+                engine.note(id, LogLevel::Warning, "workspace_not_found", |entry| {
+                    entry.with_message(&failure.message).with_field("again_in_seconds", seconds)
+                });
+                tokio::select! {
+                    () = engine.draining.cancelled() => return Ok(None),
+                    () = live.token().cancelled() => live.check_lease()?,
+                    () = sleep(pause) => {}
+                }
+                pause *= 2;
+            }
+            found => return Ok(Some(Ready { seen, workspace: found.map_err(|missing| missing.failure) })),
+        }
+    }
+}
+
+async fn find(engine: &Engine, seen: &OrderSnapshot) -> Result<Workspace, Missing> {
+    match need(seen, engine.settings.max_interruptions) {
+        Need::Workspace(next) => Workspace::find(engine, seen, &next).await,
+        // Nothing is left to do in it; but what still runs in it ends before anybody says that it has.
+        Need::Nothing(_) => Ok(Workspace::unneeded(engine, seen).await),
+        Need::Refused(failure) => {
+            Workspace::unneeded(engine, seen).await;
+            Err(failure.into())
+        }
+    }
+}
+
+/// Whether there is anything to run: not in an order that has ended, and not yet in one that is held.
+fn may_run(order: &AgentWorkOrder) -> bool {
+    !order.state.status.is_terminal() && !order.state.held
+}
