@@ -23,6 +23,7 @@ mod opening;
 mod orders;
 mod page;
 mod postgres;
+mod record;
 mod row;
 mod saves;
 mod size;
@@ -41,7 +42,9 @@ use crate::crowd::Crowd;
 use crate::repository::Repository;
 use figure::Figure;
 use machine::Machine;
-use row::{Family, Skipped};
+use page::Moved;
+use record::Record;
+use row::Family;
 use store::Filled;
 
 const PAGE: &str = "docs/benchmarks.md";
@@ -75,9 +78,12 @@ pub(crate) struct Arguments {
     /// Measure less, for a first impression. Nothing is written.
     #[arg(long)]
     quick: bool,
-    /// Measure these families only. Nothing is written.
+    /// Measure these families only. Nothing is written without `--write`.
     #[arg(long, value_name = "FAMILY", value_parser = names())]
     only: Vec<String>,
+    /// Write the families that are measured, and leave the others as they were written.
+    #[arg(long, requires = "only", conflicts_with = "quick")]
+    write: bool,
 }
 
 fn names() -> clap::builder::PossibleValuesParser {
@@ -112,33 +118,42 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     }
     let bench = Bench::new(repository, arguments.quick)?;
     let machine = Machine::look(repository, bench.disk.path())?;
-    let (mut figures, mut skipped) = (Vec::new(), Vec::new());
-    for family in FAMILIES {
-        if arguments.only.is_empty() || arguments.only.iter().any(|name| name == family.name) {
-            if let Some(reason) = (family.missing)()? {
-                eprintln!("skipped: {}: {reason}", family.title);
-                skipped.push(Skipped { family: family.name, reason });
-                continue;
-            }
-            eprintln!("measuring: {}", family.title);
-            let samples = (family.measure)(&bench).with_context(|| format!("cannot measure `{}`", family.name))?;
-            figures.extend(Figure::of_family(family, &samples)?);
-        }
-    }
     let before = before(repository)?;
-    let moved = before.as_ref().map(|before| compare::moved(before, &figures)).unwrap_or_default();
-    eprint!("\n{}", page::terminal(&figures, &moved));
-    if arguments.quick || !arguments.only.is_empty() {
-        eprintln!("nothing is written: only a whole run is");
+    let (mut records, mut moved) = (Vec::new(), Vec::new());
+    for family in FAMILIES {
+        if !arguments.only.is_empty() && arguments.only.iter().all(|name| name != family.name) {
+            records.push(Record::before(family, before.as_ref()));
+            continue;
+        }
+        let record = measured(&bench, &machine, family)?;
+        let lines = before.as_ref().map(|before| compare::moved(before, record.figures())).unwrap_or_default();
+        eprint!("\n{}", page::terminal(record.figures(), &lines));
+        moved.extend(lines);
+        records.push(record);
+    }
+    if arguments.quick || (!arguments.only.is_empty() && !arguments.write) {
+        eprintln!("nothing is written: only a whole run is, or families with `--write`");
         return Ok(());
     }
     let write = |path: &str, text: String| {
         std::fs::write(repository.root().join(path), text).with_context(|| format!("cannot write {path}"))
     };
-    write(PAGE, page::page(&machine, FAMILIES, &skipped, &figures, before.as_ref(), &moved))?;
-    write(FIGURES, page::json(&machine, &figures)?)?;
+    let moved = Moved { date: &machine.date, commit: &machine.commit, lines: &moved };
+    write(PAGE, page::page(&records, before.is_some().then_some(&moved)))?;
+    write(FIGURES, serde_json::to_string_pretty(&record::json(&machine, &records))? + "\n")?;
     eprintln!("{PAGE} and {FIGURES} are written");
     Ok(())
+}
+
+/// Measures a family, if it can be measured here.
+fn measured(bench: &Bench, machine: &Machine, family: &'static Family) -> Result<Record> {
+    if let Some(reason) = (family.missing)()? {
+        eprintln!("skipped: {}: {reason}", family.title);
+        return Ok(Record::skipped(family, reason));
+    }
+    eprintln!("measuring: {}", family.title);
+    let samples = (family.measure)(bench).with_context(|| format!("cannot measure `{}`", family.name))?;
+    Ok(Record::measured(family, machine, Figure::of_family(family, &samples)?))
 }
 
 /// The figures of the last run that was written.

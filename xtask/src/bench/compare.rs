@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::figure::{Figure, Spread};
+use super::figure::Figure;
+use super::record::spread;
 use super::row::Goal;
 
 /// A line for each row that moved, or is new.
@@ -22,10 +23,6 @@ fn line(before: &Value, figure: &Figure) -> Option<String> {
     let more_is_better = row.unit.counts_what_is_done() || matches!(row.goal, Goal::TimesAtLeast(_));
     let verdict = if (now.middle > then.middle) == more_is_better { "better" } else { "worse" };
     Some(format!("{}: {} → {} ({verdict})", row.what, show(then.middle), show(now.middle)))
-}
-
-fn spread(value: &Value) -> Option<Spread> {
-    Some(Spread { low: value["low"].as_f64()?, middle: value["middle"].as_f64()?, high: value["high"].as_f64()? })
 }
 
 #[cfg(test)]

@@ -1,13 +1,9 @@
-//! The figures for people, on the terminal and as a page, and for the next run.
+//! The figures for people, on the terminal and as a page.
 
 use std::fmt::Write as _;
 
-use anyhow::Result;
-use serde_json::{Value, json};
-
 use super::figure::{Figure, Spread};
-use super::machine::Machine;
-use super::row::{Family, Skipped};
+use super::record::{Known, Record};
 
 /// A line per row, and what moved.
 pub(super) fn terminal(figures: &[Figure], moved: &[String]) -> String {
@@ -37,52 +33,36 @@ pub(super) fn terminal(figures: &[Figure], moved: &[String]) -> String {
 }
 
 /// The page of the documentation.
-pub(super) fn page(
-    machine: &Machine,
-    families: &[&Family],
-    skipped: &[Skipped],
-    figures: &[Figure],
-    before: Option<&Value>,
-    moved: &[String],
-) -> String {
-    let mut text = format!(
-        "# Benchmarks\n\n\
+pub(super) fn page(records: &[Record], moved: Option<&Moved<'_>>) -> String {
+    let mut text = "# Benchmarks\n\n\
          Written by `cargo xtask bench`, which measures everything anew and says what moved; see also \
          [reliability](reliability.md).\n\
-         `cargo xtask bench --quick` gives a first impression in a minute and writes nothing.\n\n\
-         {machine}\n\n\
+         `cargo xtask bench --only FAMILY --write` measures families anew and leaves the others as they were; \
+         `cargo xtask bench --quick`\ngives a first impression in a minute and writes nothing.\n\n\
          Each number is the middle of so many repeats, with the smallest and the largest behind it. A *bound* is the least \
          that it\ncould cost, measured in the same run and in turn; a ratio is taken in each repeat. On a machine that \
          others use too,\nratios tell more than times.\n"
-    );
-    for family in families {
+        .to_owned();
+    for Record { family, known } in records {
         let _ = write!(text, "\n## {}\n\n{}\n\n", family.title, family.how.trim());
-        if let Some(skipped) = skipped.iter().find(|skipped| skipped.family == family.name) {
-            let _ = writeln!(text, "Not measured in this run: {}.", skipped.reason);
-            continue;
-        }
-        text.push_str("| what | measured | bound | ratio | goal | met | repeats |\n|---|---|---|---|---|---|---|\n");
-        for figure in figures.iter().filter(|figure| family.rows.iter().any(|row| row.id == figure.row.id)) {
-            let cells = cells(figure);
-            let bound = figure.row.bound.map_or_else(|| "–".to_owned(), |bound| format!("{bound}: {}", cells.bound));
-            let met = figure.is_met().map_or("–", |met| if met { "yes" } else { "**no**" });
-            let goal = figure.row.goal.show(figure.row.unit);
-            let (what, repeats) = (figure.row.what, figure.repeats);
-            let _ = writeln!(
-                text,
-                "| {what} | {} | {bound} | {} | {goal} | {met} | {repeats} |",
-                cells.measured, cells.ratio
-            );
+        match known {
+            Known::Measured { machine, figures } => {
+                let _ = writeln!(text, "{machine}\n");
+                table(&mut text, figures);
+            }
+            Known::Skipped(reason) => {
+                let _ = writeln!(text, "Not measured in this run: {reason}.");
+            }
+            Known::Nothing => text.push_str("Not measured yet.\n"),
         }
     }
-    if let Some(before) = before {
-        let field = |name: &str| before[name].as_str().unwrap_or("?").to_owned();
-        let _ = write!(text, "\n## What moved\n\nSince the run of {} at `{}`: ", field("date"), field("commit"));
-        if moved.is_empty() {
+    if let Some(Moved { date, commit, lines }) = moved {
+        let _ = write!(text, "\n## What moved\n\nIn the run of {date} at `{commit}`, by what was written before: ");
+        if lines.is_empty() {
             text.push_str("nothing; each row has a repeat that is like one of then.\n");
         } else {
             text.push_str("rows whose repeats have nothing in common with those of then.\n\n");
-            for line in moved {
+            for line in *lines {
                 let _ = writeln!(text, "- {line}");
             }
         }
@@ -90,27 +70,26 @@ pub(super) fn page(
     text
 }
 
-/// The figures for the next run, and for programs.
-pub(super) fn json(machine: &Machine, figures: &[Figure]) -> Result<String> {
-    let spread = |spread: Spread| json!({"low": spread.low, "middle": spread.middle, "high": spread.high});
-    let rows: Vec<_> = figures
-        .iter()
-        .map(|figure| {
-            json!({
-                "id": figure.row.id,
-                "what": figure.row.what,
-                "unit": format!("{:?}", figure.row.unit),
-                "goal": figure.row.goal.show(figure.row.unit),
-                "met": figure.is_met(),
-                "measured": spread(figure.measured),
-                "bound": figure.bound.map(spread),
-                "ratio": figure.ratio.map(spread),
-                "repeats": figure.repeats,
-            })
-        })
-        .collect();
-    let all = json!({"date": machine.date, "commit": machine.commit, "machine": machine.to_string(), "rows": rows});
-    Ok(serde_json::to_string_pretty(&all)? + "\n")
+/// What is not like what was written before.
+#[derive(Debug)]
+pub(super) struct Moved<'a> {
+    /// Of the run at hand.
+    pub(super) date: &'a str,
+    pub(super) commit: &'a str,
+    pub(super) lines: &'a [String],
+}
+
+fn table(text: &mut String, figures: &[Figure]) {
+    text.push_str("| what | measured | bound | ratio | goal | met | repeats |\n|---|---|---|---|---|---|---|\n");
+    for figure in figures {
+        let cells = cells(figure);
+        let bound = figure.row.bound.map_or_else(|| "–".to_owned(), |bound| format!("{bound}: {}", cells.bound));
+        let met = figure.is_met().map_or("–", |met| if met { "yes" } else { "**no**" });
+        let goal = figure.row.goal.show(figure.row.unit);
+        let (what, repeats) = (figure.row.what, figure.repeats);
+        let _ =
+            writeln!(text, "| {what} | {} | {bound} | {} | {goal} | {met} | {repeats} |", cells.measured, cells.ratio);
+    }
 }
 
 /// What a row shows.
@@ -137,6 +116,7 @@ fn spread(spread: Spread, show: impl Fn(f64) -> String) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::figure::tests::{FAMILY, sample};
+    use super::super::machine::Machine;
     use super::*;
 
     fn figures() -> Vec<Figure> {
@@ -155,10 +135,10 @@ mod tests {
 
     #[test]
     fn the_page_has_a_table_for_each_family_and_what_moved() {
-        let machine = Machine::example();
-        let before = json!({"date": "2026-01-01", "commit": "abc"});
-        let text = page(&machine, &[&FAMILY], &[], &figures(), Some(&before), &[]);
-        assert!(text.contains("\n## Saves\n\nBy hand.\n\n| what |"), "{text}");
+        let record = Record::measured(&FAMILY, &Machine::example(), figures());
+        let moved = Moved { date: "2026-01-01", commit: "abc", lines: &[] };
+        let text = page(&[record], Some(&moved));
+        assert!(text.contains("\n## Saves\n\nBy hand.\n\n2026-02-03, commit `1234abc`, "), "{text}");
         assert!(
             text.contains(
                 "| a save | 1.10 s (1.00 s – 1.20 s) | an append: 1.00 s | 1.10 (1.00 – 1.20) | ≤ 1.3 × | yes | 2 |"
@@ -166,23 +146,15 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("| a start | 60.0 ms (60.0 ms – 60.0 ms) | – | – | < 50 ms | **no** | 1 |"), "{text}");
-        assert!(text.contains("Since the run of 2026-01-01 at `abc`: nothing"), "{text}");
+        assert!(text.contains("In the run of 2026-01-01 at `abc`, by what was written before: nothing"), "{text}");
     }
 
     #[test]
     fn a_family_that_cannot_be_measured_says_why_on_the_page() {
-        let skipped = [Skipped { family: "saves", reason: "there is no disk: buy one".into() }];
-        let text = page(&Machine::example(), &[&FAMILY], &skipped, &[], None, &[]);
+        let text = page(&[Record::skipped(&FAMILY, "there is no disk: buy one".into())], None);
         assert!(
             text.ends_with("\n## Saves\n\nBy hand.\n\nNot measured in this run: there is no disk: buy one.\n"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn what_is_written_for_the_next_run_is_found_by_it() {
-        let text = json(&Machine::example(), &figures()).unwrap();
-        let read: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(super::super::compare::moved(&read, &figures()), Vec::<String>::new());
     }
 }

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::Bench;
 
 /// Rows that are measured together.
+#[derive(Debug)]
 pub(super) struct Family {
     /// What it is called on the command line.
     pub(super) name: &'static str,
@@ -64,14 +65,6 @@ pub(super) struct Sample {
     pub(super) row: String,
     pub(super) measured: f64,
     pub(super) bound: Option<f64>,
-}
-
-/// A family that could not be measured.
-#[derive(Debug)]
-pub(super) struct Skipped {
-    /// Its name.
-    pub(super) family: &'static str,
-    pub(super) reason: String,
 }
 
 impl Unit {
