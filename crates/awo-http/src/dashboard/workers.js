@@ -38,7 +38,7 @@ export function workersView() {
     list = told;
     hearOfWorkers(list);
     const { workers, shared, paused } = list;
-    setText(summary, shared ? summaryOf(workers) : "");
+    setText(summary, workers.length > 0 ? summaryOf(workers) : "");
     show(turn, shared);
     setText(turn, paused ? "Resume the queue" : "Pause the queue");
     table.show(workers);

@@ -46,13 +46,14 @@ const LEAVE: &str = "
     )
     DELETE FROM leases WHERE worker = $1";
 
+/// The queue has one row, and the plan must know: one that expects thousands is compiled, which takes up to seconds.
 const FLEET: &str = "
     SELECT paused, name, host, version, labels, max_running::bigint AS max_running,
         (extract(epoch FROM clock_timestamp() - seen_at) * 1000)::bigint AS unheard,
         ARRAY(
             SELECT order_id FROM leases WHERE worker = name AND until > clock_timestamp() ORDER BY order_id
         )::text[] AS orders
-    FROM queue LEFT JOIN workers ON seen_at > clock_timestamp() - interval '1 day'
+    FROM (SELECT paused FROM queue LIMIT 1) AS queue LEFT JOIN workers ON seen_at > clock_timestamp() - interval '1 day'
     ORDER BY name";
 
 /// The leases on the orders of a database. Clones share them.
