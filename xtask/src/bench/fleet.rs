@@ -7,7 +7,7 @@ mod nodes;
 mod rate;
 mod takeover;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::Bench;
 use super::row::{Family, Goal, Row, Sample, Unit};
@@ -56,8 +56,16 @@ const fn row(id: &'static str, what: &'static str, unit: Unit, bound: Option<&'s
 
 fn measure(bench: &Bench) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
-    for part in [claims::measure, rate::measure, idle::measure, takeover::measure, far::measure] {
-        samples.extend(part(bench)?);
+    let parts: [(_, fn(&Bench) -> Result<Vec<Sample>>); 5] = [
+        ("claims", claims::measure),
+        ("rates", rate::measure),
+        ("idle nodes", idle::measure),
+        ("take-overs", takeover::measure),
+        ("events", far::measure),
+    ];
+    for (name, part) in parts {
+        eprintln!("measuring: {name}");
+        samples.extend(part(bench).with_context(|| format!("cannot measure {name}"))?);
     }
     Ok(samples)
 }
