@@ -9,7 +9,7 @@
 //! test kit: see `life.rs`.
 
 mod calls;
-mod clock;
+pub(crate) mod clock;
 mod damage;
 mod data_dir;
 mod device;
@@ -19,7 +19,7 @@ pub(crate) mod history;
 mod life;
 mod plan;
 mod power;
-mod processes;
+pub(crate) mod processes;
 mod strays;
 mod trial;
 

@@ -15,6 +15,7 @@ mod fleet;
 mod fuzz;
 mod layers;
 mod npm;
+mod player;
 mod postgres;
 mod process;
 mod provision;

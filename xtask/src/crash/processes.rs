@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 /// Processes that belong to a place, other than one; each as its number and command line.
-pub(super) fn of(place: &Path, except: Option<u32>) -> Result<Vec<String>> {
+pub(crate) fn of(place: &Path, except: Option<u32>) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").context("processes are looked for in /proc")?.flatten() {
         let Some(number) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
