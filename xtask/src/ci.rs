@@ -70,7 +70,7 @@ fn command_of(stage: &str) -> String {
         "codegen" => "cargo xtask codegen --check".to_owned(),
         "crash" => "cargo xtask crash --short".to_owned(),
         "contract" => "cargo xtask contract --short".to_owned(),
-        "fleet" => "cargo xtask fleet --rounds 2".to_owned(),
+        "fleet" => "cargo xtask fleet --rounds 2 --only plain,partitions".to_owned(),
         "soak" => "cargo xtask soak --minutes 0.5".to_owned(),
         "streams" => "cargo xtask streams --disconnects 300".to_owned(),
         other => format!("cargo xtask {other}"),

@@ -9,7 +9,7 @@
 //! test kit: see `life.rs`.
 
 mod calls;
-mod clock;
+pub(crate) mod clock;
 mod damage;
 pub(crate) mod data_dir;
 mod device;

@@ -16,6 +16,7 @@ mod fleet;
 mod fuzz;
 mod layers;
 mod npm;
+mod player;
 mod postgres;
 mod process;
 mod provision;

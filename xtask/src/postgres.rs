@@ -1,21 +1,30 @@
 //! A PostgreSQL server of a rig's own, played by a small program of the test kit: see its `cluster`.
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::provision;
+use crate::player::Player;
 use crate::repository::Repository;
+use crate::{process, provision};
 
 /// A server that ends with this value.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    process: Child,
-    input: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    player: Player,
     url: String,
+}
+
+/// How a server is made.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// It keeps what it says it keeps; else it is faster.
+    pub(crate) durable: bool,
+    /// Addresses at which it listens besides its socket.
+    pub(crate) addresses: Vec<String>,
+    /// Megabytes of a disk of its own.
+    pub(crate) disk: Option<u32>,
 }
 
 /// Why there is no server, if it cannot be had.
@@ -33,24 +42,24 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 }
 
 impl Cluster {
-    /// Starts one. With `durable`, it keeps what it says it keeps; else it is faster.
-    pub(crate) fn start(repository: &Repository, durable: bool) -> Result<Self> {
-        Self::of(&repository.program("awo-testkit", "cluster", Some("postgres"), false)?, durable)
+    /// Starts one.
+    pub(crate) fn start(repository: &Repository, options: &Options) -> Result<Self> {
+        Self::of(&repository.program("awo-testkit", "cluster", Some("postgres"), false)?, options)
     }
 
     /// The same with the program that is built already.
-    pub(crate) fn of(program: &Path, durable: bool) -> Result<Self> {
+    pub(crate) fn of(program: &Path, options: &Options) -> Result<Self> {
         let mut command = Command::new(program);
-        command.args(durable.then_some("durable")).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = command.spawn().context("PostgreSQL cannot be started")?;
-        let input = process.stdin.take();
-        let answers = BufReader::new(process.stdout.take().context("its output was asked for")?);
-        let mut cluster = Self { process, input, answers, url: String::new() };
-        cluster.url = cluster.answer()?;
-        Ok(cluster)
+        command.args(options.durable.then_some("durable"));
+        if !options.addresses.is_empty() {
+            command.arg(format!("listen={}", options.addresses.join(",")));
+        }
+        command.args(options.disk.map(|size| format!("disk={size}")));
+        let (player, url) = Player::start(command, "PostgreSQL")?;
+        Ok(Self { player, url })
     }
 
-    /// Where clients reach it.
+    /// Where clients on this machine reach it.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -70,26 +79,32 @@ impl Cluster {
         self.tell("go")
     }
 
+    /// Takes all room that is left on its disk.
+    pub(crate) fn fill(&mut self) -> Result<()> {
+        self.tell("fill")
+    }
+
+    /// Gives the room back, and starts the server if it has given up.
+    pub(crate) fn free(&mut self) -> Result<()> {
+        self.tell("free")
+    }
+
+    /// What it logs.
+    pub(crate) fn log(&mut self) -> Result<PathBuf> {
+        Ok(self.player.tell("log")?.into())
+    }
+
+    /// The rows that a statement gives, a line each.
+    pub(crate) fn ask(&self, statement: &str) -> Result<Vec<String>> {
+        let mut command = Command::new("psql");
+        command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]);
+        let rows = process::output(command.args(["--dbname", &self.url, "--command", statement]))?;
+        Ok(rows.lines().filter(|row| !row.is_empty()).map(str::to_owned).collect())
+    }
+
     fn tell(&mut self, what: &str) -> Result<()> {
-        let input = self.input.as_mut().context("it hears until it ends")?;
-        writeln!(input, "{what}")?;
-        let answer = self.answer()?;
+        let answer = self.player.tell(what)?;
         ensure!(answer == "done", "PostgreSQL answered {answer:?} to {what:?}");
         Ok(())
-    }
-
-    fn answer(&mut self) -> Result<String> {
-        let mut line = String::new();
-        let count = self.answers.read_line(&mut line)?;
-        ensure!(count > 0, "PostgreSQL has ended; see above");
-        Ok(line.trim_end().to_owned())
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        // It ends when it hears nothing any more.
-        self.input = None;
-        let _ = self.process.wait();
     }
 }

@@ -3,6 +3,7 @@
 use std::hash::BuildHasher as _;
 
 /// The generator `SplitMix64`: the same numbers for a seed on every machine.
+#[derive(Debug)]
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

@@ -29,7 +29,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     if let Some(reason) = postgres::missing()? {
         bail!("there is no database that workers could share: {reason}");
     }
-    let database = postgres::Cluster::start(repository, false)?;
+    let database = postgres::Cluster::start(repository, &postgres::Options::default())?;
     let directory = repository.root().join(&arguments.directory);
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let mut test = repository.cargo();

@@ -93,6 +93,11 @@ impl Server {
         self.killed.load(Ordering::SeqCst)
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn ended(&self) -> Result<Option<ExitStatus>> {
+        Ok(lock(&self.child).try_wait()?)
+    }
+
     /// Asks it to end in order, and waits for that.
     pub(crate) fn terminate(&self) -> Result<ExitStatus> {
         let process = i32::try_from(self.process).ok().and_then(Pid::from_raw).context("a process number")?;

@@ -78,7 +78,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     tests.envs(browser.variables.iter().map(|(name, path)| (name, path)));
     // It ends with this run, however that ends.
     let database = match &no_postgres {
-        None if wanted(NEEDS_POSTGRES) => Some(postgres::Cluster::start(repository, false)?),
+        None if wanted(NEEDS_POSTGRES) => Some(postgres::Cluster::start(repository, &postgres::Options::default())?),
         _ => None,
     };
     tests.envs(database.iter().map(|database| ("AWO_TEST_POSTGRES", database.url())));

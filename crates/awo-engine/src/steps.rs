@@ -22,7 +22,7 @@ use tracing::{Instrument as _, info, warn};
 use crate::budget::{self, Used};
 use crate::engine::Engine;
 use crate::figures;
-use crate::live::LiveOrder;
+use crate::live::{LiveOrder, StopReason};
 use crate::ports::Sandbox;
 use crate::snapshots::is_delivered;
 use crate::suspension::settled_fields;
@@ -226,13 +226,20 @@ impl<'e> StepRunner<'e> {
         };
         if let Some(left) = &report.evidence.after
             && let Err(failure) = self.live.unless_stopped(self.keep(&*sandbox, left, report)).await
-            && self.live.stopped().is_none()
         {
-            // The step's work stands; it is in the checkout only, as long as that lasts.
-            let message = format!("what step `{}` left is not kept beside the checkout: {failure}", definition.step);
-            warn!(agent_work_order_id = %order.agent_work_order_id, reason = %failure, "checkpoint_not_kept");
-            let warning = EventKind::Warning { code: failure.code, message: message.into() };
-            events.push((warning, OrderPatch::default()));
+            match self.live.stopped() {
+                // Another worker goes on at once, and would have a result without what it is about.
+                Some(StopReason::ShuttingDown) if self.engine.leasing.is_some() => return Err(failure.into()),
+                Some(_) => {}
+                None => {
+                    // The step's work stands; it is in the checkout only, as long as that lasts.
+                    let message =
+                        format!("what step `{}` left is not kept beside the checkout: {failure}", definition.step);
+                    warn!(agent_work_order_id = %order.agent_work_order_id, reason = %failure, "checkpoint_not_kept");
+                    let warning = EventKind::Warning { code: failure.code, message: message.into() };
+                    events.push((warning, OrderPatch::default()));
+                }
+            }
         }
         output
     }

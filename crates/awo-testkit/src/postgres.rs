@@ -1,9 +1,10 @@
 //! PostgreSQL for tests: schemas in the server that `cargo xtask test` starts, and servers of a test's own.
 
 mod cluster;
+mod disk;
 mod proxy;
 mod schema;
 
-pub use cluster::{Cluster, ClusterError};
+pub use cluster::{Cluster, ClusterError, ClusterOptions};
 pub use proxy::Proxy;
 pub use schema::TestSchema;

@@ -29,6 +29,7 @@ pub struct FakeSandboxes {
     /// Why it keeps no checkpoint.
     pub keeps_nothing: Arc<Mutex<Option<Failure>>>,
     push_hangs: Arc<AtomicBool>,
+    keeping_hangs: Arc<AtomicBool>,
     remove_hangs: AtomicBool,
 }
 
@@ -61,6 +62,7 @@ struct FakeSandbox {
     elsewhere: Arc<Mutex<Elsewhere>>,
     keeps_nothing: Arc<Mutex<Option<Failure>>>,
     push_hangs: Arc<AtomicBool>,
+    keeping_hangs: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +83,7 @@ impl FakeSandboxes {
             unreachable: AtomicUsize::default(),
             keeps_nothing: Arc::default(),
             push_hangs: Arc::default(),
+            keeping_hangs: Arc::default(),
             remove_hangs: AtomicBool::default(),
         }
     }
@@ -102,6 +105,7 @@ impl FakeSandboxes {
             elsewhere: self.elsewhere(order),
             keeps_nothing: Arc::clone(&self.keeps_nothing),
             push_hangs: Arc::clone(&self.push_hangs),
+            keeping_hangs: Arc::clone(&self.keeping_hangs),
         });
         self.checkouts().insert(order, Arc::clone(&sandbox));
         sandbox
@@ -122,6 +126,11 @@ impl FakeSandboxes {
     /// Makes every push wait for ever.
     pub fn hang_on_push(&self) {
         self.push_hangs.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets each checkpoint that begins wait for ever, or not any more.
+    pub fn hang_on_checkpoint(&self, hangs: bool) {
+        self.keeping_hangs.store(hangs, Ordering::Relaxed);
     }
 
     /// Whether an order has a checkout.
@@ -348,6 +357,10 @@ impl Sandbox for FakeSandbox {
     }
 
     async fn checkpoint(&self, snapshot: &WorkspaceSnapshot) -> Result<(), Failure> {
+        if self.keeping_hangs.load(Ordering::Relaxed) {
+            self.timeline.note("sandbox: checkpoint hangs");
+            std::future::pending::<()>().await;
+        }
         if let Some(failure) = locked(&self.keeps_nothing).clone() {
             return Err(failure);
         }

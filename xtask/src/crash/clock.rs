@@ -25,8 +25,7 @@ const LONG: u64 = 60_000_000_000;
 
 /// Jumps after each save, with and without a restart.
 pub(super) fn run(program: &Path) -> Result<()> {
-    let look = || library().is_none().then(|| "libfaketime is not installed".to_owned());
-    if let Some(reason) = provision::missing(look, "libfaketime", "install the package libfaketime")? {
+    if let Some(reason) = missing()? {
         eprintln!("SKIPPED: jumps of the clock, because {reason}");
         return Ok(());
     }
@@ -54,8 +53,14 @@ pub(super) fn run(program: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Why clocks cannot be turned, if they cannot.
+pub(crate) fn missing() -> Result<Option<String>> {
+    let look = || library().is_none().then(|| "libfaketime is not installed".to_owned());
+    provision::missing(look, "libfaketime", "install the package libfaketime")
+}
+
 /// The library that answers with another time; the variant for programs with threads.
-fn library() -> Option<PathBuf> {
+pub(crate) fn library() -> Option<PathBuf> {
     let architectures = fs::read_dir("/usr/lib").ok()?.flatten();
     architectures.map(|entry| entry.path().join("faketime/libfaketimeMT.so.1")).find(|path| path.exists())
 }

@@ -1,35 +1,42 @@
-//! One round: its orders, their clients, and what happens to the nodes meanwhile.
+//! One round: its orders, their clients, and what must hold of them in the end.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use rustix::process::Signal;
-use serde_json::{Value, json};
+use anyhow::{Context as _, Result, bail, ensure};
 
-use super::party::{LEASE, Party, Programs, signal};
-use crate::crash::history::{History, incomplete};
-use crate::postgres::Cluster;
+use super::counts::Counts;
+use super::forge::Forge;
+use super::kind::{Blow, Kind};
+use super::network::{self, Link};
+use super::party::{Party, Programs};
+use super::rig::{Order, Rig, WORKERS};
+use super::verdict::{End, interrupted, taken_over, wrong_in, wrong_pulls};
+use super::{ledger, orders};
+use crate::crash::{clock, processes};
+use crate::postgres::{Cluster, Options};
+use crate::provision;
 use crate::random::Random;
 use crate::remote::Remote;
 use crate::repository::Repository;
-use crate::server::{Server, call};
 use crate::streams::follower::{Followed, follow};
 use crate::streams::wire::Form;
 
 const ORDERS: usize = 6;
-const WORKERS: usize = 3;
-/// Orders that a worker runs at once.
-const AT_ONCE: usize = 2;
-/// Clients of each order, half of them over web sockets.
+/// Clients of each order, one at each server, one of them over a web socket.
 const CLIENTS: usize = 2;
 /// Milliseconds between two blows at most.
 const PEACE: usize = 2_500;
+/// Blows in a round at most: then what is left must come to its end, also where the machine is busy.
+const BLOWS: usize = 12;
 /// Longest round; it takes less than a minute.
 const PATIENCE: Duration = Duration::from_mins(5);
+/// After this time nothing runs any more of what nodes had started.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// Megabytes of a disk that is to be filled.
+const DISK: u32 = 160;
 
 /// What came of a round.
 #[derive(Debug, Default)]
@@ -40,202 +47,172 @@ pub(super) struct Outcome {
     pub(super) kept: Option<PathBuf>,
 }
 
-/// How often things happened.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    kills: usize,
-    stops: usize,
-    ends: usize,
-    restarts: usize,
-    freezes: usize,
-    takeovers: usize,
-    orders: usize,
-    events: usize,
-}
-
-impl Counts {
-    pub(super) fn add(&mut self, other: &Self) {
-        self.kills += other.kills;
-        self.stops += other.stops;
-        self.ends += other.ends;
-        self.restarts += other.restarts;
-        self.freezes += other.freezes;
-        self.takeovers += other.takeovers;
-        self.orders += other.orders;
-        self.events += other.events;
-    }
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, stops, ends, restarts, freezes, takeovers, orders, events } = self;
-        write!(
-            f,
-            "{kills} workers killed, {stops} stopped past their leases, {ends} told to end, {restarts} crashes of the \
-             database, {freezes} times that it stood still; {takeovers} claims beyond the first, {events} events of {orders} orders"
-        )
-    }
-}
-
-/// What happens to a node.
-#[derive(Debug, Clone, Copy)]
-enum Blow {
-    /// A worker is killed.
-    Kill(usize),
-    /// A worker stands still for longer than its leases last, and goes on then.
-    Stop(usize),
-    /// A worker is told to end.
-    End(usize),
-    /// The database restarts at once, whatever it was doing.
-    Restart,
-    /// The database stands still for longer than leases last.
-    Freeze,
-}
-
-impl Blow {
-    fn by(random: &mut Random) -> Self {
-        let worker = random.below(WORKERS);
-        match random.below(12) {
-            0..=5 => Self::Kill(worker),
-            6 | 7 => Self::Stop(worker),
-            8 | 9 => Self::End(worker),
-            10 => Self::Restart,
-            _ => Self::Freeze,
-        }
+/// Why a kind of round cannot be had here, if so.
+pub(super) fn missing(kind: Kind) -> Result<Option<String>> {
+    match kind {
+        Kind::Partitions => network::missing(),
+        Kind::Clocks => clock::missing(),
+        Kind::Disk if !provision::is_root() => Ok(Some("only root may mount a file system".to_owned())),
+        _ => Ok(None),
     }
 }
 
 /// Runs a round to its end.
-pub(super) fn run(repository: &Repository, programs: &Programs, seed: u64) -> Result<Outcome> {
+pub(super) fn run(repository: &Repository, programs: &Programs, kind: Kind, seed: u64) -> Result<Outcome> {
     let directory = tempfile::Builder::new().prefix("awo-fleet-").tempdir()?;
     let place = directory.path().canonicalize()?;
-    let mut cluster = Cluster::start(repository, true)?;
-    let remote = Remote::new(&place)?;
-    let party = Party { programs, place, database: cluster.url().to_owned() };
-    let server = party.server("127.0.0.1:0")?;
-    let address = server.listening().context("the server does not listen; see its log")?;
-    let mut workers = (0..WORKERS).map(|number| party.worker(number, AT_ONCE)).collect::<Result<Vec<_>>>()?;
-    let ids = (0..ORDERS).map(|_| create(&address, &remote)).collect::<Result<Vec<_>>>()?;
-
-    let (mut outcome, mut random, give_up) = (Outcome::default(), Random(seed), AtomicBool::new(false));
-    let followed = thread::scope(|scope| {
-        let followers: Vec<_> = (0..ORDERS * CLIENTS)
-            .map(|n| {
-                let form = if n % 2 == 0 { Form::Events } else { Form::Frames };
-                let (id, random, address, give_up) = (&ids[n % ORDERS], Random(random.next()), &address, &give_up);
-                scope.spawn(move || follow(address, id, form, random, give_up))
-            })
-            .collect();
-        let begun = Instant::now();
-        let mut lived = Ok(());
-        while followers.iter().any(|follower| !follower.is_finished()) && lived.is_ok() {
-            thread::sleep(Duration::from_millis(random.below(PEACE) as u64));
-            lived = strike(Blow::by(&mut random), &party, &mut workers, &mut cluster, &mut outcome.counts);
-            if begun.elapsed() > PATIENCE {
-                outcome.violations.push(format!("the orders did not end within {} s", PATIENCE.as_secs()));
-                break;
-            }
-        }
-        give_up.store(true, Ordering::SeqCst);
-        let followed: Vec<_> = followers.into_iter().map(thread::ScopedJoinHandle::join).collect();
-        lived.map(|()| followed)
-    })?;
-
-    let read = ids.iter().map(|id| read(&address, id)).collect::<Result<Vec<_>>>()?;
-    for (order, branch) in &read {
-        outcome.violations.extend(wrong_in(order));
-        let commits = if branch.is_empty() { Vec::new() } else { remote.commits(branch)? };
-        if commits.len() != 1 {
-            outcome.violations.push(format!("{}: the commits of {branch:?} are {commits:?}", order.id));
-        }
-        let claims = order.events.iter().filter(|event| event["kind"] == "claimed").count();
-        outcome.counts.takeovers += claims.saturating_sub(1);
-        outcome.counts.events += order.events.len();
-    }
-    outcome.counts.orders = read.len();
-    for (n, followed) in followed.into_iter().enumerate() {
-        let Ok(Followed { record, violation, .. }) = followed else {
-            outcome.violations.push("a client panicked".into());
-            continue;
-        };
-        let wrong = violation.or_else(|| record.differs_from(&read[n % ORDERS].0.events));
-        outcome.violations.extend(wrong.map(|wrong| format!("client {n} of {}: {wrong}", ids[n % ORDERS])));
-    }
+    let mut outcome = match play(repository, programs, kind, seed, &place) {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome { violations: vec![format!("{error:#}")], ..Outcome::default() },
+    };
     if !outcome.violations.is_empty() {
         outcome.kept = Some(directory.keep());
     }
     Ok(outcome)
 }
 
-/// Lets something happen; who is gone by it is there again afterwards.
-fn strike(
-    blow: Blow,
-    party: &Party<'_>,
-    workers: &mut [Server],
-    cluster: &mut Cluster,
-    counts: &mut Counts,
-) -> Result<()> {
-    match blow {
-        Blow::Kill(number) => {
-            workers[number].kill();
-            counts.kills += 1;
-            workers[number] = party.worker(number, AT_ONCE)?;
+fn play(repository: &Repository, programs: &Programs, kind: Kind, seed: u64, place: &Path) -> Result<Outcome> {
+    let links = if kind == Kind::Partitions { (0..WORKERS).map(Link::new).collect() } else { Ok(Vec::new()) }?;
+    let cluster = Cluster::start(
+        repository,
+        &Options {
+            durable: true,
+            addresses: links.iter().map(Link::machine).collect(),
+            disk: (kind == Kind::Disk).then_some(DISK),
+        },
+    )?;
+    let remote = Remote::new(place)?;
+    let mut forge = Forge::start(repository, remote.path())?;
+    links.iter().try_for_each(|link| forge.open_in(link))?;
+    let party = Party {
+        programs,
+        place: place.to_owned(),
+        database: cluster.url().to_owned(),
+        forge: forge.address.clone(),
+        links,
+        clocks: if kind == Kind::Clocks { clock::library() } else { None },
+    };
+    party.prepare(remote.path())?;
+    let mut rig = Rig::start(kind, party, cluster, Random(seed))?;
+    submit_all(&mut rig)?;
+    let followed = live(&mut rig)?;
+    rig.end()?;
+    gone(&mut rig, place)?;
+
+    // What is left is the database: read by a server that knows nothing else.
+    let reader = rig.party.server(&programs.awo, "reader", "127.0.0.1:0")?;
+    let address = reader.listening().context("the reader does not listen; see its log")?;
+    let heads = forge.heads()?;
+    let mut read = Vec::new();
+    for order in &rig.orders {
+        let stored = orders::read(&address, &order.id)?;
+        rig.violations.extend(wrong_in(&stored, order.end));
+        rig.violations.extend(wrong_pulls(&stored, &heads));
+        let commits = if stored.branch.is_empty() { Vec::new() } else { remote.commits(&stored.branch)? };
+        if stored.history.status == "completed" && commits.len() != 1 {
+            rig.violations.push(format!("{}: the commits of {:?} are {commits:?}", order.id, stored.branch));
         }
-        Blow::Stop(number) => {
-            signal(&workers[number], Signal::STOP)?;
-            thread::sleep(Duration::from_secs(LEASE + 1));
-            signal(&workers[number], Signal::CONT)?;
-            counts.stops += 1;
+        if kind == Kind::Upgrade && interrupted(&stored.history) > 0 {
+            rig.violations.push(format!("{}: was interrupted by a worker that was told to end", order.id));
         }
-        Blow::End(number) => {
-            let status = workers[number].terminate()?;
-            ensure!(status.success(), "told to end, worker {number} ended with {status}; see its log");
-            counts.ends += 1;
-            workers[number] = party.worker(number, AT_ONCE)?;
+        rig.counts.one(match stored.history.status.as_str() {
+            "completed" => "orders completed",
+            "cancelled" => "orders that ended cancelled",
+            _ => "orders failed",
+        });
+        rig.counts.more("claims beyond the first", taken_over(&stored.history));
+        rig.counts.more("events", stored.history.events.len());
+        read.push(stored);
+    }
+    for (n, Followed { record, violation, .. }) in followed.into_iter().enumerate() {
+        let order = &read[n % read.len()].history;
+        let wrong = violation.or_else(|| record.differs_from(&order.events));
+        rig.violations.extend(wrong.map(|wrong| format!("client {n} of {}: {wrong}", order.id)));
+    }
+    let ids: Vec<_> = rig.orders.iter().map(|order| order.id.clone()).collect();
+    rig.violations.extend(ledger::wrong_in(&rig.cluster, &ids)?);
+    Ok(Outcome { counts: rig.counts, violations: rig.violations, kept: None })
+}
+
+/// Sends all orders, where it is about servers with one that is killed meanwhile.
+fn submit_all(rig: &mut Rig<'_>) -> Result<()> {
+    let addresses = rig.addresses.clone();
+    for number in 0..ORDERS {
+        let is_poison = rig.kind == Kind::Poison && number == 0;
+        let request = if is_poison { "Say hello in more languages, and poison" } else { "Say hello in more languages" };
+        let ids = thread::scope(|scope| {
+            let key = format!("order-{number}");
+            let addresses = &addresses;
+            let sending = scope.spawn(move || orders::submit(addresses, &key, request));
+            if rig.kind == Kind::Servers {
+                rig.strike(Blow::KillServer)?;
+            }
+            sending.join().unwrap_or_else(|_| bail!("a client panicked"))
+        })?;
+        if ids.iter().any(|id| *id != ids[0]) {
+            rig.violations.push(format!("one order was asked for, and {ids:?} are told of"));
         }
-        Blow::Restart => {
-            cluster.restart()?;
-            counts.restarts += 1;
+        let end = if is_poison { End::Lost } else { End::Completed };
+        rig.orders.push(Order { id: ids[0].clone(), end });
+    }
+    Ok(())
+}
+
+/// Lets things happen until all clients have heard the end of their orders; what they heard.
+fn live(rig: &mut Rig<'_>) -> Result<Vec<Followed>> {
+    let (give_up, addresses) = (AtomicBool::new(false), rig.addresses.clone());
+    let ids: Vec<_> = rig.orders.iter().map(|order| order.id.clone()).collect();
+    thread::scope(|scope| {
+        let followers: Vec<_> = (0..ids.len() * CLIENTS)
+            .map(|n| {
+                let turn = n / ids.len();
+                let form = if turn % 2 == 0 { Form::Events } else { Form::Frames };
+                let address = &addresses[(n + turn) % addresses.len()];
+                let (id, random, give_up) = (&ids[n % ids.len()], Random(rig.random.next()), &give_up);
+                scope.spawn(move || follow(address, id, form, random, give_up))
+            })
+            .collect();
+        let lived = trouble(rig, || followers.iter().all(thread::ScopedJoinHandle::is_finished));
+        give_up.store(true, Ordering::SeqCst);
+        let followed = followers.into_iter().map(thread::ScopedJoinHandle::join);
+        let followed: Vec<_> = followed.map(|it| it.ok().context("a client panicked")).collect::<Result<_>>()?;
+        lived.map(|()| followed)
+    })
+}
+
+fn trouble(rig: &mut Rig<'_>, is_over: impl Fn() -> bool) -> Result<()> {
+    let begun = Instant::now();
+    let mut blows = 0;
+    while !is_over() {
+        ensure!(begun.elapsed() < PATIENCE, "the orders did not end within {} s", PATIENCE.as_secs());
+        let peace = Instant::now() + Duration::from_millis(rig.random.below(PEACE) as u64);
+        while Instant::now() < peace && !is_over() {
+            rig.look()?;
+            thread::sleep(Duration::from_millis(50));
         }
-        Blow::Freeze => {
-            cluster.stop()?;
-            thread::sleep(Duration::from_secs(LEASE + 1));
-            cluster.go()?;
-            counts.freezes += 1;
+        if blows < BLOWS && !is_over() {
+            let blow = rig.kind.blow(&mut rig.random);
+            rig.strike(blow)?;
+            blows += 1;
         }
     }
     Ok(())
 }
 
-/// What must not be in what is stored of an order that nobody cancelled.
-fn wrong_in(order: &History) -> Vec<String> {
-    let mut wrong: Vec<_> = incomplete(order).iter().map(ToString::to_string).collect();
-    wrong.extend(History::of(&order.id).follow(order.clone()).iter().map(ToString::to_string));
-    let epochs: Vec<_> = order.events.iter().map(|event| event["epoch"].as_u64()).collect();
-    if !epochs.is_sorted() {
-        wrong.push(format!("{}: the epochs of its events fall: {epochs:?}", order.id));
+/// Sees that nothing is left of what nodes had started, and that no two agents were at work on an order at once.
+fn gone(rig: &mut Rig<'_>, place: &Path) -> Result<()> {
+    let until = Instant::now() + GONE_WITHIN;
+    let mut left = processes::of(place, None)?;
+    while !left.is_empty() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(20));
+        left = processes::of(place, None)?;
     }
-    wrong
-}
-
-fn create(address: &str, remote: &Remote) -> Result<String> {
-    let body = json!({"repository_url": remote.path(), "user_request": "Say hello in more languages"}).to_string();
-    let (status, order) = call(address, "POST /agent-work-orders", "content-type: application/json\r\n", &body)?;
-    ensure!(status == 201, "an order was answered with {status}: {order}");
-    Ok(order["agent_work_order_id"].as_str().context("an order has an id")?.to_owned())
-}
-
-/// An order as it is stored, and its branch.
-fn read(address: &str, id: &str) -> Result<(History, String)> {
-    let get = |what: &str| -> Result<Value> {
-        let (status, body) = call(address, &format!("GET /agent-work-orders/{id}{what}"), "", "")?;
-        ensure!(status == 200, "{id}{what} was answered with {status}: {body}");
-        Ok(body)
-    };
-    let order = get("")?;
-    if order["status"] != "completed" {
-        eprintln!("{id} is {}: {}", order["status"], order["error_message"]);
+    rig.violations.extend(left.into_iter().map(|process| format!("all nodes have ended, and there is {process}")));
+    let overlaps = std::fs::read_to_string(place.join("overlaps")).unwrap_or_default();
+    // The agents of a worker that stands still go on; nobody is there who could end them.
+    if rig.counts.of("workers stopped") == 0 {
+        let lines = overlaps.lines().map(|line| format!("two agents at once: {line}"));
+        rig.violations.extend(lines);
     }
-    let branch = order["git_branch_name"].as_str().unwrap_or_default().to_owned();
-    Ok((History::read(id, &get("/steps")?, &get("/events?limit=1000")?), branch))
+    Ok(())
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::postgres::{self, Cluster};
+use crate::postgres::{self, Cluster, Options};
 use crate::process;
 use crate::remote::Remote;
 use crate::repository::Repository;
@@ -44,7 +44,7 @@ impl Place {
             State::File => None,
             State::Postgres => match postgres::missing()? {
                 Some(reason) => bail!("soak: {reason}"),
-                None => Some(Cluster::start(repository, true)?),
+                None => Some(Cluster::start(repository, &Options { durable: true, ..Options::default() })?),
             },
         };
         let directory = tempfile::Builder::new().prefix("awo-soaking-").tempdir()?;

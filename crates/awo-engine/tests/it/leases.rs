@@ -249,6 +249,26 @@ async fn a_worker_that_ends_hands_its_orders_over_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_that_ends_hands_over_no_result_whose_state_it_did_not_keep() {
+    let world = World::new();
+    let ends = worker(&world, "ends");
+    world.agent.put("implement", Play { takes: SECOND, ..Play::default() });
+    let id = world.create(&ends.orchestrator).await;
+    until(|| world.timeline.text().contains("agent: implement")).await;
+    world.sandboxes.hang_on_checkpoint(true);
+    until(|| world.timeline.text().contains("checkpoint hangs")).await;
+    assert!(ends.orchestrator.drain(SECOND, 10 * SECOND).await, "nothing is left behind");
+    world.sandboxes.hang_on_checkpoint(false);
+    world.sandboxes.lose(id); // it is on another machine
+    let _other = worker(&world, "other");
+    assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
+    let history = world.stored(id).await.history;
+    let of_step: Vec<_> = history.iter().filter(|result| result.step.as_str() == "implement").collect();
+    let told: Vec<_> = of_step.iter().map(|result| (result.success, result.error_code)).collect();
+    assert_eq!(told, [(false, Some(FailureCode::Interrupted)), (true, None)], "the step ran again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_an_outage_of_the_store_the_others_get_time_to_renew() {
     let world = World::gated();
     let (_dead, id) = die_after(&world, 1).await;

@@ -49,3 +49,30 @@ mod told {
 mod word_of_changes {
     awo_state::change_feed_conformance!(server_or_return!(super::fixtures::Server::new()));
 }
+
+/// The same in a schema that a newer program has taken further, and that says that this one may use it.
+mod beside_a_newer_program {
+    mod orders {
+        awo_state::state_repository_conformance!(server_or_return!(super::super::fixtures::Server::upgraded()));
+    }
+
+    mod artifacts {
+        awo_state::artifact_store_conformance!(server_or_return!(super::super::fixtures::Server::upgraded()));
+    }
+
+    mod order_log {
+        awo_state::order_log_conformance!(server_or_return!(super::super::fixtures::Server::upgraded()));
+    }
+
+    mod shared {
+        awo_state::leases_conformance!(server_or_return!(super::super::fixtures::Server::upgraded()));
+    }
+
+    mod catalog {
+        awo_state::catalog_conformance!(server_or_return!(super::super::fixtures::Server::upgraded()));
+    }
+
+    mod word_of_changes {
+        awo_state::change_feed_conformance!(server_or_return!(super::super::fixtures::Server::upgraded()));
+    }
+}

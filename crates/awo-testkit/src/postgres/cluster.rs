@@ -1,23 +1,38 @@
 //! A server of one's own, in a directory that goes with it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::disk::Disk;
+
 /// Where Debian keeps the programs of its versions.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
 /// The account that Debian makes for servers, which do not run as root.
-const ACCOUNT: &str = "postgres";
+pub(super) const ACCOUNT: &str = "postgres";
+
+/// How a server is made.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterOptions {
+    /// What it has committed survives everything; else it is faster.
+    pub durable: bool,
+    /// Addresses of this machine at which it listens, besides its socket, to whoever is in their networks.
+    pub addresses: Vec<String>,
+    /// Megabytes of a disk of its own, in memory, which can be filled. Only root can make one.
+    pub disk: Option<u32>,
+}
 
 /// A PostgreSQL server that listens at a socket in its own directory. It ends with this value.
 #[derive(Debug)]
 pub struct Cluster {
     programs: PathBuf,
+    // Before its place: it is mounted in there.
+    disk: Option<Disk>,
     place: TempDir,
 }
 
@@ -42,21 +57,34 @@ impl From<io::Error> for ClusterError {
 impl Cluster {
     /// Makes a server and starts it. With `durable`, what it has committed survives everything; else it is faster.
     pub fn start(durable: bool) -> Result<Self, ClusterError> {
+        Self::with(&ClusterOptions { durable, ..ClusterOptions::default() })
+    }
+
+    /// Makes a server and starts it.
+    pub fn with(options: &ClusterOptions) -> Result<Self, ClusterError> {
         let programs = programs().ok_or_else(|| ClusterError("PostgreSQL is not installed (postgresql)".into()))?;
         let place = tempfile::Builder::new().prefix("awo-pg-").tempdir()?;
+        let disk = options.disk.map(|size| Disk::new(&place.path().join("disk"), size)).transpose()?;
         if is_root() {
             finish(Command::new("chown").arg(ACCOUNT).arg(place.path()))?;
         }
-        let cluster = Self { programs, place };
+        let cluster = Self { programs, disk, place };
         let mut init = cluster.command("initdb");
         init.args(["--auth=trust", "--username=awo", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"]);
-        finish(init.arg(cluster.data()))?;
-        let faster = if durable { "" } else { "fsync = off\nfull_page_writes = off\n" };
-        let socket = cluster.place.path().display();
-        cluster.add_settings(&format!(
-            "listen_addresses = ''\nunix_socket_directories = '{socket}'\nmax_connections = 300\n\
+        // Small pieces of its log: a disk that is full is noticed the sooner.
+        finish(init.arg(cluster.data()).args(cluster.disk.as_ref().map(|_| "--wal-segsize=1")))?;
+        let faster = if options.durable { "" } else { "fsync = off\nfull_page_writes = off\n" };
+        let (socket, addresses) = (cluster.place.path().display(), options.addresses.join(","));
+        cluster.add(
+            "postgresql.conf",
+            &format!(
+                "listen_addresses = '{addresses}'\nunix_socket_directories = '{socket}'\nmax_connections = 300\n\
              shared_buffers = '32MB'\n{faster}"
-        ))?;
+            ),
+        )?;
+        if !options.addresses.is_empty() {
+            cluster.add("pg_hba.conf", "host all all samenet trust\n")?;
+        }
         cluster.start_again()?;
         Ok(cluster)
     }
@@ -74,7 +102,7 @@ impl Cluster {
     /// Starts it after an end.
     pub fn start_again(&self) -> Result<(), ClusterError> {
         let mut start = self.command("pg_ctl");
-        start.args(["start", "--wait", "--silent", "--log"]).arg(self.data().join("server.log"));
+        start.args(["start", "--wait", "--silent", "--log"]).arg(self.log());
         finish(start.arg("--pgdata").arg(self.data()))
     }
 
@@ -97,18 +125,37 @@ impl Cluster {
         Ok(())
     }
 
+    /// Takes all room that is left on its own disk, as far as it has one.
+    pub fn fill(&self) -> Result<(), ClusterError> {
+        Ok(self.disk.as_ref().map_or(Ok(()), Disk::fill)?)
+    }
+
+    /// Gives the room back, and starts the server if it has given up meanwhile.
+    pub fn free(&self) -> Result<(), ClusterError> {
+        self.disk.as_ref().map_or(Ok(()), Disk::free)?;
+        let mut look = self.command("pg_ctl");
+        let runs = finish(look.arg("status").arg("--pgdata").arg(self.data())).is_ok();
+        if runs { Ok(()) } else { self.start_again() }
+    }
+
+    /// What it logs.
+    pub fn log(&self) -> PathBuf {
+        self.place.path().join("server.log")
+    }
+
     fn end(&self, mode: &str) -> Result<(), ClusterError> {
         let mut stop = self.command("pg_ctl");
         finish(stop.args(["stop", "--wait", "--silent", "--mode", mode, "--pgdata"]).arg(self.data()))
     }
 
     fn data(&self) -> PathBuf {
-        self.place.path().join("data")
+        let disk = self.disk.as_ref().map(|disk| disk.path());
+        disk.unwrap_or(self.place.path()).join("data")
     }
 
-    fn add_settings(&self, settings: &str) -> Result<(), ClusterError> {
-        let mut file = File::options().append(true).open(self.data().join("postgresql.conf"))?;
-        Ok(io::Write::write_all(&mut file, settings.as_bytes())?)
+    fn add(&self, file: &str, lines: &str) -> Result<(), ClusterError> {
+        let mut file = File::options().append(true).open(self.data().join(file))?;
+        Ok(file.write_all(lines.as_bytes())?)
     }
 
     /// One of its programs, under the account that it runs as.
@@ -160,7 +207,7 @@ fn is_root() -> bool {
 }
 
 /// Runs a command to its end; the error is what it said. To a file: what it leaves running holds on to a pipe.
-fn finish(command: &mut Command) -> Result<(), ClusterError> {
+pub(super) fn finish(command: &mut Command) -> Result<(), ClusterError> {
     let said = tempfile::NamedTempFile::new()?;
     let output = command.stdin(Stdio::null()).stdout(said.reopen()?).stderr(said.reopen()?).status();
     let status = output.map_err(|error| ClusterError(format!("cannot start {command:?}: {error}")))?;

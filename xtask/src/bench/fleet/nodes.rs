@@ -1,6 +1,6 @@
 //! A server and workers on a database of their own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +15,9 @@ use crate::server::{Server, call};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Orders name a repository on this machine, which no forge has.
+const NO_FORGE: &str = "http://127.0.0.1:9";
 
 /// A database, a server that runs nothing, and what both work on.
 pub(super) struct Nodes {
@@ -33,11 +36,13 @@ impl Nodes {
 
     /// The same on a database that is there.
     pub(super) fn on(database: Database, bench: &Bench, agent: &Path) -> Result<Self> {
-        let programs = Programs { awo: bench.program.clone(), agent: agent.to_owned() };
-        let server = party(&programs, &database).server("127.0.0.1:0")?;
-        let log = database.place().join("server.log");
-        let address = server.listening().with_context(|| format!("the server did not start; see {}", log.display()))?;
+        let programs = Programs { awo: bench.program.clone(), other: None, agent: agent.to_owned() };
         let remote = Remote::new(database.place())?;
+        let party = party(&programs, &database);
+        party.prepare(remote.path())?;
+        let server = party.server(&programs.awo, "server", "127.0.0.1:0")?;
+        let log = party.log("server");
+        let address = server.listening().with_context(|| format!("the server did not start; see {}", log.display()))?;
         Ok(Self { database, remote, programs, server, address })
     }
 
@@ -49,7 +54,7 @@ impl Nodes {
     pub(super) fn worker(&self, number: usize) -> Result<Server> {
         let known = || self.database.sql("SELECT count(*) FROM awo.workers");
         let before = known()?;
-        let worker = party(&self.programs, &self.database).worker(number, 1)?;
+        let worker = party(&self.programs, &self.database).worker(&self.programs.awo, number, 1)?;
         wait("a worker", || Ok((known()? != before).then_some(())))?;
         Ok(worker)
     }
@@ -86,8 +91,14 @@ impl Nodes {
 }
 
 fn party<'a>(programs: &'a Programs, database: &Database) -> Party<'a> {
-    let place: PathBuf = database.place().to_owned();
-    Party { programs, place, database: database.url().to_owned() }
+    Party {
+        programs,
+        place: database.place().to_owned(),
+        database: database.url().to_owned(),
+        forge: NO_FORGE.to_owned(),
+        links: Vec::new(),
+        clocks: None,
+    }
 }
 
 /// An order with the scripted agent and one step, which does as little as an order can.

@@ -23,11 +23,39 @@ const CATALOG_BOUNDS: CatalogBounds = CatalogBounds { audit: 10 };
 pub(super) struct Server {
     open: OnceCell<(Postgres, PostgresRepository)>,
     pub(super) schema: TestSchema,
+    upgraded: bool,
 }
+
+/// A later migration, as a newer program might bring it which lets this one go on beside it: each table has more columns, and
+/// there are more tables and indexes.
+const LATER: &str = "
+    DO $$
+    DECLARE
+        place text;
+    BEGIN
+        FOR place IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'migrations' LOOP
+            EXECUTE format('ALTER TABLE %I ADD COLUMN IF NOT EXISTS later text NOT NULL DEFAULT ''of later''', place);
+        END LOOP;
+    END $$;
+    CREATE TABLE IF NOT EXISTS laters (order_id text PRIMARY KEY, note text NOT NULL);
+    CREATE INDEX IF NOT EXISTS orders_later ON orders (later, status);";
 
 impl Server {
     pub(super) fn new() -> Option<Self> {
-        TestSchema::new().map(|schema| Self { open: OnceCell::new(), schema })
+        TestSchema::new().map(|schema| Self { open: OnceCell::new(), schema, upgraded: false })
+    }
+
+    /// One that a newer program has taken further.
+    pub(super) fn upgraded() -> Option<Self> {
+        Self::new().map(|server| Self { upgraded: true, ..server })
+    }
+
+    /// What the newer program does to the schema.
+    pub(super) async fn upgrade(&self) {
+        let known = Postgres::newest_schema();
+        let note =
+            format!("INSERT INTO migrations (version, oldest) VALUES ({known} + 1, {known}) ON CONFLICT DO NOTHING");
+        self.schema.run(&format!("{LATER} {note}")).await;
     }
 
     async fn first(&self) -> &(Postgres, PostgresRepository) {
@@ -35,7 +63,13 @@ impl Server {
     }
 
     pub(super) async fn again(&self) -> (Postgres, PostgresRepository) {
-        let database = self.schema.open().await;
+        let mut database = self.schema.open().await;
+        if self.upgraded {
+            self.upgrade().await;
+            // As a program that is started anew beside the newer one.
+            database = self.schema.open().await;
+            assert_eq!(database.check().await.unwrap(), Postgres::newest_schema() + 1);
+        }
         let repository = PostgresRepository::new(&database);
         (database, repository)
     }

@@ -1,7 +1,17 @@
 //! The schema: made once, whoever makes it; refused when it does not fit.
 
-use awo_state::{Migrated, Postgres, PostgresError, PostgresOptions};
+use std::sync::Arc;
+use std::time::Duration;
+
+use awo_models::AgentWorkOrderStatus;
+use awo_state::conformance::kit::{Owner, id, look, order};
+use awo_state::{
+    Leases as _, Migrated, OrderQuery, Postgres, PostgresError, PostgresLeases, PostgresOptions, StateRepository,
+    Wants, Worker,
+};
 use awo_testkit::postgres::TestSchema;
+
+use super::fixtures::Server;
 
 #[tokio::test]
 async fn a_schema_is_made_once_by_many() {
@@ -61,4 +71,29 @@ async fn who_cannot_be_reached_is_told_so_without_the_password() {
     let told = format!("{refused} {refused:?}");
     assert!(matches!(refused, PostgresError::Unavailable(_)), "{told}");
     assert!(!told.contains("secret"), "{told}");
+}
+
+/// Who was there before goes on with what it has prepared and remembers.
+#[tokio::test]
+async fn a_newer_program_that_is_rolled_out_disturbs_nobody_at_work() {
+    let Some(server) = Server::new() else { return };
+    let (database, repository) = server.again().await;
+    let (leases, repository): (_, Arc<dyn StateRepository>) = (PostgresLeases::new(&database), Arc::new(repository));
+    let (worker, lease) = (Worker::named("worker-1"), Duration::from_hours(1));
+    let mut owner = Owner::of_new(&repository, 1).await;
+    assert_eq!(leases.acquire(&worker, &Wants { at_most: 1, ..Wants::default() }, lease).await.unwrap(), [id(1)]);
+    owner.finish("classify", 1).await;
+    leases.renew(&worker, &[id(1)], lease).await.unwrap();
+    repository.list(&OrderQuery::default()).await.unwrap();
+
+    server.upgrade().await;
+    owner.finish("plan", 1).await;
+    assert!(leases.renew(&worker, &[id(1)], lease).await.unwrap()[0].mine.is_some());
+    assert_eq!(repository.list(&OrderQuery::default()).await.unwrap().orders.len(), 1);
+    owner.end(AgentWorkOrderStatus::Completed).await;
+    leases.release("worker-1", id(1)).await.unwrap();
+    repository.create(order(2)).await.unwrap();
+    assert_eq!(leases.acquire(&worker, &Wants { at_most: 1, ..Wants::default() }, lease).await.unwrap(), [id(2)]);
+
+    look(&server.repository_again().await, id(1)).await.check();
 }
