@@ -6,4 +6,5 @@ mod schema;
 
 pub use cluster::{Cluster, ClusterError};
 pub use proxy::Proxy;
-pub use schema::TestSchema;
+pub use rustix::process::Signal;
+pub use schema::{Held, TestSchema};
