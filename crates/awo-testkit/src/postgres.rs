@@ -1,6 +1,7 @@
 //! PostgreSQL for tests: schemas in the server that `cargo xtask test` starts, and servers of a test's own.
 
 mod cluster;
+mod messages;
 mod proxy;
 mod schema;
 
