@@ -93,7 +93,7 @@ impl Leases for PostgresLeases {
             .bind(&*worker.version)
             .bind(labels(worker))
             .bind(i32::try_from(worker.max_running).unwrap_or(i32::MAX));
-        let rows = self.database.rows(statement).await?;
+        let rows = self.database.renew(statement).await?;
         let told: Vec<_> = rows.iter().map(renewal).collect::<Result<_, Trouble>>()?;
         Ok(told.into_iter().flatten().collect())
     }
