@@ -21,13 +21,13 @@ pub(super) enum Written {
 }
 
 /// The guard, and the new head, fields, results and events behind it. The row of the order is locked first, so that
-/// whoever comes second sees that it moved.
+/// whoever comes second sees that it moved. An order that a newer program goes on with is one that older programs leave alone.
 const SAVE: &str = "
     WITH held AS (
         SELECT 1 FROM leases WHERE order_id = $1 AND worker <> $14 AND until > clock_timestamp()
     ), moved AS (
         UPDATE orders SET seq = $5, epoch = $6, head = $7::json, state = $8::json, status = $9, held = $10, branch = $11,
-            bytes = bytes + $15
+            bytes = bytes + $15, format = greatest(format, $4)
         WHERE id = $1 AND seq = $2 AND epoch = $3 AND format <= $4
             AND NOT EXISTS (SELECT FROM held)
             AND NOT EXISTS (SELECT FROM damaged WHERE order_id = $1)
