@@ -21,13 +21,14 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, oldest: 1, script: include_str!("migrations/0001.sql") },
     Migration { version: 2, oldest: 2, script: include_str!("migrations/0002.sql") },
+    Migration { version: 3, oldest: 2, script: include_str!("migrations/0003.sql") },
 ];
 
-/// What a migration did.
 /// Longest time that others are waited for, and that a step takes. A network that says nothing is given up then.
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 const LONGEST_STEP: Duration = Duration::from_mins(30);
 
+/// What a migration did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migrated {
     /// The version that was found; 0 if there was no schema.
