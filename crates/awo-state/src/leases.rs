@@ -19,9 +19,11 @@ use crate::Result;
 /// - *One holder*: an order has one lease at most. It is given to one of those who race for it, and to nobody else before
 ///   it is released or has expired.
 /// - *Held means held*: a claim of an order by anybody but the holder of its living lease is
-///   [`StateError::Held`](crate::StateError::Held). The lease says who may claim; the epoch fences who writes.
+///   [`StateError::Held`](crate::StateError::Held). The lease says who may claim; the epoch fences who writes. A claim that is
+///   decided in the instant in which the lease is given may still be taken; then the holder's own claim fences it.
 /// - *The store's clock*: a lease lives for so long after the store has given or renewed it. No clock of a worker counts. A
-///   store that was down itself gives nothing that has expired to others before its holder had the life of a lease to renew.
+///   store that was away itself, so that nobody could renew, gives nothing that has expired to others before its holder had the
+///   life of a lease to come back.
 /// - *In line*: orders of a higher priority come first; of one priority those of the repository that has the fewest leases;
 ///   then the older ones.
 /// - *Limits hold over all workers*: also for those who ask at the same time.

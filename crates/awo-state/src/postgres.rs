@@ -38,7 +38,7 @@ pub use orders::PostgresRepository;
 pub use schema::Migrated;
 pub use told::PostgresTold;
 
-use connection::{Lent, Statement, Trust};
+use connection::{GRACE, Lent, Statement, Trust};
 use error::Trouble;
 
 /// The oldest version of the server that has all that is used.
@@ -48,6 +48,10 @@ const OLDEST: i32 = 14;
 #[derive(Clone)]
 pub struct Postgres {
     pool: PgPool,
+    /// One connection for renewals of leases alone: they stand in line behind nothing that takes its time.
+    renewals: PgPool,
+    /// Read once: it does not change, and holds a password.
+    address: Arc<PgConnectOptions>,
     options: Arc<PostgresOptions>,
     trust: Arc<Trust>,
 }
@@ -64,33 +68,38 @@ impl Postgres {
     pub async fn connect(options: PostgresOptions) -> Result<Self, PostgresError> {
         let address = options.checked()?;
         // The pool would say no more than that it waited too long.
-        let found = tokio::time::timeout(options.statement_timeout, version(&address)).await;
+        let found = tokio::time::timeout(options.statement_timeout, Server::at(&address)).await;
         let found = found.map_err(|_| Trouble::Silent(options.statement_timeout))?.map_err(Trouble::Driver)?;
-        if found < OLDEST {
-            return Err(PostgresError::TooOld { found, needed: OLDEST });
+        if found.version < OLDEST {
+            return Err(PostgresError::TooOld { found: found.version, needed: OLDEST });
         }
-        let session = Arc::new(Session::of(&options));
-        let trust = Arc::new(Trust::default());
-        let trusted = Arc::clone(&trust);
-        let pool = PgPoolOptions::new()
-            .max_connections(options.pool_size.max(1))
-            .acquire_timeout(options.acquire_timeout)
-            .test_before_acquire(false)
-            .before_acquire(move |connection, found| {
-                let trusted = trusted.covers(found.idle_for);
-                Box::pin(async move {
-                    if !trusted {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
+        if found.is_standby {
+            return Err(PostgresError::Standby);
+        }
+        let (session, trust) = (Arc::new(Session::of(&options)), Arc::new(Trust::default()));
+        let pool = |size| {
+            let (session, trusted) = (Arc::clone(&session), Arc::clone(&trust));
+            PgPoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(options.acquire_timeout)
+                .test_before_acquire(false)
+                .before_acquire(move |connection, found| {
+                    let trusted = trusted.covers(found.idle_for);
+                    Box::pin(async move {
+                        if !trusted {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
                 })
-            })
-            .after_connect(move |connection, _| {
-                let session = Arc::clone(&session);
-                Box::pin(async move { session.begin(connection).await })
-            })
-            .connect_lazy_with(address);
-        Ok(Self { pool, options: Arc::new(options), trust })
+                .after_connect(move |connection, _| {
+                    let session = Arc::clone(&session);
+                    Box::pin(async move { session.begin(connection).await })
+                })
+                .connect_lazy_with(address.clone())
+        };
+        let (pool, renewals) = (pool(options.pool_size.max(1)), pool(1));
+        Ok(Self { pool, renewals, address: Arc::new(address), options: Arc::new(options), trust })
     }
 
     /// The schema that holds everything.
@@ -101,15 +110,38 @@ impl Postgres {
     /// Ends all connections.
     pub async fn close(&self) {
         self.pool.close().await;
+        self.renewals.close().await;
     }
 
     async fn lend(&self) -> Result<Lent, Trouble> {
-        Lent::from(&self.pool, self.options.statement_timeout, &self.trust).await
+        self.lend_of(&self.pool).await
+    }
+
+    async fn lend_of(&self, pool: &PgPool) -> Result<Lent, Trouble> {
+        Lent::from(pool, self.options.statement_timeout + GRACE, &self.trust).await
     }
 
     /// Runs one statement on a connection of its own, and reads what it answers.
     async fn rows(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Trouble> {
+        Self::ask(self.lend().await?, statement).await
+    }
+
+    /// Runs several statements without arguments as one transaction. Each sees what was committed before it began.
+    async fn script(&self, script: String) -> Result<(), Trouble> {
         let mut lent = self.lend().await?;
+        let done = lent.run_script(script, self.options.statement_timeout + GRACE).await;
+        if done.as_ref().err().is_none_or(Trouble::leaves_connection) {
+            lent.give_back();
+        }
+        done
+    }
+
+    /// Runs one statement that renews leases.
+    async fn renew(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Trouble> {
+        Self::ask(self.lend_of(&self.renewals).await?, statement).await
+    }
+
+    async fn ask(mut lent: Lent, statement: Statement<'_>) -> Result<Vec<PgRow>, Trouble> {
         let answered = lent.rows(statement).await;
         if answered.as_ref().err().is_none_or(Trouble::leaves_connection) {
             lent.give_back();
@@ -123,12 +155,22 @@ impl Postgres {
     }
 }
 
-/// The main version of the server.
-async fn version(address: &PgConnectOptions) -> sqlx::Result<i32> {
-    let mut connection = PgConnection::connect_with(address).await?;
-    let row = connection.fetch_one("SELECT current_setting('server_version_num')::int4").await?;
-    connection.close().await?;
-    Ok(row.try_get::<i32, _>(0)? / 10_000)
+/// What a server says of itself.
+struct Server {
+    /// Its main version.
+    version: i32,
+    /// Whether it follows another one, and takes no writes.
+    is_standby: bool,
+}
+
+impl Server {
+    async fn at(address: &PgConnectOptions) -> sqlx::Result<Self> {
+        let mut connection = PgConnection::connect_with(address).await?;
+        let asked = "SELECT current_setting('server_version_num')::int4, pg_is_in_recovery()";
+        let row = connection.fetch_one(asked).await?;
+        connection.close().await?;
+        Ok(Self { version: row.try_get::<i32, _>(0)? / 10_000, is_standby: row.try_get(1)? })
+    }
 }
 
 /// What each session is told first.
@@ -142,7 +184,9 @@ impl Session {
         Self { schema: options.schema.clone(), milliseconds: options.statement_timeout.as_millis().max(1).to_string() }
     }
 
-    /// By a statement, not with the address: poolers in session mode pass statements on, and not all parameters.
+    /// By a statement, not with the address: poolers in session mode pass statements on, and not all parameters. A server
+    /// that became a standby is not used: what it answers is old. Who asks for nothing any more is noticed within a second,
+    /// where the server's system can tell.
     async fn begin(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
         let told = sqlx::query(
             "SELECT set_config('search_path', $1, false),
@@ -157,9 +201,14 @@ impl Session {
                 set_config('client_min_messages', 'warning', false),
                 set_config('synchronous_commit',
                     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-                    ELSE current_setting('synchronous_commit') END, false)",
+                    ELSE current_setting('synchronous_commit') END, false),
+                CASE WHEN version() ~ 'linux' THEN set_config('client_connection_check_interval', '1000', false) END,
+                pg_is_in_recovery() AS is_standby",
         );
-        told.bind(&self.schema).bind(&self.milliseconds).execute(connection).await?;
+        let row = told.bind(&self.schema).bind(&self.milliseconds).fetch_one(connection).await?;
+        if row.try_get("is_standby")? {
+            return Err(sqlx::Error::Configuration(PostgresError::Standby.into()));
+        }
         Ok(())
     }
 }

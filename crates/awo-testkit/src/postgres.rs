@@ -2,9 +2,11 @@
 
 mod cluster;
 mod disk;
+mod messages;
 mod proxy;
 mod schema;
 
 pub use cluster::{Cluster, ClusterError, ClusterOptions};
 pub use proxy::Proxy;
-pub use schema::TestSchema;
+pub use rustix::process::Signal;
+pub use schema::{Held, TestSchema};

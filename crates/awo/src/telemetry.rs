@@ -30,7 +30,9 @@ pub(crate) fn start(level: &str, collector: Option<Collector>) -> anyhow::Result
     })?;
     // Whatever is logged, spans of orders are not among it: who follows orders by them asks the collector.
     let no_spans = format!("{}=off", awo_engine::traces::TARGET).parse().context("the target of spans")?;
-    let filter = filter.add_directive(no_spans);
+    // The driver of the database would log a line of the file of passwords that it cannot read, whole.
+    let no_passwords = "sqlx_postgres::options=off".parse().context("the target of the file of passwords")?;
+    let filter = filter.add_directive(no_spans).add_directive(no_passwords);
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let logs: Told = if std::io::stderr().is_terminal() {
         logs.with_target(false).with_filter(filter).boxed()

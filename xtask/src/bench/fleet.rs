@@ -56,7 +56,8 @@ const fn row(id: &'static str, what: &'static str, unit: Unit, bound: Option<&'s
 
 fn measure(bench: &Bench) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
-    let parts: [(_, fn(&Bench) -> Result<Vec<Sample>>); 5] = [
+    type Part = fn(&Bench) -> Result<Vec<Sample>>;
+    let parts: [(_, Part); 5] = [
         ("claims", claims::measure),
         ("rates", rate::measure),
         ("idle nodes", idle::measure),

@@ -130,6 +130,17 @@ fn what_earlier_releases_stored_reads_as_it_was_meant() {
 }
 
 #[test]
+fn the_stored_form_of_what_is_asked_of_workers_is_locked() {
+    let plain = OrderSpec::clone(&order(1).spec);
+    let asked = OrderSpec { labels: vec!["gpu".into(), "big".into()], priority: -7, workflow: Vec::new(), ..plain };
+    let stored = serde_json::to_string(&asked).unwrap();
+    insta::assert_snapshot!(stored, @r#"{"repository_url":"https://example.org/a/b","user_request":"x","sandbox_type":"git_branch","workflow":[],"agent":"scripted","isolation":"auto","network":"host","limits":{"step_timeout_nanoseconds":3600000000000},"labels":["gpu","big"],"priority":-7}"#);
+    assert_eq!(serde_json::from_str::<OrderSpec>(&stored).unwrap(), asked);
+    let usual = serde_json::to_string(&OrderSpec { labels: Vec::new(), priority: 0, ..asked }).unwrap();
+    assert!(!usual.contains("labels") && !usual.contains("priority"), "what is not asked is not written: {usual}");
+}
+
+#[test]
 fn the_stored_form_of_limits_and_of_a_suspended_attempt_is_locked() {
     let order = OrderLimits {
         max_turns: Some(1),

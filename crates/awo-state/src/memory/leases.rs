@@ -1,14 +1,14 @@
 //! Leases in memory: so that several orchestrators of one process share its orders.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use awo_models::{EventKind, OrderId};
+use awo_models::{EventKind, OrderId, OrderSpec};
 use tokio::time::Instant;
 
-use super::{InMemory, Orders, Stored};
+use super::{InMemory, Orders};
 use crate::{Change, Fleet, LeasedOrder, Leases, Renewal, Result, SeenWorker, StateError, Wants, Worker};
 
 /// A worker that was not heard of for so long is forgotten.
@@ -53,8 +53,18 @@ impl Dealt {
 
     /// Notes that a worker is alive.
     fn heard(&mut self, worker: &Worker, now: Instant) {
-        self.workers.insert(Arc::clone(&worker.name), (worker.clone(), now));
         self.workers.retain(|_, (_, heard)| now.duration_since(*heard) < REMEMBERED);
+        self.workers.insert(Arc::clone(&worker.name), (worker.clone(), now));
+    }
+
+    fn seen(&self, now: Instant) -> Vec<SeenWorker> {
+        let seen = self.workers.values().filter(|(_, heard)| now.duration_since(*heard) < REMEMBERED);
+        let told = seen.map(|(worker, heard)| SeenWorker {
+            worker: worker.clone(),
+            unheard: now.duration_since(*heard),
+            orders: self.of_worker(&worker.name, now),
+        });
+        told.collect()
     }
 
     fn of_worker(&self, worker: &str, now: Instant) -> Vec<OrderId> {
@@ -63,12 +73,32 @@ impl Dealt {
     }
 }
 
+/// How many leases live, of each repository and of each agent.
+#[derive(Default)]
+struct Counts(HashMap<Arc<str>, usize>, HashMap<Arc<str>, usize>);
+
+impl Counts {
+    fn add(&mut self, spec: &OrderSpec) {
+        *self.0.entry(Arc::clone(&spec.repository_url)).or_default() += 1;
+        *self.1.entry(Arc::clone(&spec.agent)).or_default() += 1;
+    }
+
+    fn of(&self, spec: &OrderSpec) -> (usize, usize) {
+        let of = |counts: &HashMap<Arc<str>, usize>, name| counts.get(name).copied().unwrap_or_default();
+        (of(&self.0, &spec.repository_url), of(&self.1, &spec.agent))
+    }
+}
+
 impl Orders {
+    fn counts(&self, now: Instant) -> Counts {
+        let mut counts = Counts::default();
+        let leased = self.dealt.leases.iter().filter(|(_, lease)| lease.lives(now));
+        leased.filter_map(|(id, _)| self.by_id.get(id)).for_each(|stored| counts.add(&stored.order.spec));
+        counts
+    }
+
     /// The free order that comes next for a worker.
-    fn next_free(&self, worker: &Worker, wants: &Wants, now: Instant) -> Option<OrderId> {
-        let leased = || self.dealt.leases.iter().filter(|(_, lease)| lease.lives(now));
-        let leased_of =
-            |same: &dyn Fn(&Stored) -> bool| leased().filter(|(id, _)| self.by_id.get(id).is_some_and(same)).count();
+    fn next_free(&self, worker: &Worker, wants: &Wants, counts: &Counts, now: Instant) -> Option<OrderId> {
         let (labels, except): (BTreeSet<_>, BTreeSet<_>) =
             (worker.labels.iter().collect(), wants.except.iter().collect());
         let free = self.by_id.iter().filter(|(id, stored)| {
@@ -84,8 +114,7 @@ impl Orders {
         });
         let within = free.filter_map(|(id, stored)| {
             let spec = &stored.order.spec;
-            let of_repository = leased_of(&|other| other.order.spec.repository_url == spec.repository_url);
-            let of_agent = leased_of(&|other| other.order.spec.agent == spec.agent);
+            let (of_repository, of_agent) = counts.of(spec);
             let fits = wants.limits.per_repository.is_none_or(|most| of_repository < most)
                 && wants.limits.per_agent.is_none_or(|most| of_agent < most);
             fits.then_some((-i32::from(spec.priority), of_repository, *id))
@@ -98,9 +127,12 @@ impl Orders {
 impl Leases for InMemory {
     async fn acquire(&self, worker: &Worker, wants: &Wants, lease: Duration) -> Result<Vec<OrderId>> {
         let (mut orders, now) = (self.orders(), Instant::now());
-        let mut given = Vec::new();
+        let (mut given, mut counts) = (Vec::new(), orders.counts(now));
         while given.len() < wants.at_most && !orders.dealt.paused {
-            let Some(id) = orders.next_free(worker, wants, now) else { break };
+            let Some(id) = orders.next_free(worker, wants, &counts, now) else { break };
+            if let Some(stored) = orders.by_id.get(&id) {
+                counts.add(&stored.order.spec);
+            }
             orders.dealt.leases.insert(id, Lease { worker: Arc::clone(&worker.name), until: now + lease });
             given.push(id);
         }
@@ -145,13 +177,20 @@ impl Leases for InMemory {
     }
 
     async fn fleet(&self) -> Result<Fleet> {
-        let (orders, now) = (self.orders(), Instant::now());
-        let dealt = &orders.dealt;
-        let seen = dealt.workers.values().map(|(worker, heard)| SeenWorker {
-            worker: worker.clone(),
-            unheard: now.duration_since(*heard),
-            orders: dealt.of_worker(&worker.name, now),
-        });
-        Ok(Fleet { workers: seen.collect(), paused: dealt.paused })
+        let orders = self.orders();
+        Ok(Fleet { workers: orders.dealt.seen(Instant::now()), paused: orders.dealt.paused })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_not_seen_for_a_day_is_told_of_no_more() {
+        let (mut dealt, now) = (Dealt::default(), Instant::now());
+        dealt.heard(&Worker::named("host-1"), now);
+        assert_eq!(dealt.seen(now + REMEMBERED - Duration::from_secs(1)).len(), 1);
+        assert_eq!(dealt.seen(now + REMEMBERED), []);
     }
 }

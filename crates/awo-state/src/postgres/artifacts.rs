@@ -20,6 +20,9 @@ const PIECE: usize = 1 << 20;
 /// As much of an artifact is read.
 const LARGEST: u64 = 256 << 20;
 
+/// So often is it read from the beginning while others replace it.
+const TRIES: usize = 8;
+
 /// Artifacts in PostgreSQL. Clones share their data.
 #[derive(Debug, Clone)]
 pub struct PostgresArtifacts {
@@ -31,7 +34,41 @@ impl PostgresArtifacts {
     pub fn new(database: &Postgres) -> Self {
         Self { database: database.clone() }
     }
+
+    async fn found(&self, id: &str, name: &str) -> Result<Option<Found>> {
+        let statement = sqlx::query(FOUND).bind(id).bind(name);
+        let Some(row) = self.database.row(statement).await? else { return Ok(None) };
+        Ok(Some(Found { bytes: number(column(&row, "bytes")?), put: column(&row, "put")? }))
+    }
+
+    /// Reads all pieces of a put; `None` if there is another one by now, or a piece is missing.
+    async fn read(&self, id: &str, name: &str, found: &Found) -> Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::with_capacity(usize::try_from(found.bytes).unwrap_or_default());
+        for place in 0_i32.. {
+            if bytes.len() as u64 >= found.bytes {
+                break;
+            }
+            let statement = sqlx::query(READ).bind(id).bind(name).bind(place).bind(&found.put);
+            let Some(row) = self.database.row(statement).await? else { return Ok(None) };
+            bytes.extend_from_slice(column(&row, "piece")?);
+        }
+        Ok(Some(bytes))
+    }
 }
+
+/// An artifact that is there.
+struct Found {
+    bytes: u64,
+    put: String,
+}
+
+/// Each put has a number of its own: that of its transaction.
+const FOUND: &str = "SELECT bytes, xmin::text AS put FROM artifacts WHERE order_id = $1 AND name = $2";
+
+/// A piece at a time, so that no answer takes long to send, and only of the put that was found.
+const READ: &str = "
+    SELECT piece FROM artifacts JOIN artifact_pieces AS pieces USING (order_id, name)
+    WHERE order_id = $1 AND name = $2 AND number = $3 AND artifacts.xmin::text = $4";
 
 /// The artifact's row is locked first, so that of two that put the same name one waits for the other.
 const BEGIN: &str = "
@@ -59,24 +96,17 @@ impl ArtifactStore for PostgresArtifacts {
     }
 
     async fn get(&self, id: OrderId, name: &ArtifactName) -> Result<Option<Vec<u8>>> {
-        // One statement, so that all pieces are of one put. What is too large is not sent.
-        let statement = sqlx::query(
-            "SELECT artifacts.bytes, piece FROM artifacts LEFT JOIN artifact_pieces AS pieces
-                ON pieces.order_id = artifacts.order_id AND pieces.name = artifacts.name AND artifacts.bytes <= $3
-            WHERE artifacts.order_id = $1 AND artifacts.name = $2
-            ORDER BY pieces.number",
-        );
-        let statement = statement.bind(id.to_string()).bind(name.as_str()).bind(stored(LARGEST));
-        let rows = self.database.rows(statement).await?;
-        let Some(first) = rows.first() else { return Ok(None) };
-        if number(column(first, "bytes")?) > LARGEST {
-            return Err(StateError::Refused("the artifact is larger than 256 MiB; read it in the database"));
+        let (id, name) = (id.to_string(), name.as_str());
+        for _ in 0..TRIES {
+            let Some(found) = self.found(&id, name).await? else { return Ok(None) };
+            if found.bytes > LARGEST {
+                return Err(StateError::Refused("the artifact is larger than 256 MiB; read it in the database"));
+            }
+            if let Some(bytes) = self.read(&id, name, &found).await? {
+                return Ok(Some(bytes));
+            }
         }
-        let mut bytes = Vec::new();
-        for row in &rows {
-            bytes.extend_from_slice(column::<Option<&[u8]>>(row, "piece")?.unwrap_or_default());
-        }
-        Ok(Some(bytes))
+        Err(StateError::Backend("others replace the artifact all the time, or pieces of it are missing".into()))
     }
 
     async fn list(&self, id: OrderId) -> Result<Vec<ArtifactName>> {
@@ -89,13 +119,14 @@ impl ArtifactStore for PostgresArtifacts {
     }
 
     async fn delete_all(&self, id: OrderId) -> Result<()> {
-        let statement = sqlx::query(
-            "WITH gone AS (DELETE FROM artifacts WHERE order_id = $1 RETURNING order_id, name)
-            DELETE FROM artifact_pieces AS pieces USING gone
-            WHERE pieces.order_id = gone.order_id AND pieces.name = gone.name",
+        // The second statement sees what was put while the first one waited for it. Ids have nothing to escape.
+        let delete = format!(
+            "DELETE FROM artifacts WHERE order_id = '{id}';
+            DELETE FROM artifact_pieces AS pieces WHERE order_id = '{id}' AND NOT EXISTS (
+                SELECT FROM artifacts WHERE artifacts.order_id = pieces.order_id AND artifacts.name = pieces.name
+            )"
         );
-        self.database.rows(statement.bind(id.to_string())).await?;
-        Ok(())
+        Ok(self.database.script(delete).await?)
     }
 
     async fn orders(&self) -> Result<Vec<OrderId>> {

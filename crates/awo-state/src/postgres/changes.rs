@@ -1,7 +1,6 @@
 //! Word of changes by `LISTEN` and `NOTIFY`: hints between processes, never within a write of an order.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::documents::{column, number, stored};
 use super::error::Trouble;
-use super::{Postgres, PostgresError, PostgresOptions};
+use super::{Postgres, PostgresError};
 use crate::changes::fits;
 use crate::{ChangeFeed, Changed, Heard, Result};
 
@@ -55,10 +54,9 @@ impl PostgresChanges {
         let channel = format!("awo_{:016x}", xxh3_64(database.schema().as_bytes()));
         // Unique is enough: nobody gains anything by guessing it.
         let name = format!("{:016x}", RandomState::new().hash_one(database.schema()));
-        let options = Arc::clone(&database.options);
-        let listener = connect(&options, &channel).await?;
+        let listener = connect(database, &channel).await?;
         let (told, heard) = mpsc::channel(KEPT);
-        let listening = tokio::spawn(hear(options, channel.clone(), name.clone(), listener, told));
+        let listening = tokio::spawn(hear(database.clone(), channel.clone(), name.clone(), listener, told));
         Ok(Self { database: database.clone(), channel, name, heard: Mutex::new(heard), listening })
     }
 }
@@ -109,9 +107,10 @@ impl ChangeFeed for PostgresChanges {
 }
 
 /// A connection that listens, outside the pool that all calls share: one that hangs takes nothing from them.
-async fn connect(options: &PostgresOptions, channel: &str) -> Result<PgListener, PostgresError> {
+async fn connect(database: &Postgres, channel: &str) -> Result<PgListener, PostgresError> {
+    let options = &database.options;
     let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-    let pool = pool.acquire_timeout(options.acquire_timeout).connect_lazy_with(options.checked()?);
+    let pool = pool.acquire_timeout(options.acquire_timeout).connect_lazy_with((*database.address).clone());
     let connecting = async {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(channel).await?;
@@ -124,14 +123,8 @@ async fn connect(options: &PostgresOptions, channel: &str) -> Result<PgListener,
 }
 
 /// Hands on what others tell until nobody wants it any more.
-async fn hear(
-    options: Arc<PostgresOptions>,
-    channel: String,
-    name: String,
-    mut listener: PgListener,
-    told: mpsc::Sender<Heard>,
-) {
-    let silence = options.statement_timeout * SILENCE;
+async fn hear(database: Postgres, channel: String, name: String, mut listener: PgListener, told: mpsc::Sender<Heard>) {
+    let silence = database.options.statement_timeout * SILENCE;
     loop {
         let heard = match timeout(silence, listener.try_recv()).await {
             Ok(Ok(Some(word))) => match read(word.payload(), &name) {
@@ -140,7 +133,7 @@ async fn hear(
             },
             Ok(Ok(None)) => Heard::Gap, // it was lost, and is there again
             Ok(Err(_)) | Err(_) => {
-                listener = connected_again(&options, &channel).await;
+                listener = connected_again(&database, &channel).await;
                 Heard::Gap
             }
         };
@@ -150,10 +143,10 @@ async fn hear(
     }
 }
 
-async fn connected_again(options: &PostgresOptions, channel: &str) -> PgListener {
+async fn connected_again(database: &Postgres, channel: &str) -> PgListener {
     let mut failing = false;
     loop {
-        match connect(options, channel).await {
+        match connect(database, channel).await {
             Ok(listener) => {
                 debug!("changes_listened_to");
                 return listener;

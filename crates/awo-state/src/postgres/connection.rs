@@ -13,6 +13,10 @@ use super::error::Trouble;
 /// A statement with its arguments.
 pub(super) type Statement<'q> = Query<'q, Driver, PgArguments>;
 
+/// So much longer than the server works on a statement its answer is waited for: who is told that the server ended it knows
+/// that nothing of it is stored, and the connection can be used again.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+
 /// A connection that was taken from the pool.
 ///
 /// Whoever drops it without [`Lent::give_back`] closes it: somebody who waits no longer, a call that got no answer, a
@@ -69,9 +73,9 @@ impl Lent {
         Ok(())
     }
 
-    /// Runs several statements without arguments, which may take as long as they like.
-    pub(super) async fn run_script(&mut self, script: sqlx::AssertSqlSafe<String>) -> Result<(), Trouble> {
-        sqlx::raw_sql(script).execute(self.connection()?).await?;
+    /// Runs several statements without arguments, which may take so long in all. Where no transaction is open, they are one.
+    pub(super) async fn run_script(&mut self, script: String, longest: Duration) -> Result<(), Trouble> {
+        bounded(longest, sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(self.connection()?)).await?;
         Ok(())
     }
 

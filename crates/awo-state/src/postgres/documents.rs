@@ -8,7 +8,8 @@ use sqlx::postgres::PgRow;
 use super::error::Trouble;
 use crate::BoxError;
 
-/// Newest format that is read, and the one that is written.
+/// Newest format that is read, and the one that is written. It is raised with whatever a program that knows less would not
+/// read as it was meant: a kind of event, a field of a result.
 pub(super) const FORMAT: i32 = 1;
 
 /// The stored form of a document. What awo stores is plain data, which has one.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
 use crate::{BoxError, CatalogError, StateError};
 
 /// A database cannot be used.
@@ -14,7 +16,7 @@ pub enum PostgresError {
 
     /// The name is none for a schema of our own.
     #[error(
-        "{0:?} is not a name for a schema: it begins with a lower-case letter, goes on with lower-case letters, digits and \
+        "{0:?} is not a name for a schema: it begins with a lower-case letter or `_`, goes on with lower-case letters, digits and \
          `_`, has at most 63 of them, and is neither \"public\" nor one of PostgreSQL's own"
     )]
     SchemaName(String),
@@ -31,6 +33,10 @@ pub enum PostgresError {
         /// The oldest that is good enough.
         needed: i32,
     },
+
+    /// It follows another one.
+    #[error("the database is a standby, which takes no writes; give the address of the primary")]
+    Standby,
 
     /// The schema is not there, or older than this program needs.
     #[error("the schema {schema:?} of the database is at version {found}, and this program needs {needed}: migrate it")]
@@ -76,18 +82,28 @@ impl From<sqlx::Error> for Trouble {
     }
 }
 
+/// Writes are not taken: the server follows another one by now, or was told so.
+const READ_ONLY: &str = "25006";
+
 impl Trouble {
-    /// Whether the database itself said that it did not do it, so that nothing of it is stored.
-    fn is_refusal(&self) -> bool {
-        let Self::Driver(sqlx::Error::Database(error)) = self else { return false };
-        // Connections that ended (08), ends whose outcome nobody knows (40003), servers that go down or come up (57P).
-        let code = error.code().unwrap_or_default();
-        !(code.is_empty() || code.starts_with("08") || code == "40003" || code.starts_with("57P"))
+    /// What the database itself said.
+    fn answer(&self) -> Option<&PgDatabaseError> {
+        let Self::Driver(sqlx::Error::Database(error)) = self else { return None };
+        error.try_downcast_ref()
     }
 
-    /// Whether the connection can be used after it.
+    /// Whether the database itself said that it did not do it, so that nothing of it is stored.
+    fn is_refusal(&self) -> bool {
+        // Connections that ended (08), ends whose outcome nobody knows (40003), servers that go down or come up (57P).
+        let unknown =
+            |code: &str| code.is_empty() || code.starts_with("08") || code == "40003" || code.starts_with("57P");
+        self.answer().is_some_and(|error| !unknown(error.code()))
+    }
+
+    /// Whether the connection can be used after it. Where another server takes the writes now, a new one may lead to it.
     pub(super) fn leaves_connection(&self) -> bool {
-        self.is_refusal()
+        let ended = |error: &PgDatabaseError| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic);
+        self.is_refusal() && self.answer().is_some_and(|error| error.code() != READ_ONLY && !ended(error))
     }
 }
 

@@ -16,22 +16,26 @@ use crate::{Fleet, LeasedOrder, Leases, Renewal, Result, SeenWorker, Wants, Work
 /// The rule is in the function, which takes its turn among all callers.
 const ACQUIRE: &str = "SELECT id FROM acquire($1, $2, $3, $4 * interval '1 microsecond', $5, $6, $7, $8) AS given (id)";
 
-/// A lease that somebody else is busy with is skipped, so that one order in trouble does not hold up the others.
+/// A lease that somebody else is busy with is skipped, so that one order in trouble does not hold up the others. One on an order
+/// that was deleted is none.
 const RENEW: &str = "
     WITH heard AS (
-        INSERT INTO workers (name, host, version, labels, max_running) VALUES ($1, $4, $5, $6, $7)
+        INSERT INTO workers (name, host, version, labels, max_running)
+        SELECT $1, $4, $5, $6, $7 FROM hear($3 * interval '1 microsecond')
         ON CONFLICT (name) DO UPDATE SET host = excluded.host, version = excluded.version, labels = excluded.labels,
             max_running = excluded.max_running, seen_at = clock_timestamp()
     ), its AS (
         SELECT order_id FROM leases
         WHERE worker = $1 AND order_id = ANY ($2) AND until > clock_timestamp()
+            AND EXISTS (SELECT FROM orders WHERE id = order_id)
         FOR UPDATE SKIP LOCKED
     ), renewed AS (
         UPDATE leases SET until = clock_timestamp() + $3 * interval '1 microsecond'
         FROM its WHERE leases.order_id = its.order_id
         RETURNING leases.order_id
     )
-    SELECT asked.id, renewed.order_id IS NOT NULL AS renewed, coalesce(leases.worker = $1 AND leases.until > clock_timestamp(), false) AS skipped, orders.seq,
+    SELECT asked.id, orders.seq, renewed.order_id IS NOT NULL AS renewed,
+        orders.id IS NOT NULL AND coalesce(leases.worker = $1 AND leases.until > clock_timestamp(), false) AS skipped,
         (orders.head ->> 'cancel_requested')::boolean AS cancel_requested,
         coalesce((orders.head ->> 'prompts')::bigint, 0) > coalesce((orders.head ->> 'prompts_placed')::bigint, 0)
             AS prompt_waits
@@ -40,11 +44,7 @@ const RENEW: &str = "
         LEFT JOIN leases ON leases.order_id = asked.id
         LEFT JOIN orders ON orders.id = asked.id";
 
-const LEAVE: &str = "
-    WITH gone AS (
-        DELETE FROM workers WHERE name = $1 OR seen_at < clock_timestamp() - interval '1 day'
-    )
-    DELETE FROM leases WHERE worker = $1";
+const LEAVE: &str = "SELECT FROM leave($1)";
 
 /// The queue has one row, and the plan must know: one that expects thousands is compiled, which takes up to seconds.
 const FLEET: &str = "
@@ -94,7 +94,7 @@ impl Leases for PostgresLeases {
             .bind(&*worker.version)
             .bind(labels(worker))
             .bind(i32::try_from(worker.max_running).unwrap_or(i32::MAX));
-        let rows = self.database.rows(statement).await?;
+        let rows = self.database.renew(statement).await?;
         let told: Vec<_> = rows.iter().map(renewal).collect::<Result<_, Trouble>>()?;
         Ok(told.into_iter().flatten().collect())
     }
@@ -127,7 +127,7 @@ impl Leases for PostgresLeases {
 fn renewal(row: &PgRow) -> Result<Option<Renewal>, Trouble> {
     let order = id_of(row, "id")?;
     if column(row, "renewed")? {
-        let seq = column::<Option<i64>>(row, "seq")?.map_or(EventSeq(0), |seq| EventSeq(number(seq)));
+        let seq = EventSeq(number(column(row, "seq")?));
         let cancel_requested = column::<Option<bool>>(row, "cancel_requested")?.unwrap_or(false);
         let prompt_waits = column::<Option<bool>>(row, "prompt_waits")?.unwrap_or(false);
         return Ok(Some(Renewal { order, mine: Some(LeasedOrder { seq, cancel_requested, prompt_waits }) }));

@@ -1,4 +1,4 @@
-//! An order as it is stored: read in one statement, put together, and held against itself.
+//! An order as it is stored: read in parts, put together, and held against itself.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use sqlx::postgres::PgRow;
 use tracing::warn;
 
 use super::Postgres;
+use super::connection::Statement;
 use super::documents::{FORMAT, column, number, parsed, stored};
 use super::error::Trouble;
 use super::heads::Standing;
@@ -24,21 +25,26 @@ pub(super) enum Depth {
     Events,
 }
 
-/// The order first, then its results, then its events; all of one moment, as it is one statement.
+/// Results and events of one part. No part takes long to send: a result has a megabyte at most, an event some hundred bytes.
+const RESULTS: usize = 16;
+const EVENTS: usize = 4_096;
+
+/// The order first, then its next results, then its next events; all of one moment, as it is one statement.
 const ORDER: &str = "
     SELECT 0 AS part, 0::bigint AS number, format, damaged.order_id IS NOT NULL AS damaged,
         head::text AS head, spec::text AS spec, created_at::text AS created_at, state::text AS document
     FROM orders LEFT JOIN damaged ON damaged.order_id = orders.id
     WHERE id = $1
     UNION ALL
-    SELECT 1, number, NULL, NULL, NULL, NULL, NULL, document::text FROM steps
-    WHERE order_id = $1 AND $2 AND number >= $4
+    (SELECT 1, number, NULL, NULL, NULL, NULL, NULL, document::text FROM steps
+    WHERE order_id = $1 AND number >= $2 ORDER BY number LIMIT $3)
     UNION ALL
-    SELECT 2, number, NULL, NULL, NULL, NULL, NULL, document::text FROM events WHERE order_id = $1 AND $3
+    (SELECT 2, number, NULL, NULL, NULL, NULL, NULL, document::text FROM events
+    WHERE order_id = $1 AND number > $4 ORDER BY number LIMIT $5)
     ORDER BY part, number";
 
 /// Events of an order, and one row without one if there are none.
-const EVENTS: &str = "
+const PAGE_OF_EVENTS: &str = "
     SELECT format, damaged.order_id IS NOT NULL AS damaged, told.document
     FROM orders
     LEFT JOIN damaged ON damaged.order_id = orders.id
@@ -51,7 +57,14 @@ const EVENTS: &str = "
 
 /// Reads an order; `None` for an unknown one.
 pub(super) async fn order(database: &Postgres, id: OrderId, depth: Depth) -> Result<Option<StoredOrder>> {
-    let Some(read) = read(database, id, depth, &StepHistory::default()).await? else { return Ok(None) };
+    let Some(mut read) = read(database, id, depth, &StepHistory::default()).await? else { return Ok(None) };
+    if read.known_damaged && read.found.is_ok() && depth < Depth::Events {
+        // Somebody may have found damage in what was not read now. Only all of it tells whether it is mended.
+        match self::read(database, id, Depth::Events, &StepHistory::default()).await? {
+            Some(whole) => read = whole,
+            None => return Ok(None),
+        }
+    }
     match read.found {
         Ok(found) => {
             if read.known_damaged {
@@ -85,24 +98,46 @@ struct Read {
     known_damaged: bool,
 }
 
+/// Reads an order by parts, behind results that are known. Results and events that are stored never change, so those of
+/// earlier parts belong to the order as the last part has it.
 async fn read(database: &Postgres, id: OrderId, depth: Depth, results: &StepHistory) -> Result<Option<Read>> {
-    let statement = sqlx::query(ORDER)
+    let (mut history, mut events) = (results.clone(), Vec::new());
+    loop {
+        let read_before = (history.len(), events.len());
+        let rows = database.rows(next_part(id, depth, &history, &events)).await?;
+        let Some((first, rest)) = rows.split_first() else { return Ok(None) };
+        if part(first)? != 0 {
+            return Ok(None); // what an earlier order of this id left would be no order
+        }
+        readable(id, first)?;
+        let known_damaged: bool = column(first, "damaged")?;
+        if known_damaged && depth == Depth::Standing {
+            return Err(known(id));
+        }
+        let standing = match add(rest, &mut history, &mut events)? {
+            Ok(()) => without_results(id, first)?,
+            Err(why) => Err(why),
+        };
+        let Standing { head, order } = match standing {
+            Ok(standing) => standing,
+            Err(why) => return Ok(Some(Read { found: Err(why), known_damaged })),
+        };
+        let (results, told) = (history.len() - read_before.0, events.len() - read_before.1);
+        if results < RESULTS && told < EVENTS {
+            let found = checked(StoredOrder { order, head, history, events }, depth);
+            return Ok(Some(Read { found, known_damaged }));
+        }
+    }
+}
+
+fn next_part<'q>(id: OrderId, depth: Depth, history: &StepHistory, events: &[Arc<Event>]) -> Statement<'q> {
+    let asked = |deep_enough, most| stored(if deep_enough { most } else { 0 });
+    sqlx::query(ORDER)
         .bind(id.to_string())
-        .bind(depth >= Depth::Results)
-        .bind(depth >= Depth::Events)
-        .bind(stored(results.len()));
-    let rows = database.rows(statement).await?;
-    let Some((first, rest)) = rows.split_first() else { return Ok(None) };
-    if part(first)? != 0 {
-        return Ok(None); // what an earlier order of this id left would be no order
-    }
-    readable(id, first)?;
-    let known_damaged: bool = column(first, "damaged")?;
-    if known_damaged && depth == Depth::Standing {
-        return Err(known(id));
-    }
-    let found = put_together(id, first, rest, results)?.and_then(|found| checked(found, depth));
-    Ok(Some(Read { found, known_damaged }))
+        .bind(stored(history.len()))
+        .bind(asked(depth >= Depth::Results, RESULTS))
+        .bind(stored(events.len()))
+        .bind(asked(depth >= Depth::Events, EVENTS))
 }
 
 /// What a write of an order is decided on.
@@ -113,7 +148,7 @@ pub(super) async fn standing(database: &Postgres, id: OrderId) -> Result<Standin
 
 /// Events of an order.
 pub(super) async fn events(database: &Postgres, id: OrderId, after: EventSeq, limit: usize) -> Result<Vec<Arc<Event>>> {
-    let statement = sqlx::query(EVENTS).bind(id.to_string()).bind(stored(after.0)).bind(stored(limit));
+    let statement = sqlx::query(PAGE_OF_EVENTS).bind(id.to_string()).bind(stored(after.0)).bind(stored(limit));
     let rows = database.rows(statement).await?;
     let first = rows.first().ok_or(StateError::NotFound(id))?;
     readable(id, first)?;
@@ -152,18 +187,13 @@ pub(super) fn without_results(id: OrderId, row: &PgRow) -> Result<Result<Standin
     Ok(parse())
 }
 
-fn put_together(
-    id: OrderId,
-    first: &PgRow,
-    rest: &[PgRow],
-    results: &StepHistory,
-) -> Result<Result<StoredOrder, BoxError>, Trouble> {
-    let standing = match without_results(id, first)? {
-        Ok(Standing { head, order }) => Standing { head, order },
-        Err(why) => return Ok(Err(why)),
-    };
-    let (mut history, mut told) = (results.clone(), Vec::new());
-    for row in rest {
+/// Adds the results and events of a part to those before.
+fn add(
+    rows: &[PgRow],
+    history: &mut StepHistory,
+    events: &mut Vec<Arc<Event>>,
+) -> Result<Result<(), BoxError>, Trouble> {
+    for row in rows {
         let (part, place) = (part(row)?, number(column(row, "number")?));
         let text: &str = column(row, "document")?;
         let fits = if part == 1 {
@@ -171,7 +201,7 @@ fn put_together(
                 .map(|result| history.push(result))
                 .map(|()| place + 1 == history.len() as u64)
         } else {
-            parsed::<Event>(text).map(|event| told.push(Arc::new(event))).map(|()| place == told.len() as u64)
+            parsed::<Event>(text).map(|event| events.push(Arc::new(event))).map(|()| place == events.len() as u64)
         };
         match fits {
             Ok(true) => {}
@@ -179,7 +209,7 @@ fn put_together(
             Err(why) => return Ok(Err(why)),
         }
     }
-    Ok(Ok(StoredOrder { order: standing.order, head: standing.head, history, events: told }))
+    Ok(Ok(()))
 }
 
 /// Holds what was read against itself, as far as it was read.

@@ -1,6 +1,8 @@
 //! The schema: what version it is in, and how it gets to the one that this program brings.
 
-use sqlx::{AssertSqlSafe, Row as _};
+use std::time::Duration;
+
+use sqlx::Row as _;
 
 use super::connection::Lent;
 use super::error::Trouble;
@@ -21,7 +23,12 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, oldest: 2, script: include_str!("migrations/0002.sql") },
     Migration { version: 3, oldest: 2, script: include_str!("migrations/0003.sql") },
     Migration { version: 4, oldest: 2, script: include_str!("migrations/0004.sql") },
+    Migration { version: 5, oldest: 2, script: include_str!("migrations/0005.sql") },
 ];
+
+/// Longest time that others are waited for, and that a step takes. A network that says nothing is given up then.
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
+const LONGEST_STEP: Duration = Duration::from_mins(30);
 
 /// What a migration did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,18 +74,18 @@ impl Postgres {
             "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s';
              SELECT pg_advisory_xact_lock(hashtextextended('awo schema {schema}', 0));"
         );
-        lent.run_script(AssertSqlSafe(begin)).await?;
+        lent.run_script(begin, LONGEST_WAIT).await?;
         let before = found(&mut lent).await?;
         self.judge(before)?;
         if before.version == 0 {
             self.make(&mut lent).await?;
         }
         for migration in MIGRATIONS.iter().filter(|migration| migration.version > before.version) {
-            lent.run_script(AssertSqlSafe(migration.script.to_owned())).await?;
+            lent.run_script(migration.script.to_owned(), LONGEST_STEP).await?;
             let note = sqlx::query("INSERT INTO migrations (version, oldest) VALUES ($1, $2)");
             lent.run(note.bind(migration.version).bind(migration.oldest)).await?;
         }
-        lent.run_script(AssertSqlSafe("COMMIT".to_owned())).await?;
+        lent.run_script("COMMIT".to_owned(), LONGEST_WAIT).await?;
         lent.give_back();
         Ok(Migrated { from: before.version, to: before.version.max(Self::newest_schema()) })
     }
@@ -87,14 +94,15 @@ impl Postgres {
     async fn make(&self, lent: &mut Lent) -> Result<(), Trouble> {
         let there = sqlx::query("SELECT FROM pg_namespace WHERE nspname = $1").bind(self.schema());
         if lent.rows(there).await?.is_empty() {
-            lent.run_script(AssertSqlSafe(format!("CREATE SCHEMA {}", self.schema()))).await?;
+            // In quotes: some names are words of SQL.
+            lent.run_script(format!("CREATE SCHEMA \"{}\"", self.schema()), LONGEST_WAIT).await?;
         }
         let table = "CREATE TABLE migrations (
             version integer PRIMARY KEY,
             oldest integer NOT NULL,
             at timestamptz NOT NULL DEFAULT clock_timestamp()
         )";
-        lent.run_script(AssertSqlSafe(table.to_owned())).await
+        lent.run_script(table.to_owned(), LONGEST_WAIT).await
     }
 
     fn judge(&self, found: Found) -> Result<(), PostgresError> {

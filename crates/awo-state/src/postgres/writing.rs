@@ -4,6 +4,7 @@ use awo_models::{AgentWorkOrder, EventKind, OrderId, StepHistory};
 use sqlx::postgres::PgRow;
 
 use super::Postgres;
+use super::connection::Statement;
 use super::documents::{FORMAT, column, stored, text, texts};
 use super::error::Trouble;
 use super::reading::id_of;
@@ -21,13 +22,13 @@ pub(super) enum Written {
 }
 
 /// The guard, and the new head, fields, results and events behind it. The row of the order is locked first, so that
-/// whoever comes second sees that it moved.
+/// whoever comes second sees that it moved. An order that a newer program goes on with is one that older programs leave alone.
 const SAVE: &str = "
     WITH held AS (
         SELECT 1 FROM leases WHERE order_id = $1 AND worker <> $14 AND until > clock_timestamp()
     ), moved AS (
         UPDATE orders SET seq = $5, epoch = $6, head = $7::json, state = $8::json, status = $9, held = $10, branch = $11,
-            bytes = bytes + $15
+            bytes = bytes + $15, format = greatest(format, $4)
         WHERE id = $1 AND seq = $2 AND epoch = $3 AND format <= $4
             AND NOT EXISTS (SELECT FROM held)
             AND NOT EXISTS (SELECT FROM damaged WHERE order_id = $1)
@@ -116,20 +117,66 @@ pub(super) async fn save(
     })
 }
 
-/// Stores a whole order; false if its id or its key is taken.
+/// Results and events that are sent at once: see those that are read.
+const RESULTS: usize = 16;
+const EVENTS: usize = 4_096;
+
+/// Stores a whole order; false if its id or its key is taken. One statement, unless it is long.
 pub(super) async fn insert(database: &Postgres, whole: &StoredOrder) -> Result<bool, Trouble> {
+    let bytes = bytes_of(whole)?;
+    if whole.history.len() <= RESULTS && whole.events.len() <= EVENTS {
+        return Ok(database.row(first_part(whole, bytes)?).await?.is_some());
+    }
+    // Whoever gives up in between closes the connection, and nothing of it is stored.
+    let mut lent = database.lend().await?;
+    lent.run(sqlx::query("BEGIN")).await?;
+    let is_new = !lent.rows(first_part(whole, bytes)?).await?.is_empty();
+    if is_new {
+        let id = whole.order.agent_work_order_id.to_string();
+        for place in (RESULTS..whole.history.len()).step_by(RESULTS) {
+            let part = texts(whole.history.iter().skip(place).take(RESULTS))?;
+            lent.run(sqlx::query(MORE_RESULTS).bind(&id).bind(stored(place)).bind(part)).await?;
+        }
+        for place in (EVENTS..whole.events.len()).step_by(EVENTS) {
+            let part = texts(whole.events.iter().skip(place).take(EVENTS))?;
+            lent.run(sqlx::query(MORE_EVENTS).bind(&id).bind(stored(place)).bind(part)).await?;
+        }
+    }
+    lent.run(sqlx::query("COMMIT")).await?;
+    lent.give_back();
+    Ok(is_new)
+}
+
+const MORE_RESULTS: &str = "
+    INSERT INTO steps (order_id, number, document)
+    SELECT $1, $2 + place - 1, document::json FROM unnest($3::text[]) WITH ORDINALITY AS new (document, place)";
+
+const MORE_EVENTS: &str = "
+    INSERT INTO events (order_id, number, document)
+    SELECT $1, $2 + place, document::json FROM unnest($3::text[]) WITH ORDINALITY AS new (document, place)";
+
+/// What the database counts of an order.
+fn bytes_of(whole: &StoredOrder) -> Result<usize, Trouble> {
+    let mut bytes = text(&whole.order.spec)?.len();
+    for result in whole.history.iter() {
+        bytes += text(result)?.len();
+    }
+    for event in &whole.events {
+        bytes += text(event)?.len();
+    }
+    Ok(bytes)
+}
+
+fn first_part(whole: &StoredOrder, bytes: usize) -> Result<Statement<'_>, Trouble> {
     let StoredOrder { order, head, history, events } = whole;
-    let (spec, created_at) = (text(&order.spec)?, text(&order.created_at)?);
-    let (results, events) = (texts(history.iter())?, texts(events)?);
-    let bytes: usize = results.iter().chain(&events).map(String::len).sum();
     let statement = sqlx::query(INSERT)
         .bind(order.agent_work_order_id.to_string())
         .bind(FORMAT)
         .bind(stored(head.seq.0))
         .bind(stored(head.epoch.0))
         .bind(text(head)?)
-        .bind(&spec)
-        .bind(created_at)
+        .bind(text(&order.spec)?)
+        .bind(text(&order.created_at)?)
         .bind(text(&order.state)?)
         .bind(head.status.as_str())
         .bind(head.held)
@@ -138,12 +185,12 @@ pub(super) async fn insert(database: &Postgres, whole: &StoredOrder) -> Result<b
         .bind(key(order))
         .bind(searched(order))
         .bind(branch(order))
-        .bind(stored(bytes + spec.len()))
-        .bind(results)
-        .bind(events)
+        .bind(stored(bytes))
+        .bind(texts(history.iter().take(RESULTS))?)
+        .bind(texts(events.iter().take(EVENTS))?)
         .bind(order.spec.priority)
         .bind(order.spec.labels.iter().map(ToString::to_string).collect::<Vec<_>>());
-    Ok(database.row(statement).await?.is_some())
+    Ok(statement)
 }
 
 /// The order that has the id or the idempotency key of another one.

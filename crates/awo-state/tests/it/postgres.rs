@@ -6,6 +6,7 @@ mod fixtures;
 mod guards;
 mod leases;
 mod outages;
+mod pieces;
 mod schema;
 
 /// A fixture, or the end of the test where there is no server.

@@ -111,16 +111,29 @@ impl Cluster {
         self.end("immediate")
     }
 
+    /// From its next start on it follows another server, of which it never hears: it takes no writes.
+    pub fn become_standby(&self) -> Result<(), ClusterError> {
+        Ok(File::create(self.data().join("standby.signal")).map(drop)?)
+    }
+
     /// Lets all its processes stand still, or go on: a server that does not answer.
     pub fn signal(&self, signal: Signal) -> Result<(), ClusterError> {
         let file = std::fs::read_to_string(self.data().join("postmaster.pid"))?;
         let first = file.lines().next().and_then(|line| line.trim().parse().ok());
         let first = first.ok_or_else(|| ClusterError(format!("there is no process number in {file:?}")))?;
-        // The first one last when they go on, so that it does not miss what became of the others.
-        for process in children(first)?.into_iter().chain([first]) {
+        let tell = |process| {
             if let Some(pid) = Pid::from_raw(process) {
                 let _ = kill_process(pid, signal); // one that has ended since
             }
+        };
+        // The first one before the others are looked for: it starts no more of them then, to answer somebody.
+        if signal == Signal::STOP {
+            tell(first);
+        }
+        children(first)?.into_iter().for_each(tell);
+        // And last when they go on, so that it does not miss what became of the others.
+        if signal != Signal::STOP {
+            tell(first);
         }
         Ok(())
     }
@@ -175,7 +188,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // It may have ended before.
+        // It may stand still, and does not hear then that it is to end. Or it has ended before.
+        let _ = self.signal(Signal::CONT);
         let _ = self.end("immediate");
     }
 }

@@ -1,11 +1,14 @@
 //! A network between a client and a server, which fails on command.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use super::messages::Messages;
 
 /// What the network does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Proxy {
     port: u16,
     /// The last is of the connections that are made now; the others are of those that were lost.
     weather: Arc<Mutex<Vec<watch::Sender<Weather>>>>,
+    /// Statements that got through.
+    statements: Arc<AtomicUsize>,
     listening: JoinHandle<()>,
 }
 
@@ -33,28 +38,38 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("there is a free port");
         let port = listener.local_addr().expect("it listens").port();
         let weather = Arc::new(Mutex::new(vec![watch::Sender::new(Weather::Fair)]));
-        let seen = Arc::clone(&weather);
+        let statements = Arc::<AtomicUsize>::default();
+        let (seen, counted) = (Arc::clone(&weather), Arc::clone(&statements));
         let listening = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Some(weather) = now(&seen).last().map(watch::Sender::subscribe) else { return };
-                let socket = socket.clone();
+                let (socket, counted) = (socket.clone(), Arc::clone(&counted));
                 tokio::spawn(async move {
                     let Ok(server) = UnixStream::connect(socket).await else { return };
                     let (from_client, to_client) = client.into_split();
                     let (from_server, to_server) = server.into_split();
+                    let mut messages = Messages::default();
+                    let count = move |piece: &[u8]| {
+                        counted.fetch_add(messages.statements(piece), Ordering::SeqCst);
+                    };
                     tokio::join!(
-                        forward(from_client, to_server, weather.clone()),
-                        forward(from_server, to_client, weather)
+                        forward(from_client, to_server, weather.clone(), count),
+                        forward(from_server, to_client, weather, |_| {})
                     );
                 });
             }
         });
-        Self { port, weather, listening }
+        Self { port, weather, statements, listening }
     }
 
     /// Where clients reach it, in the place of the server.
     pub fn url(&self) -> String {
         format!("postgres://awo@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+    }
+
+    /// How many statements got through, on all connections.
+    pub fn statements(&self) -> usize {
+        self.statements.load(Ordering::SeqCst)
     }
 
     /// From now on nothing gets through, and nobody is told.
@@ -92,11 +107,15 @@ async fn forward(
     mut from: impl tokio::io::AsyncRead + Unpin,
     mut to: impl tokio::io::AsyncWrite + Unpin,
     mut weather: watch::Receiver<Weather>,
+    mut passing: impl FnMut(&[u8]),
 ) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut piece = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut piece).await {
         let fair = weather.wait_for(|weather| *weather == Weather::Fair).await.is_ok();
+        if fair {
+            passing(&piece[..length]);
+        }
         if !fair || to.write_all(&piece[..length]).await.is_err() {
             break;
         }

@@ -50,7 +50,12 @@ impl TestSchema {
 
     /// How it is reached.
     pub fn options(&self) -> PostgresOptions {
-        PostgresOptions { schema: self.name.clone(), pool_size: 6, ..PostgresOptions::new(self.url.clone()) }
+        PostgresOptions {
+            schema: self.name.clone(),
+            pool_size: 6,
+            application_name: self.name.clone(),
+            ..PostgresOptions::new(self.url.clone())
+        }
     }
 
     /// Opens it, which makes it if it is not there.
@@ -73,6 +78,32 @@ impl TestSchema {
         connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.expect("the server does it");
     }
 
+    /// Runs SQL in a transaction of its own, which is open until the answer is let go. What it locked, others wait for.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub async fn hold(&self, sql: &str) -> Held {
+        let mut connection = PgConnection::connect(&self.url).await.expect("the server answers");
+        let sql = format!("SET search_path TO {}; BEGIN; {sql}", self.name);
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.expect("the server does it");
+        Held { connection }
+    }
+
+    /// Waits until so many sessions of the schema's tests wait for a lock in a statement that contains this.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub async fn until_waiting(&self, count: usize, statement: &str) {
+        let waiting = format!(
+            "SELECT pid::text FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = '{}'
+                AND position('{statement}' IN query) > 0",
+            self.name
+        );
+        while self.texts(&waiting).await.len() < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The texts that a query of one column answers.
     ///
     /// # Panics
@@ -85,6 +116,23 @@ impl TestSchema {
             .expect("the server does it");
         let texts = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await;
         texts.expect("the server answers")
+    }
+}
+
+/// A transaction that is open. Dropped, it is undone.
+#[derive(Debug)]
+pub struct Held {
+    connection: PgConnection,
+}
+
+impl Held {
+    /// Ends it, with all that it did.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub async fn commit(mut self) {
+        self.connection.execute("COMMIT").await.expect("the server does it");
+        self.connection.close().await.expect("it was idle");
     }
 }
 

@@ -167,6 +167,7 @@ pub(crate) async fn shared(settings: &Settings) -> anyhow::Result<Stores> {
 pub(crate) fn told(error: PostgresError) -> anyhow::Error {
     let (code, cure) = match error {
         PostgresError::Unavailable(_) => (UNAVAILABLE, "; see database.url (AWO_DATABASE_URL)"),
+        PostgresError::Standby => (UNAVAILABLE, ""),
         PostgresError::Address(_) => (BAD_INPUT, "; see database.url (AWO_DATABASE_URL)"),
         PostgresError::SchemaName(_) => (BAD_INPUT, "; see database.schema (AWO_DATABASE_SCHEMA)"),
         PostgresError::Behind { .. } => (BAD_INPUT, "; `awo migrate` does it"),

@@ -21,15 +21,14 @@ async fn next(changes: &PostgresChanges) -> Heard {
 #[tokio::test]
 async fn a_lost_connection_is_made_anew_and_told_as_a_gap() {
     let Some(schema) = TestSchema::new() else { return };
-    let name = schema.name().to_owned();
-    let database =
-        Postgres::connect(PostgresOptions { application_name: name.clone(), ..schema.options() }).await.unwrap();
+    let database = Postgres::connect(schema.options()).await.unwrap();
     let (here, elsewhere) =
         (PostgresChanges::listen(&database).await.unwrap(), PostgresChanges::listen(&database).await.unwrap());
     elsewhere.publish(&[changed(1)]).await.unwrap();
     assert_eq!(next(&here).await, Heard::Changed(vec![changed(1)]));
     // Those of this test alone, which say by what they did last that they listen.
-    let listening = format!("FROM pg_stat_activity WHERE application_name = '{name}' AND query LIKE 'LISTEN%'");
+    let listening =
+        format!("FROM pg_stat_activity WHERE application_name = '{}' AND query LIKE 'LISTEN%'", schema.name());
     let ended = schema.texts(&format!("SELECT pg_terminate_backend(pid)::text {listening}")).await;
     assert_eq!(ended, ["true", "true"]);
     assert_eq!([next(&here).await, next(&elsewhere).await], [Heard::Gap, Heard::Gap]);

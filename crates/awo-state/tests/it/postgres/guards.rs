@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use awo_state::conformance::kit::{self, Owner, id, look, note, order, result};
-use awo_state::{Change, StateError, StateRepository};
+use awo_state::{Change, Postgres, PostgresOptions, PostgresRepository, StateError, StateRepository};
+use awo_testkit::postgres::{Cluster, Proxy, TestSchema};
 
 use super::fixtures::Server;
 
@@ -102,21 +103,61 @@ async fn a_deleted_order_is_not_there_for_whoever_remembers_it() {
     assert!(server.schema.texts("SELECT order_id FROM steps UNION SELECT order_id FROM events").await.is_empty());
 }
 
-/// The round trips of a life, as the server counts its transactions.
 #[tokio::test]
 async fn a_save_is_one_statement() {
-    let Some(server) = Server::new() else { return };
-    let repository = server.repository_again().await;
-    let mut owner = Owner::of_new(&repository, 1).await;
+    // Where the run has no server, there are no programs either; that is said there.
+    if TestSchema::new().is_none() {
+        return;
+    }
+    let cluster = Cluster::start(false).expect("a server can be started");
+    let proxy = Proxy::to(cluster.socket()).await;
+    let schema = TestSchema::at(cluster.url());
+    schema.open().await;
+    // Of one connection: who comes before the last one gave it back would make another, and that is told things, too.
+    let options = PostgresOptions { url: proxy.url(), pool_size: 1, ..schema.options() };
+    let database = Postgres::connect(options).await.unwrap();
+    let repository: Arc<dyn StateRepository> = Arc::new(PostgresRepository::new(&database));
+    repository.create(order(1)).await.unwrap();
+    let mut before = proxy.statements();
+    let mut count = || {
+        let all = proxy.statements();
+        all - std::mem::replace(&mut before, all)
+    };
+    let mut owner = Owner::claiming(&repository, 1, 1).await;
+    assert_eq!(count(), 2, "a read and a claim");
     for n in 1..=5 {
         owner.finish("implement", n).await;
+        assert_eq!(count(), 1, "save {n}");
     }
-    // Each write is one transaction, and leaves its number in the row: as many as versions were written.
-    let written = server.schema.texts("SELECT count(DISTINCT xmin::text)::text FROM events").await;
-    assert_eq!(written, ["7"], "create, claim and five saves");
-    let mixed = "SELECT number::text FROM steps WHERE NOT EXISTS
-        (SELECT FROM events WHERE events.xmin::text = steps.xmin::text AND events.number = steps.number + 3)";
-    assert!(server.schema.texts(mixed).await.is_empty(), "a result and its event are of one transaction");
+}
+
+#[tokio::test]
+async fn an_order_that_a_newer_program_goes_on_with_is_left_alone_by_an_older_one() {
+    let Some(server) = Server::new() else { return };
+    let (one, other) = two(&server).await;
+    let mut owner = Owner::of_new(&one, 1).await;
+    // This program is the newer one, where the order is of an older one.
+    server.schema.run("UPDATE orders SET format = 0").await;
+    owner.finish("classify", 1).await;
+    assert_eq!(
+        server.schema.texts("SELECT format::text FROM orders").await,
+        ["1"],
+        "what it writes it says to be its own"
+    );
+    // And this one is the older, where a newer one has written: also behind what it remembers.
+    let change = "UPDATE steps SET document = '{\"new\":true}'; UPDATE orders SET format = 7";
+    server.schema.run(change).await;
+    owner.add(result("plan", 1, true));
+    let saved = owner.save().await;
+    assert!(matches!(saved, Err(StateError::UnsupportedVersion { found: 7, .. })), "{saved:?}");
+    let read = other.get(id(1)).await.map(drop);
+    assert!(matches!(read, Err(StateError::UnsupportedVersion { found: 7, .. })), "{read:?}");
+    let told = other.events(id(1), awo_models::EventSeq(0), 9).await;
+    assert!(matches!(told, Err(StateError::UnsupportedVersion { found: 7, .. })), "{told:?}");
+    assert!(
+        server.schema.texts("SELECT why FROM damaged").await.is_empty(),
+        "it does not call damaged what it does not know"
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use awo_state::conformance::kit::{Owner, id, look, result};
 use awo_state::{Postgres, PostgresOptions, PostgresRepository, StateError, StateRepository};
-use awo_testkit::postgres::{Cluster, Proxy, TestSchema};
+use awo_testkit::postgres::{Cluster, Proxy, Signal, TestSchema};
 
 /// A server of one's own, where there is PostgreSQL.
 fn cluster() -> Option<Cluster> {
@@ -131,9 +131,7 @@ async fn a_server_that_crashes_in_the_middle_of_saves_loses_nothing_that_it_told
 #[tokio::test]
 async fn a_backend_that_is_ended_by_an_operator_is_an_outage() {
     let Some(schema) = TestSchema::new() else { return };
-    let mut options = schema.options();
-    options.application_name = schema.name().to_owned();
-    let repository = open(options).await;
+    let repository = open(schema.options()).await;
     let mut owner = Owner::of_new(&repository, 1).await;
     let all =
         format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{}'", schema.name());
@@ -143,4 +141,81 @@ async fn a_backend_that_is_ended_by_an_operator_is_an_outage() {
     assert!(answer.is_ok() || is_unavailable(&answer), "{answer:?}");
     while owner.save().await.is_err() {}
     look(&repository, id(1)).await.check();
+}
+
+/// Nobody's guess: who is told that the server ended a statement knows that nothing of it is stored.
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+    let Some(schema) = TestSchema::new() else { return };
+    let options = PostgresOptions { statement_timeout: Duration::from_millis(300), pool_size: 1, ..schema.options() };
+    let repository = open(options).await;
+    let mut owner = Owner::of_new(&repository, 1).await;
+    let sessions = format!("SELECT pid::text FROM pg_stat_activity WHERE application_name = '{}'", schema.name());
+    let before = schema.texts(&sessions).await;
+    let locked = schema.hold("LOCK TABLE steps").await;
+    owner.add(result("classify", 1, true));
+    for _ in 0..3 {
+        let answer = owner.save().await;
+        assert!(matches!(answer, Err(StateError::Backend(_))), "{answer:?}");
+    }
+    locked.commit().await;
+    owner.save().await.unwrap();
+    assert_eq!(schema.texts(&sessions).await, before, "and its connection is as good as before");
+}
+
+/// After a switch, a session of before may be one of a server that follows another by now.
+#[tokio::test]
+async fn a_session_that_takes_no_writes_is_given_up() {
+    let Some(cluster) = cluster() else { return };
+    let schema = TestSchema::at(cluster.url());
+    let repository = open(PostgresOptions { pool_size: 1, ..schema.options() }).await;
+    let mut owner = Owner::of_new(&repository, 1).await;
+    let all = format!("pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{}'", schema.name());
+    schema.run(&format!("ALTER ROLE awo SET default_transaction_read_only = on; SELECT {all}")).await;
+    owner.add(result("classify", 1, true));
+    // Until the session is one that was begun since.
+    while !matches!(owner.save().await, Err(StateError::Backend(_))) {
+        assert!(owner.change.recorded().len() == 1, "it is not stored");
+    }
+    schema.run("SET TRANSACTION READ WRITE; ALTER ROLE awo RESET default_transaction_read_only").await;
+    owner.save().await.unwrap();
+}
+
+/// The place that a call leaves when nobody waits for it any more is taken by the next one; the server must not go on with both.
+#[tokio::test]
+async fn a_statement_that_nobody_waits_for_is_ended_by_the_server() {
+    let Some(schema) = TestSchema::new() else { return };
+    let options = PostgresOptions { statement_timeout: Duration::from_mins(30), ..schema.options() };
+    let repository = open(options).await;
+    let locked = schema.hold("LOCK TABLE orders").await;
+    let waiting = tokio::spawn(async move { repository.get(id(1)).await });
+    schema.until_waiting(1, "FROM orders").await;
+    waiting.abort();
+    let sessions = format!("SELECT pid::text FROM pg_stat_activity WHERE application_name = '{}'", schema.name());
+    while !schema.texts(&sessions).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    locked.commit().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stands_still_is_an_outage_and_ends_all_the_same() {
+    let Some(cluster) = cluster() else { return };
+    let schema = TestSchema::at(cluster.url());
+    let time = Duration::from_secs(1);
+    let options = PostgresOptions { acquire_timeout: time, statement_timeout: time, ..schema.options() };
+    let repository = open(options.clone()).await;
+    cluster.signal(Signal::STOP).unwrap();
+    assert!(is_unavailable(&repository.get(id(1)).await));
+    assert!(Postgres::connect(options.clone()).await.is_err(), "nobody answers who comes anew");
+    cluster.signal(Signal::CONT).unwrap();
+    while repository.get(id(1)).await.is_err() {}
+    cluster.signal(Signal::STOP).unwrap();
+    let number = std::fs::read_to_string(cluster.socket().with_file_name("data/postmaster.pid")).unwrap();
+    // Nothing, when it has ended, also where nobody asked how.
+    let command = format!("/proc/{}/cmdline", number.lines().next().unwrap());
+    let runs = || std::fs::read(&command).is_ok_and(|words| !words.is_empty());
+    assert!(runs());
+    drop(cluster);
+    assert!(!runs());
 }

@@ -1,6 +1,6 @@
 //! The schema: made once, whoever makes it; refused when it does not fit.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use awo_models::AgentWorkOrderStatus;
@@ -9,7 +9,7 @@ use awo_state::{
     Leases as _, Migrated, OrderQuery, Postgres, PostgresError, PostgresLeases, PostgresOptions, StateRepository,
     Wants, Worker,
 };
-use awo_testkit::postgres::TestSchema;
+use awo_testkit::postgres::{Cluster, TestSchema};
 
 use super::fixtures::Server;
 
@@ -96,4 +96,64 @@ async fn a_newer_program_that_is_rolled_out_disturbs_nobody_at_work() {
     assert_eq!(leases.acquire(&worker, &Wants { at_most: 1, ..Wants::default() }, lease).await.unwrap(), [id(2)]);
 
     look(&server.repository_again().await, id(1)).await.check();
+}
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_an_address_is_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let listener = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(listener.finish());
+    for parameters in ["pasword=secret", "sslmode=disable&sslpassword=secret", "sslmode=disable&password=secret"] {
+        let url = format!("postgres://awo@127.0.0.1:1/awo?{parameters}");
+        assert!(Postgres::connect(PostgresOptions::new(url)).await.is_err());
+    }
+    tracing::info!("at the end");
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("at the end") && !logged.contains("secret"), "{logged}");
+}
+
+#[tokio::test]
+async fn a_word_of_sql_is_a_name_for_a_schema() {
+    let Some(schema) = TestSchema::new() else { return };
+    schema.run("DROP SCHEMA IF EXISTS \"user\" CASCADE").await; // what a run before this one left
+    let database = Postgres::connect(PostgresOptions { schema: "user".into(), ..schema.options() }).await.unwrap();
+    database.migrate().await.unwrap();
+    assert_eq!(database.check().await.unwrap(), Postgres::newest_schema());
+    schema.run("DROP SCHEMA \"user\" CASCADE").await;
+}
+
+#[tokio::test]
+async fn a_standby_is_not_used() {
+    // Where the run has no server, there are no programs either; that is said there.
+    if TestSchema::new().is_none() {
+        return;
+    }
+    let cluster = Cluster::start(false).expect("a server can be started");
+    let schema = TestSchema::at(cluster.url());
+    schema.open().await;
+    let options = PostgresOptions { acquire_timeout: Duration::from_millis(300), ..schema.options() };
+    let database = Postgres::connect(options).await.unwrap();
+    cluster.crash().unwrap();
+    cluster.become_standby().unwrap();
+    cluster.start_again().unwrap();
+    assert!(matches!(Postgres::connect(schema.options()).await, Err(PostgresError::Standby)));
+    // Nor by those who were there before: what it answers may be old.
+    for _ in 0..2 {
+        assert!(matches!(database.check().await, Err(PostgresError::Unavailable(_))));
+    }
 }
