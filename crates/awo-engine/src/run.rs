@@ -15,6 +15,7 @@ use crate::claiming::{claim, read};
 use crate::engine::Engine;
 use crate::figures;
 use crate::follow_ups::resumed_session;
+use crate::former_owner;
 use crate::live::{LiveOrder, StopReason};
 use crate::parking::{Seat, Woken, wait_until};
 use crate::progress::{Ending, Move, ending, next_move};
@@ -70,7 +71,8 @@ async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut 
     let Some(seen) = settle_spill(engine, seen).await?.filter(|seen| may_run(&seen.order)) else {
         return Ok(RunEnd::NothingToDo);
     };
-    let workspace = match need(&seen, engine.settings.max_interruptions) {
+    let owner_lives = former_owner::lives(engine, &seen).await?;
+    let workspace = match need(&seen, engine.settings.max_interruptions, owner_lives) {
         Need::Workspace(next) => Workspace::find(engine, &seen, &next).await,
         // Nothing is left to do in it; but what still runs in it ends before anybody says that it has.
         Need::Nothing(_) => Ok(Workspace::unneeded(engine, &seen).await),
@@ -80,7 +82,7 @@ async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut 
         }
     };
     live.check_lease()?;
-    let Some((claim, claimed)) = claim(engine, seen, workspace.as_ref().err()).await? else {
+    let Some((claim, claimed)) = claim(engine, seen, owner_lives, workspace.as_ref().err()).await? else {
         return Ok(RunEnd::NothingToDo);
     };
     let Claim { order, history, first, .. } = claim;

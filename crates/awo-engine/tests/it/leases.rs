@@ -132,6 +132,46 @@ async fn an_order_that_ends_its_workers_again_and_again_fails() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_order_is_not_blamed_for_outages_of_the_store() {
+    let mut world = World::gated();
+    world.settings.max_interruptions = 2;
+    let only = worker(&world, "only");
+    let id = world.create(&only.orchestrator).await;
+    until(|| agents(&world) == 1).await;
+    for outage in 1..=3 {
+        only.leases.fail(Fault::Hang);
+        until(|| only.orchestrator.work_orders().health().running == 0).await;
+        tokio::time::sleep(60 * SECOND).await;
+        only.leases.fail(Fault::None);
+        until_async(async || claimants(&world, id).await.len() == 1 + outage).await;
+    }
+    world.gate.as_ref().unwrap().add_permits(9);
+    assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
+    let view = world.stored(id).await;
+    assert_eq!((view.history.len(), view.order.state.interruptions), (3 + 7, 0));
+    assert_eq!(view.history.get(0).unwrap().error_code, Some(FailureCode::Interrupted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_is_not_blamed_for_a_lease_that_a_living_worker_lost() {
+    let world = World::gated();
+    let _first = worker(&world, "first");
+    let id = world.create(&front_end(&world)).await;
+    until(|| agents(&world) == 1).await;
+    let _second = worker(&world, "second");
+    world.store.leave("first").await.unwrap(); // as a store that loses a lease
+    until_async(async || claimants(&world, id).await == ["first", "second"]).await;
+    assert_eq!(world.stored(id).await.order.state.interruptions, 1, "it is not known to live");
+    tokio::time::sleep(LEASE).await; // the first one is heard of again
+    world.store.release("second", id).await.unwrap();
+    until_async(async || claimants(&world, id).await.len() == 3).await;
+    assert_eq!(claimants(&world, id).await[2], "first", "the second one leaves it alone for a while");
+    assert_eq!(world.stored(id).await.order.state.interruptions, 1, "the second one lives");
+    world.gate.as_ref().unwrap().add_permits(9);
+    assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_that_is_cut_off_stops_its_agents_before_anybody_can_take_the_order() {
     for fault in [Fault::Before, Fault::After, Fault::Hang] {
         let world = World::new();
