@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use awo_models::OrderId;
-use awo_state::{LeaseLimits, Leases, StateError, Wants, Worker};
+use awo_state::{Fleet, LeaseLimits, Leases, StateError, Wants, Worker};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -33,6 +33,9 @@ pub struct LeaseTerms {
     /// How long a lease lives. It is renewed three times in that time; after two thirds without, the order's agent is
     /// stopped.
     pub lease: Duration,
+    /// The same for a worker that is the only one: the store has heard of no other one for a day, so nobody waits for its
+    /// orders. It renews as often. Not used if it is not longer.
+    pub lease_alone: Duration,
     /// How often it is asked for orders, if nothing tells that there are any.
     pub poll: Duration,
     /// Limits over all workers.
@@ -47,6 +50,7 @@ impl Default for LeaseTerms {
             version: env!("CARGO_PKG_VERSION").into(),
             labels: Vec::new(),
             lease: Duration::from_secs(15),
+            lease_alone: Duration::ZERO,
             poll: Duration::from_secs(1),
             limits: LeaseLimits::default(),
         }
@@ -72,6 +76,8 @@ struct Held {
     /// Orders that were given back unfinished, and until when they are left to others.
     resting: HashMap<OrderId, Instant>,
     reached: Reached,
+    /// Whether this worker was the only one when the store told last.
+    is_alone: bool,
 }
 
 /// Whether the store is within reach.
@@ -95,7 +101,7 @@ impl Leasing {
             max_running,
         };
         let held =
-            Held { grants: Grants::default(), resting: HashMap::new(), reached: Reached::Always };
+            Held { grants: Grants::default(), resting: HashMap::new(), reached: Reached::Always, is_alone: false };
         Self { port, worker, terms, held: Mutex::new(held), changed: Notify::new(), wake: Notify::new() }
     }
 
@@ -105,7 +111,13 @@ impl Leasing {
 
     /// How long leases are asked to live.
     pub(crate) fn life(&self) -> Duration {
-        self.terms.lease
+        if self.held().is_alone { self.terms.lease.max(self.terms.lease_alone) } else { self.terms.lease }
+    }
+
+    /// Notes which workers there are; nothing is known if the store did not tell.
+    pub(crate) fn seen(&self, fleet: Option<&Fleet>) {
+        self.held().is_alone =
+            fleet.is_some_and(|fleet| fleet.workers.iter().all(|seen| seen.worker.name == self.worker.name));
     }
 
     /// How often leases are renewed, and the longest time that it may take to be given some.

@@ -51,6 +51,7 @@ async fn keep_up(engine: &Engine, leasing: &Leasing) {
                         take_in(engine, leasing, *grant, renewal, asked, life);
                     }
                 }
+                look_for_others(leasing).await;
                 renewal_due(leasing, asked).await;
             }
             Err(failed) => {
@@ -58,6 +59,14 @@ async fn keep_up(engine: &Engine, leasing: &Leasing) {
                 sleep(third / 8).await;
             }
         }
+    }
+}
+
+/// Finds out whether this worker is the only one, where that matters.
+async fn look_for_others(leasing: &Leasing) {
+    if leasing.terms.lease_alone > leasing.terms.lease {
+        let fleet = timeout(leasing.third() / 2, leasing.port.fleet()).await;
+        leasing.seen(fleet.ok().and_then(Result::ok).as_ref());
     }
 }
 

@@ -352,6 +352,29 @@ async fn an_order_that_nobody_can_read_is_not_asked_for_all_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_that_is_the_only_one_works_through_a_longer_outage() {
+    for (outage, alone, whole) in [(110, true, true), (180, true, false), (110, false, false)] {
+        let world = World::gated();
+        let other = (!alone).then(|| worker(&world, "other"));
+        let only = member(&world, "only", LeaseTerms { lease_alone: 12 * LEASE, ..LeaseTerms::default() });
+        tokio::time::sleep(60 * SECOND).await;
+        if let Some(other) = &other {
+            other.leases.fail(Fault::Before); // it is heard of no more, but was
+        }
+        let id = world.create(&only.orchestrator).await;
+        until(|| agents(&world) == 1).await;
+        tokio::time::sleep(60 * SECOND).await;
+        only.leases.fail(Fault::Hang);
+        tokio::time::sleep(outage * SECOND).await;
+        only.leases.fail(Fault::None);
+        world.gate.as_ref().unwrap().add_permits(9);
+        assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
+        let case = format!("{outage} s, {}", if alone { "alone" } else { "with another one" });
+        assert_eq!(claimants(&world, id).await.len() == 1, whole, "{case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn orders_whose_lease_is_nearly_over_when_it_is_given_are_not_begun() {
     let world = World::new();
     let here = worker(&world, "a");
