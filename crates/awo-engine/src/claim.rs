@@ -35,6 +35,8 @@ pub(crate) struct Claimant {
     pub(crate) session_id: Option<Arc<str>>,
     /// Whether the agent can go on in an earlier session.
     pub(crate) resumes: bool,
+    /// Whether the worker is alive that left an attempt without an end, if one did: the order is not to blame then.
+    pub(crate) owner_lives: bool,
 }
 
 /// Decides a claim. With `cannot_run` the order is claimed and ended in one commit.
@@ -42,7 +44,7 @@ pub(crate) struct Claimant {
 /// One commit says: claimed, the `interrupted` result of a cut attempt, and the start of the first step. An order that
 /// waits goes on waiting: its first step is not started.
 pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: Option<&Failure>) -> Claim {
-    let Claimant { id, worker, now, session_id, resumes } = claimant;
+    let Claimant { id, worker, now, session_id, resumes, owner_lives } = claimant;
     let mut order = AgentWorkOrder::clone(&seen.order);
     let mut history = seen.history.clone();
     let started_at = order.state.started_at.or(Some(now));
@@ -50,9 +52,9 @@ pub(crate) fn plan_claim(seen: &OrderSnapshot, claimant: Claimant, cannot_run: O
     let mut change = Change::if_unchanged(seen.seq).claiming(id, &worker, now, claimed);
 
     if let Some(cut) = order.state.current_step.take() {
-        let result = interrupted(&order, &cut, now, cannot_run.is_none());
+        let result = interrupted(&order, &cut, now, cannot_run.is_none(), owner_lives);
         let patch = OrderPatch {
-            interruptions: Some(order.state.interruptions.saturating_add(1)),
+            interruptions: (!owner_lives).then_some(order.state.interruptions.saturating_add(1)),
             ..settled_fields(&order, &result)
         };
         finish(&mut change, &mut order, &mut history, result, patch, now);
@@ -148,12 +150,16 @@ pub(crate) fn end_patch(ending: &Ending, at: Timestamp) -> OrderPatch {
     }
 }
 
-fn interrupted(order: &AgentWorkOrder, cut: &CurrentStep, now: Timestamp, runs_again: bool) -> StepExecutionResult {
-    let message = if runs_again {
-        "the worker ended during this attempt; the step runs again"
-    } else {
-        "the worker ended during this attempt"
-    };
+fn interrupted(
+    order: &AgentWorkOrder,
+    cut: &CurrentStep,
+    now: Timestamp,
+    runs_again: bool,
+    owner_lives: bool,
+) -> StepExecutionResult {
+    let what = if owner_lives { "the worker lost its lease" } else { "the worker ended" };
+    let then = if runs_again { "; the step runs again" } else { "" };
+    let message = format!("{what} during this attempt{then}");
     let failure = Failure::new(FailureCode::Interrupted, message);
     let since = now.duration_since(cut.started_at).try_into().unwrap_or_default();
     suspension::ended(cut, order.state.suspended.as_deref(), &failure, now, since)

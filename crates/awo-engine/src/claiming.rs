@@ -20,9 +20,11 @@ fn next_agent(seen: &OrderSnapshot) -> Arc<str> {
 }
 
 /// Claims the order, however long the store takes; not stored, not run. `None` if there is nothing to claim any more.
+/// `owner_lives`: see [`former_owner`](crate::former_owner).
 pub(crate) async fn claim(
     engine: &Engine,
     mut seen: OrderSnapshot,
+    owner_lives: bool,
     cannot_run: Option<&Failure>,
 ) -> Result<Option<(Claim, Committed)>, StateError> {
     let id = seen.order.agent_work_order_id;
@@ -35,6 +37,7 @@ pub(crate) async fn claim(
             now: engine.clock.now(),
             session_id: engine.new_session_id(&next_agent(&seen)),
             resumes: engine.resumes(&next_agent(&seen)),
+            owner_lives,
         };
         let claim = plan_claim(&seen, claimant, cannot_run);
         match store_claim(engine, id, &claim).await {
@@ -78,7 +81,7 @@ async fn store_claim(engine: &Engine, id: OrderId, claim: &Claim) -> Result<Comm
 /// Ends an order that this program cannot run, in the commit of its claim.
 pub(crate) async fn fail_order(engine: &Engine, id: OrderId, failure: &Failure) -> Result<(), StateError> {
     if let Some(seen) = read(engine, id).await?.filter(|seen| !seen.order.state.status.is_terminal())
-        && let Some((_, failed)) = claim(engine, seen, Some(failure)).await?
+        && let Some((_, failed)) = claim(engine, seen, false, Some(failure)).await?
     {
         engine.hints.send(id, failed.seq); // no recorder does
     }
@@ -87,8 +90,16 @@ pub(crate) async fn fail_order(engine: &Engine, id: OrderId, failure: &Failure) 
 
 /// Reads an order, however long the store takes to answer.
 pub(crate) async fn read(engine: &Engine, id: OrderId) -> Result<Option<OrderSnapshot>, StateError> {
+    until_answered(engine, id, || engine.repository.get(id)).await
+}
+
+/// Asks something about an order, however long the store takes to answer.
+pub(crate) async fn until_answered<T, A>(engine: &Engine, id: OrderId, ask: impl Fn() -> A) -> Result<T, StateError>
+where
+    A: Future<Output = Result<T, StateError>>,
+{
     loop {
-        match engine.answered(engine.repository.get(id)).await {
+        match engine.answered(ask()).await {
             Err(outage) if outage.is_outage() => pause(engine, id, outage).await?,
             answer => return answer,
         }

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use crate::claiming::read;
 use crate::engine::Engine;
+use crate::former_owner;
 use crate::live::LiveOrder;
 use crate::recovery::{Need, need};
 use crate::spilling::settle_spill;
@@ -23,6 +24,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) seen: OrderSnapshot,
+    /// Whether the worker lives that left an attempt without an end.
+    pub(crate) owner_lives: bool,
     /// Its checkout; or why it is not run any more.
     pub(crate) workspace: Result<Workspace, Failure>,
 }
@@ -36,7 +39,8 @@ pub(crate) async fn ready(engine: &Engine, live: &LiveOrder, id: OrderId) -> Res
         let Some(seen) = settle_spill(engine, seen).await?.filter(|seen| may_run(&seen.order)) else {
             return Ok(None);
         };
-        let workspace = find(engine, &seen).await;
+        let owner_lives = former_owner::lives(engine, &seen).await?;
+        let workspace = find(engine, &seen, owner_lives).await;
         live.check_lease()?;
         match workspace {
             Err(Missing { failure, for_now: true }) if pause <= LONGEST_PAUSE => {
@@ -52,13 +56,16 @@ pub(crate) async fn ready(engine: &Engine, live: &LiveOrder, id: OrderId) -> Res
                 }
                 pause *= 2;
             }
-            found => return Ok(Some(Ready { seen, workspace: found.map_err(|missing| missing.failure) })),
+            found => {
+                let workspace = found.map_err(|missing| missing.failure);
+                return Ok(Some(Ready { seen, owner_lives, workspace }));
+            }
         }
     }
 }
 
-async fn find(engine: &Engine, seen: &OrderSnapshot) -> Result<Workspace, Missing> {
-    match need(seen, engine.settings.max_interruptions) {
+async fn find(engine: &Engine, seen: &OrderSnapshot, owner_lives: bool) -> Result<Workspace, Missing> {
+    match need(seen, engine.settings.max_interruptions, owner_lives) {
         Need::Workspace(next) => Workspace::find(engine, seen, &next).await,
         // Nothing is left to do in it; but what still runs in it ends before anybody says that it has.
         Need::Nothing(_) => Ok(Workspace::unneeded(engine, seen).await),

@@ -55,6 +55,7 @@ mod fence;
 pub mod figures;
 mod fleet;
 mod follow_ups;
+mod former_owner;
 mod git_facts;
 mod hints;
 mod issue_reference;

@@ -62,25 +62,42 @@ pub(crate) async fn tell(engine: Arc<Engine>, feed: Arc<dyn ChangeFeed>) {
 
 /// Hints at what the others change, until this process ends.
 pub(crate) async fn hear(engine: Arc<Engine>, feed: Arc<dyn ChangeFeed>) {
+    tokio::select! {
+        () = follow(&engine, &*feed) => {}
+        () = all_left(&engine) => {} // also in the middle of a look: the store may not answer
+    }
+}
+
+async fn follow(engine: &Arc<Engine>, feed: &dyn ChangeFeed) {
     let mut sight = Sight::default();
-    let (mut next_look, mut next_count) = (Instant::now(), Instant::now() + COUNT);
+    let mut next_look = Instant::now();
     loop {
         tokio::select! {
             heard = feed.next() => match heard {
-                Heard::Changed(changed) => changed.into_iter().for_each(|it| take(&engine, it)),
-                Heard::Note(note) => watching::take(&engine, &note),
-                Heard::Gap => sight.look(&engine, &*feed).await,
+                Heard::Changed(changed) => changed.into_iter().for_each(|it| take(engine, it)),
+                Heard::Note(note) => watching::take(engine, &note),
+                Heard::Gap => sight.look(engine, feed).await,
             },
             () = sleep_until(next_look) => {
-                sight.look(&engine, &*feed).await;
+                sight.look(engine, feed).await;
                 next_look = Instant::now() + LOOK;
             }
-            () = sleep_until(next_count) => {
-                statistics::catch_up(&engine).await;
-                next_count = Instant::now() + COUNT;
-            }
-            () = all_left(&engine) => return,
         }
+    }
+}
+
+/// Counts what the others change, now and then, until this process ends. It may take long: nobody who hears of changes waits
+/// for it.
+pub(crate) async fn count(engine: Arc<Engine>) {
+    let counting = async {
+        loop {
+            sleep(COUNT).await;
+            statistics::catch_up(&engine).await;
+        }
+    };
+    tokio::select! {
+        () = counting => {}
+        () = engine.draining.cancelled() => {}
     }
 }
 
@@ -143,16 +160,19 @@ impl Sight {
         let mut out_of_sight: Vec<_> = before.into_iter().filter(|(order, _)| !now.contains_key(order)).collect();
         // Too many at once are looked at in turn.
         now.extend(out_of_sight.drain(AT_ONCE.min(out_of_sight.len())..));
-        for (order, seq) in out_of_sight {
+        while let Some((order, seq)) = out_of_sight.pop() {
             match engine.answered(engine.repository.get(order)).await {
                 Ok(Some(seen)) => take(engine, Changed { order, seq: seen.seq }),
                 Ok(None) => take(engine, Changed { order, seq: EventSeq(seq.0 + 1) }),
+                // The next look asks for it again, and for those that are left.
                 Err(outage) if outage.is_outage() => {
                     now.insert(order, seq);
+                    break;
                 }
                 Err(_) => {} // it cannot be read: whoever asks for it is told
             }
         }
+        now.extend(out_of_sight);
         self.versions = Some(now);
     }
 }

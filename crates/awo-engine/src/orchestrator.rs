@@ -311,6 +311,7 @@ impl Orchestrator {
         self.tasks.spawn(neighbours::tell(Arc::clone(&self.engine), Arc::clone(changes)));
         self.tasks.spawn(neighbours::hear(Arc::clone(&self.engine), Arc::clone(changes)));
         self.tasks.spawn(watching::pass_on(Arc::clone(&self.engine), Arc::clone(changes)));
+        self.tasks.spawn(neighbours::count(Arc::clone(&self.engine)));
     }
 
     /// Starts to take orders from the queue, beginning with those that an earlier life left. Does nothing the second

@@ -23,15 +23,16 @@ pub(crate) enum Need {
     Refused(Failure),
 }
 
-/// What an order that has not ended needs. `limit`: see [`Settings::max_interruptions`](crate::Settings).
-pub(crate) fn need(seen: &OrderSnapshot, limit: u32) -> Need {
+/// What an order that has not ended needs. `limit`: see [`Settings::max_interruptions`](crate::Settings); `owner_lives`: see
+/// [`former_owner`](crate::former_owner).
+pub(crate) fn need(seen: &OrderSnapshot, limit: u32, owner_lives: bool) -> Need {
     let (order, history) = (&seen.order, &seen.history);
     match next_move(order, history) {
         Move::End(ending) => Need::Nothing(ending.status),
         Move::Run(_) | Move::Wait(..) if order.state.cancel_requested => Need::Nothing(AgentWorkOrderStatus::Cancelled),
         Move::Run(definition) | Move::Wait(definition, _) => match worn_out(order, limit) {
-            Some(failure) => Need::Refused(failure),
-            None => Need::Workspace(definition),
+            Some(failure) if !owner_lives => Need::Refused(failure),
+            _ => Need::Workspace(definition),
         },
     }
 }
@@ -103,7 +104,7 @@ pub(crate) async fn foresee(engine: &Engine, seen: OrderSnapshot) -> ForeseenOrd
     let (seen, spilled_results) = with_spill(engine, seen).await;
     let (order, history) = (&seen.order, &seen.history);
     let left = next_move(order, history).step().and_then(|next| workspace_left(order, history, next));
-    let then = match need(&seen, engine.settings.max_interruptions) {
+    let then = match need(&seen, engine.settings.max_interruptions, false) {
         _ if order.state.status.is_terminal() => Foreseen::End { status: order.state.status },
         _ if order.state.held => Foreseen::Hold,
         Need::Refused(failure) => Foreseen::Fail { failure },

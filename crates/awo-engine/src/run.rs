@@ -62,10 +62,10 @@ pub(crate) async fn run_order(engine: &Engine, id: OrderId, seat: &mut Seat) -> 
 
 async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut Seat) -> Result<RunEnd, StateError> {
     engine.may_go_on(id)?;
-    let Some(Ready { seen, workspace }) = ready(engine, live, id).await? else {
+    let Some(Ready { seen, owner_lives, workspace }) = ready(engine, live, id).await? else {
         return Ok(RunEnd::NothingToDo);
     };
-    let Some((claim, claimed)) = claim(engine, seen, workspace.as_ref().err()).await? else {
+    let Some((claim, claimed)) = claim(engine, seen, owner_lives, workspace.as_ref().err()).await? else {
         return Ok(RunEnd::NothingToDo);
     };
     let Claim { order, history, first, .. } = claim;

@@ -4,6 +4,7 @@
 //! in the background, newest orders first; kept up as results are saved and orders are deleted, here or by others; and bounded.
 
 mod attempts;
+mod elsewhere;
 mod index;
 mod query;
 mod summary;
@@ -11,7 +12,6 @@ mod summary;
 mod tests;
 mod usual;
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ use crate::error::EngineError;
 use crate::recorder::describe;
 use crate::work_orders::WorkOrders;
 use attempts::CountedOrder;
+use elsewhere::ChangedElsewhere;
 use index::Index;
 use usual::Telling;
 
@@ -64,8 +65,7 @@ pub(crate) struct Statistics {
     whole: watch::Sender<bool>,
     /// One reads, the others wait for it.
     reading: Turn<()>,
-    /// Orders that other processes changed since they were counted, and the version that word came of last.
-    changed: Mutex<BTreeMap<OrderId, EventSeq>>,
+    changed: Mutex<ChangedElsewhere>,
 }
 
 impl Statistics {
@@ -81,24 +81,20 @@ impl Statistics {
 
     /// Notes that another process changed an order: it is counted before the figures are asked for again.
     pub(crate) fn changed_elsewhere(&self, id: OrderId, seq: EventSeq) {
-        self.changed().insert(id, seq);
+        self.changed().note(id, seq);
     }
 
-    /// An order that is to be counted anew, and the version that word came of.
-    fn next_changed(&self) -> Option<(OrderId, EventSeq)> {
-        self.changed().first_key_value().map(|(id, seq)| (*id, *seq))
-    }
-
-    /// An order was counted anew for that word. If other word came meanwhile, it is to be counted once more.
-    fn counted_anew(&self, id: OrderId, seq: EventSeq) {
-        let mut changed = self.changed();
-        if changed.get(&id) == Some(&seq) {
-            changed.remove(&id);
-        }
-    }
-
-    fn changed(&self) -> MutexGuard<'_, BTreeMap<OrderId, EventSeq>> {
+    fn changed(&self) -> MutexGuard<'_, ChangedElsewhere> {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins anew where too many orders were changed to know which; whether all that is stored is counted.
+    fn is_whole(&self) -> bool {
+        if self.changed().forget_overflow() {
+            *self.index() = Index::default();
+            self.whole.send_replace(false);
+        }
+        *self.whole.borrow()
     }
 
     /// Counts an order no more that was deleted.
@@ -130,7 +126,7 @@ impl Statistics {
 pub(crate) async fn read(engine: &Engine) -> bool {
     let statistics = &engine.statistics;
     let _turn = statistics.reading.lock().await;
-    if *statistics.whole.borrow() {
+    if statistics.is_whole() {
         return true;
     }
     let mut query = OrderQuery { limit: ROWS, ..OrderQuery::default() };
@@ -165,12 +161,15 @@ pub(crate) async fn read(engine: &Engine) -> bool {
 /// dropped at any point: the next call goes on.
 pub(crate) async fn catch_up(engine: &Engine) -> bool {
     let statistics = &engine.statistics;
+    if *statistics.whole.borrow() && statistics.changed().has_overflown() {
+        return read(engine).await;
+    }
     let _turn = statistics.reading.lock().await;
     if !*statistics.whole.borrow() {
         return false;
     }
     loop {
-        let Some((id, seq)) = statistics.next_changed() else { return true };
+        let Some((id, seq)) = statistics.changed().next() else { return true };
         let counted = match engine.answered(engine.repository.get(id)).await {
             Ok(Some(seen)) => Some(CountedOrder::of(&seen.order, &seen.history)),
             Ok(None) => {
@@ -183,7 +182,7 @@ pub(crate) async fn catch_up(engine: &Engine) -> bool {
         if let Some(counted) = counted {
             statistics.index().count(counted);
         }
-        statistics.counted_anew(id, seq);
+        statistics.changed().counted(id, seq);
         // The store may answer without ever giving others a turn.
         tokio::task::yield_now().await;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use awo_engine::StateRepository;
@@ -36,7 +37,8 @@ pub struct ObservedRepository {
     saves: Faults,
     updates: Faults,
     read_fails: Mutex<bool>,
-    create_delay: Mutex<std::time::Duration>,
+    read_delay: Mutex<Duration>,
+    create_delay: Mutex<Duration>,
 }
 
 impl ObservedRepository {
@@ -48,6 +50,7 @@ impl ObservedRepository {
             saves: Faults::default(),
             updates: Faults::default(),
             read_fails: Mutex::default(),
+            read_delay: Mutex::default(),
             create_delay: Mutex::default(),
         }
     }
@@ -67,12 +70,21 @@ impl ObservedRepository {
         *self.read_fails.lock().unwrap_or_else(PoisonError::into_inner) = fails;
     }
 
+    /// Makes every read take so long.
+    pub fn delay_reads(&self, by: Duration) {
+        *self.read_delay.lock().unwrap_or_else(PoisonError::into_inner) = by;
+    }
+
     /// Makes every create take so long.
-    pub fn delay_creates(&self, by: std::time::Duration) {
+    pub fn delay_creates(&self, by: Duration) {
         *self.create_delay.lock().unwrap_or_else(PoisonError::into_inner) = by;
     }
 
-    fn read(&self) -> Result<()> {
+    async fn read(&self) -> Result<()> {
+        let delay = *self.read_delay.lock().unwrap_or_else(PoisonError::into_inner);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         let fails = *self.read_fails.lock().unwrap_or_else(PoisonError::into_inner);
         if fails { Err(unavailable()) } else { Ok(()) }
     }
@@ -134,12 +146,12 @@ impl StateRepository for ObservedRepository {
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<OrderSnapshot>> {
-        self.read()?;
+        self.read().await?;
         self.inner.get(id).await
     }
 
     async fn list(&self, query: &OrderQuery) -> Result<Page> {
-        self.read()?;
+        self.read().await?;
         self.inner.list(query).await
     }
 
@@ -156,7 +168,7 @@ impl StateRepository for ObservedRepository {
     }
 
     async fn events(&self, id: OrderId, after: EventSeq, limit: usize) -> Result<Vec<Arc<Event>>> {
-        self.read()?;
+        self.read().await?;
         self.inner.events(id, after, limit).await
     }
 

@@ -1,5 +1,6 @@
-//! Leases that fail for one worker when the test says so, as they do when it is cut off from the store.
+//! Leases that fail, or answer late, for one worker when the test says so, as they do when it is cut off from the store.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,12 +15,24 @@ use crate::Fault;
 pub struct FailingLeases {
     inner: Arc<dyn Leases>,
     fault: Mutex<Fault>,
+    slow_by: Mutex<Duration>,
+    asked: AtomicUsize,
 }
 
 impl FailingLeases {
     /// Wraps leases that do not fail until they are told.
     pub fn new(inner: Arc<dyn Leases>) -> Self {
-        Self { inner, fault: Mutex::new(Fault::None) }
+        Self { inner, fault: Mutex::new(Fault::None), slow_by: Mutex::default(), asked: AtomicUsize::default() }
+    }
+
+    /// Lets the answer take so long when orders are asked for.
+    pub fn slow_down(&self, by: Duration) {
+        *self.slow_by.lock().unwrap_or_else(PoisonError::into_inner) = by;
+    }
+
+    /// How often orders were asked for.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// Sets how calls go from now on: [`Fault::Before`], [`Fault::After`] and [`Fault::Hang`] are outages.
@@ -45,7 +58,11 @@ impl FailingLeases {
 #[deny(clippy::missing_trait_methods)]
 impl Leases for FailingLeases {
     async fn acquire(&self, worker: &Worker, wants: &Wants, lease: Duration) -> Result<Vec<OrderId>> {
-        self.call(self.inner.acquire(worker, wants, lease)).await
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let slow_by = *self.slow_by.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = self.call(self.inner.acquire(worker, wants, lease)).await;
+        tokio::time::sleep(slow_by).await;
+        given
     }
 
     async fn renew(&self, worker: &Worker, orders: &[OrderId], lease: Duration) -> Result<Vec<Renewal>> {

@@ -1,5 +1,6 @@
 //! Puts the parts together: the one place where backends, agents and adapters are named.
 
+mod predecessor;
 mod recipients;
 mod stores;
 
@@ -67,6 +68,9 @@ pub(crate) async fn open_store(settings: &Settings, holder: &str) -> anyhow::Res
         Backend::Memory => Stores::memory(settings),
         Backend::Postgres => stores::shared(settings).await?,
     };
+    if let Some(leases) = &stores.leases {
+        predecessor::succeed(&settings.data_dir, &**leases).await;
+    }
     Ok(Store { lock, stores })
 }
 
@@ -147,7 +151,7 @@ pub(crate) fn holder(settings: &Settings) -> anyhow::Result<Option<Holder>> {
 /// An orchestrator that is only asked: it runs no orders and tells nobody, and sees the workers that share them.
 pub(crate) fn asked_orchestrator(settings: &Settings, stores: Stores) -> anyhow::Result<Orchestrator> {
     let leases = stores.leases.clone();
-    let builder = builder(settings, stores)?;
+    let builder = builder(settings, stores, engine_settings(settings)?)?;
     Ok(sharing(settings, builder, leases)?.build())
 }
 
@@ -165,17 +169,22 @@ fn sharing(
 /// An orchestrator that runs orders, and tells those who are told of them.
 pub(crate) fn orchestrator(settings: &Settings, stores: Stores) -> anyhow::Result<Orchestrator> {
     let (changes, leases) = (stores.changes.clone(), stores.leases.clone());
-    let builder = sharing(settings, builder(settings, stores)?, leases)?;
+    let engine = engine_settings(settings)?;
+    let worker = Arc::clone(&engine.worker);
+    let builder = sharing(settings, builder(settings, stores, engine)?, leases.clone())?;
+    if leases.is_some() {
+        predecessor::sign(&settings.data_dir, &worker);
+    }
     let builder = recipients(settings)?.into_iter().fold(builder, OrchestratorBuilder::with_recipient);
     Ok(changes.into_iter().fold(builder, OrchestratorBuilder::with_changes).build())
 }
 
 /// An orchestrator that runs no orders and tells nobody: whatever hinders telling is no matter to it.
 pub(crate) fn quiet_orchestrator(settings: &Settings, stores: Stores) -> anyhow::Result<Orchestrator> {
-    Ok(builder(settings, stores)?.build())
+    Ok(builder(settings, stores, engine_settings(settings)?)?.build())
 }
 
-fn builder(settings: &Settings, stores: Stores) -> anyhow::Result<OrchestratorBuilder> {
+fn builder(settings: &Settings, stores: Stores, engine: awo_engine::Settings) -> anyhow::Result<OrchestratorBuilder> {
     let prompts = PromptFiles::new(settings.commands_dir.clone())
         .map_err(|error| coded(BAD_INPUT, format!("{:#}", anyhow::Error::new(error))))?;
     let processes = Arc::new(processes(settings));
@@ -229,7 +238,7 @@ fn builder(settings: &Settings, stores: Stores) -> anyhow::Result<OrchestratorBu
         return Err(coded(BAD_INPUT, message));
     }
     let builder = agents.into_iter().fold(builder, |builder, (name, agent)| builder.with_agent(&name, agent));
-    Ok(builder.with_settings(engine_settings(settings)?))
+    Ok(builder.with_settings(engine))
 }
 
 /// All agents, by name.

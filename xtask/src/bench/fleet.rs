@@ -54,9 +54,11 @@ const fn row(id: &'static str, what: &'static str, unit: Unit, bound: Option<&'s
     Row { id, what, unit, bound, goal }
 }
 
+/// What measures some of the rows.
+type Part = fn(&Bench) -> Result<Vec<Sample>>;
+
 fn measure(bench: &Bench) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
-    type Part = fn(&Bench) -> Result<Vec<Sample>>;
     let parts: [(_, Part); 5] = [
         ("claims", claims::measure),
         ("rates", rate::measure),

@@ -363,10 +363,10 @@ fn what_was_deleted_while_it_was_read_is_not_counted() {
 fn what_others_change_while_it_is_counted_is_counted_once_more() {
     let (statistics, id) = (super::Statistics::default(), OrderId::new(1, [7; 10]));
     statistics.changed_elsewhere(id, EventSeq(5));
-    let (first, seq) = statistics.next_changed().unwrap();
+    let (first, seq) = statistics.changed().next().unwrap();
     statistics.changed_elsewhere(id, EventSeq(6));
-    statistics.counted_anew(first, seq);
-    assert_eq!(statistics.next_changed(), Some((id, EventSeq(6))));
-    statistics.counted_anew(id, EventSeq(6));
-    assert_eq!(statistics.next_changed(), None);
+    statistics.changed().counted(first, seq);
+    assert_eq!(statistics.changed().next(), Some((id, EventSeq(6))));
+    statistics.changed().counted(id, EventSeq(6));
+    assert_eq!(statistics.changed().next(), None);
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awo_engine::{EngineError, LeaseTerms, Orchestrator, Settings};
-use awo_models::{AgentWorkOrderStatus, EventKind, FailureCode, OrderId};
-use awo_state::{Leases as _, StateError, Wants, Worker};
+use awo_models::{AgentWorkOrderStatus, EventKind, EventSeq, FailureCode, OrderId};
+use awo_state::{ChangeFeed as _, Changed, InMemoryChanges, Leases as _, StateError, Wants, Worker};
 use awo_testkit::{FailingLeases, Fault, Play, World};
 use tokio::time::Instant;
 
@@ -129,6 +129,46 @@ async fn an_order_that_ends_its_workers_again_and_again_fails() {
     let _last = worker(&world, "last");
     assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Failed);
     assert_eq!(world.stored(id).await.order.state.error_code, Some(FailureCode::WorkerLost));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_is_not_blamed_for_outages_of_the_store() {
+    let mut world = World::gated();
+    world.settings.max_interruptions = 2;
+    let only = worker(&world, "only");
+    let id = world.create(&only.orchestrator).await;
+    until(|| agents(&world) == 1).await;
+    for outage in 1..=3 {
+        only.leases.fail(Fault::Hang);
+        until(|| only.orchestrator.work_orders().health().running == 0).await;
+        tokio::time::sleep(60 * SECOND).await;
+        only.leases.fail(Fault::None);
+        until_async(async || claimants(&world, id).await.len() == 1 + outage).await;
+    }
+    world.gate.as_ref().unwrap().add_permits(9);
+    assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
+    let view = world.stored(id).await;
+    assert_eq!((view.history.len(), view.order.state.interruptions), (3 + 7, 0));
+    assert_eq!(view.history.get(0).unwrap().error_code, Some(FailureCode::Interrupted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_is_not_blamed_for_a_lease_that_a_living_worker_lost() {
+    let world = World::gated();
+    let _first = worker(&world, "first");
+    let id = world.create(&front_end(&world)).await;
+    until(|| agents(&world) == 1).await;
+    let _second = worker(&world, "second");
+    world.store.leave("first").await.unwrap(); // as a store that loses a lease
+    until_async(async || claimants(&world, id).await == ["first", "second"]).await;
+    assert_eq!(world.stored(id).await.order.state.interruptions, 1, "it is not known to live");
+    tokio::time::sleep(LEASE).await; // the first one is heard of again
+    world.store.release("second", id).await.unwrap();
+    until_async(async || claimants(&world, id).await.len() == 3).await;
+    assert_eq!(claimants(&world, id).await[2], "first", "the second one leaves it alone for a while");
+    assert_eq!(world.stored(id).await.order.state.interruptions, 1, "the second one lives");
+    world.gate.as_ref().unwrap().add_permits(9);
+    assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -330,4 +370,141 @@ async fn an_order_that_nobody_can_read_is_not_asked_for_all_the_time() {
     assert!((5..=11).contains(&tries), "once in the life of a lease: {tries}");
     world.repository.fail_updates([], Fault::None);
     assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_the_only_one_works_through_a_longer_outage() {
+    for (outage, alone, whole) in [(110, true, true), (180, true, false), (110, false, false)] {
+        let world = World::gated();
+        let other = (!alone).then(|| worker(&world, "other"));
+        let only = member(&world, "only", LeaseTerms { lease_alone: 12 * LEASE, ..LeaseTerms::default() });
+        tokio::time::sleep(60 * SECOND).await;
+        if let Some(other) = &other {
+            other.leases.fail(Fault::Before); // it is heard of no more, but was
+        }
+        let id = world.create(&only.orchestrator).await;
+        until(|| agents(&world) == 1).await;
+        tokio::time::sleep(60 * SECOND).await;
+        only.leases.fail(Fault::Hang);
+        tokio::time::sleep(outage * SECOND).await;
+        only.leases.fail(Fault::None);
+        world.gate.as_ref().unwrap().add_permits(9);
+        assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
+        let case = format!("{outage} s, {}", if alone { "alone" } else { "with another one" });
+        assert_eq!(claimants(&world, id).await.len() == 1, whole, "{case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_whose_lease_is_nearly_over_when_it_is_given_are_not_begun() {
+    let world = World::new();
+    let here = worker(&world, "a");
+    // Leases are renewed each five seconds: last right before the answer comes.
+    tokio::time::sleep(Duration::from_millis(14_100)).await;
+    here.leases.slow_down(6 * SECOND);
+    world.agent.put("implement", Play { takes: 60 * SECOND, ..Play::default() });
+    let id = world.create(&here.orchestrator).await;
+    tokio::time::sleep(7 * SECOND).await;
+    here.leases.slow_down(Duration::ZERO);
+    assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
+    assert_eq!((claimants(&world, id).await.len(), world.stored(id).await.history.len()), (1, 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_was_long_asked_for_is_renewed_at_once() {
+    let world = World::new();
+    let here = worker(&world, "a");
+    tokio::time::sleep(Duration::from_millis(14_100)).await;
+    here.leases.slow_down(Duration::from_millis(4_500));
+    world.agent.put("classify", Play { takes: 60 * SECOND, ..Play::default() });
+    let (asked, id) = (Instant::now(), world.create(&here.orchestrator).await);
+    until(|| agents(&world) == 1).await;
+    here.leases.slow_down(Duration::ZERO);
+    // Regularly it would be renewed after 5.9 s.
+    tokio::time::sleep_until(asked + Duration::from_millis(5_200)).await;
+    here.leases.fail(Fault::Before);
+    tokio::time::sleep_until(asked + Duration::from_millis(10_200)).await;
+    here.leases.fail(Fault::None);
+    assert_eq!(ended(&world, id).await, AgentWorkOrderStatus::Completed);
+    assert_eq!((claimants(&world, id).await.len(), world.stored(id).await.history.len()), (1, 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_stands_in_line_is_given_back_when_its_worker_ends() {
+    let mut world = timed();
+    world.settings.max_running = 2;
+    let ends = worker(&world, "ends");
+    let until_then = awo_engine::ports::Clock::now(&*world.clock) + Duration::from_mins(10);
+    world.agent.put("plan", Play::is_limited(Some(until_then)));
+    world.agent.put("implement", Play { takes: 60 * SECOND, ..Play::default() });
+    let waited = world.create(&ends.orchestrator).await;
+    until_async(async || waits(&world, waited).await).await;
+    ends.orchestrator.work_orders().pause_queue(true).await.unwrap();
+    world.agent.put("classify", Play { takes: 60 * SECOND, ..Play::default() });
+    let others = [world.create(&ends.orchestrator).await, world.create(&ends.orchestrator).await];
+    // Two places are free when two orders are asked for; when they are given, the one that has waited has one of them.
+    let due = world.stored(waited).await.order.state.waiting_until.unwrap();
+    let due = Duration::try_from(due.duration_since(awo_engine::ports::Clock::now(&*world.clock))).unwrap();
+    tokio::time::sleep(due.saturating_sub(SECOND / 10)).await;
+    ends.leases.slow_down(4 * SECOND);
+    ends.orchestrator.work_orders().pause_queue(false).await.unwrap();
+    until_async(async || ends.orchestrator.work_orders().health().running == 2).await;
+    until_async(async || held_by(&world, "ends").await.len() == 3).await;
+    let in_line = if status(&world, others[0]).await == AgentWorkOrderStatus::Pending { others[0] } else { others[1] };
+    let begun = Instant::now();
+    let (drained, ()) = tokio::join!(ends.orchestrator.drain(30 * SECOND, SECOND), async {
+        until_async(async || held_by(&world, "ends").await.len() == 2).await;
+        assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
+        assert!(!held_by(&world, "ends").await.contains(&in_line));
+    });
+    assert!(drained);
+}
+
+/// Orders that a worker of this name has a lease on.
+async fn held_by(world: &World, name: &str) -> Vec<OrderId> {
+    let workers = world.store.fleet().await.unwrap().workers;
+    workers.into_iter().find(|seen| &*seen.worker.name == name).map(|seen| seen.orders).unwrap_or_default()
+}
+
+/// A process of this name that hears of others; started.
+fn hearing(world: &World, name: &str, terms: LeaseTerms, changes: InMemoryChanges) -> Member {
+    let leases = Arc::new(FailingLeases::new(Arc::new(world.store.clone())));
+    let settings = Settings { worker: name.into(), ..world.settings.clone() };
+    let shared = Arc::<FailingLeases>::clone(&leases);
+    let builder = world.builder().with_settings(settings).with_leases(shared, terms);
+    let orchestrator = builder.with_changes(Arc::new(changes)).build();
+    orchestrator.start();
+    Member { orchestrator, leases }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_worker_asks_little_more_often_where_much_is_going_on() {
+    for (seq, most) in [(7, 82), (1, 82 + 60 + 5)] {
+        let world = World::new();
+        let others = InMemoryChanges::of(&world.store);
+        let idle = hearing(&world, "idle", LeaseTerms::default(), others.another());
+        tokio::time::sleep(10 * SECOND).await;
+        let before = idle.leases.asked();
+        for number in 0..60 * 50 {
+            let order = OrderId::new(1_700_000_000_000 + number, [7; 10]);
+            others.publish(&[Changed { order, seq: EventSeq(seq) }]).await.unwrap();
+            tokio::time::sleep(SECOND / 50).await;
+        }
+        let asked = idle.leases.asked() - before;
+        assert!((48..=most).contains(&asked), "version {seq}: {asked}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_begins_at_once_where_a_worker_is_free_and_hears_of_it() {
+    let world = World::new();
+    let changes = InMemoryChanges::of(&world.store);
+    let no_run = LeaseTerms { runs_orders: false, ..LeaseTerms::default() };
+    let front_end = hearing(&world, "front-end", no_run, changes.another());
+    let _worker = hearing(&world, "a", LeaseTerms::default(), changes);
+    tokio::time::sleep(10 * SECOND).await; // it has long found nothing
+    let (begun, id) = (Instant::now(), world.create(&front_end.orchestrator).await);
+    until(|| agents(&world) > 0).await;
+    assert!(begun.elapsed() < SECOND / 4, "{:?}", begun.elapsed());
+    ended(&world, id).await;
 }

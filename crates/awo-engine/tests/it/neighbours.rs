@@ -8,7 +8,7 @@ use awo_engine::{LeaseTerms, LogQuery, Orchestrator, StatsQuery, ToldStore as _}
 use awo_models::{
     AgentWorkOrder, AgentWorkOrderStatus, EventSeq, FailureCode, Isolation, Network, NoticeKind, OrderId, SandboxType,
 };
-use awo_state::{InMemoryChanges, InMemoryTold};
+use awo_state::{ChangeFeed as _, Changed, InMemoryChanges, InMemoryTold};
 use awo_testkit::{LossyChanges, Play, World};
 use rstest::rstest;
 use tokio::time::{Instant, timeout};
@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 use crate::activity::working;
 use crate::notices::Desk;
 use crate::outages::{until, until_async};
+use crate::waiting::timed;
 
 /// What no word came of is found within this time.
 const FOUND: Duration = Duration::from_secs(2);
@@ -52,6 +53,21 @@ impl Two {
 
     async fn run(&self, id: OrderId) {
         self.there.run_order(id).await.unwrap();
+    }
+
+    /// So many that older orders are asked for by themselves when they have ended.
+    async fn create_newer_ones(&self) {
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(1)).await; // by which they get other ids
+            self.create().await;
+        }
+    }
+
+    /// The first process says that an order has changed.
+    async fn word_of_another(&self, number: u64) -> OrderId {
+        let order = OrderId::new(1_600_000_000_000 + number, [7; 10]);
+        self.told.publish(&[Changed { order, seq: EventSeq(1) }]).await.unwrap();
+        order
     }
 
     fn lose(&self, lost: bool) {
@@ -302,6 +318,78 @@ async fn what_the_teller_did_not_tell_before_it_died_another_one_tells() {
     assert!(began.elapsed() >= Duration::from_secs(30), "of the paused clock: the turn was not over");
     tokio::time::sleep(Duration::from_mins(5)).await;
     assert_eq!(desk.tried(), [untold]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn word_comes_while_histories_are_read_and_counted() {
+    let two = Two::on(World::new()).await;
+    for _ in 0..10 {
+        let id = two.create().await;
+        two.run(id).await;
+    }
+    two.world.repository.delay_reads(Duration::from_secs(5));
+    two.here.start();
+    for number in 0..30 {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let mut hints = two.here.work_orders().hints();
+        let order = two.word_of_another(number).await;
+        let hint = timeout(HEARD, hints.recv()).await.expect("nobody waits for figures").unwrap();
+        assert_eq!(hint.order, order);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_in_the_middle_of_a_look_holds_nobody_up() {
+    let two = Two::on(timed()).await;
+    two.lose(true);
+    let mut ended = Vec::new();
+    for _ in 0..6 {
+        ended.push(two.create().await);
+    }
+    two.create_newer_ones().await;
+    tokio::time::sleep(FOUND).await;
+    let mut hints = two.here.work_orders().hints();
+    two.heard.blind(true);
+    for id in &ended {
+        two.there.run_order(*id).await.unwrap();
+    }
+    let mut missing = std::collections::BTreeMap::new();
+    for id in &ended {
+        missing.insert(*id, two.world.stored(*id).await.seq);
+    }
+    two.world.repository.delay_reads(Duration::from_hours(1));
+    tokio::time::sleep(HEARD).await; // word of it is lost
+    two.heard.blind(false);
+    two.lose(false);
+    tokio::time::sleep(FOUND).await;
+    let (asked, word) = (Instant::now(), two.word_of_another(1).await);
+    let mut next = async || {
+        let hint = timeout(Duration::from_mins(1), hints.recv()).await.expect("all is looked at again").unwrap();
+        missing.retain(|order, seq| *order != hint.order || *seq > hint.seq);
+        (hint.order, missing.len())
+    };
+    while next().await.0 != word {}
+    assert!(asked.elapsed() < Duration::from_secs(10), "one read is waited for, not each: {:?}", asked.elapsed());
+    two.world.repository.delay_reads(Duration::ZERO);
+    assert_eq!(next().await.1, ended.len() - 1);
+    while next().await.1 > 0 {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_ends_in_the_middle_of_a_look() {
+    let two = Two::on(timed()).await;
+    two.lose(true);
+    let id = two.create().await;
+    two.create_newer_ones().await;
+    tokio::time::sleep(FOUND).await;
+    two.heard.blind(true);
+    two.run(id).await;
+    two.world.repository.delay_reads(Duration::from_hours(1));
+    two.heard.blind(false);
+    tokio::time::sleep(FOUND).await;
+    let begun = Instant::now();
+    assert!(two.here.drain(Duration::from_secs(5), Duration::from_secs(1)).await);
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

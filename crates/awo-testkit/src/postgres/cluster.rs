@@ -162,7 +162,7 @@ impl Cluster {
     }
 
     fn data(&self) -> PathBuf {
-        let disk = self.disk.as_ref().map(|disk| disk.path());
+        let disk = self.disk.as_ref().map(Disk::path);
         disk.unwrap_or(self.place.path()).join("data")
     }
 

@@ -29,6 +29,11 @@ impl TryFrom<String> for Kept {
     }
 }
 
+/// How long leases live that nobody set: of workers that share orders, and of one that is the only one, which then works
+/// through an outage of nearly two minutes.
+const LEASE: Duration = Duration::from_secs(15);
+const LEASE_ALONE: Duration = Duration::from_mins(3);
+
 /// The table `[workers]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -37,14 +42,20 @@ pub(crate) struct Workers {
     pub(crate) run_orders: bool,
     /// Labels of this worker; orders may ask for some.
     pub(crate) labels: Vec<String>,
-    lease_seconds: u64,
+    lease_seconds: Option<u64>,
     max_per_repository: Option<usize>,
     max_per_agent: Option<usize>,
 }
 
 impl Default for Workers {
     fn default() -> Self {
-        Self { run_orders: true, labels: Vec::new(), lease_seconds: 15, max_per_repository: None, max_per_agent: None }
+        Self {
+            run_orders: true,
+            labels: Vec::new(),
+            lease_seconds: None,
+            max_per_repository: None,
+            max_per_agent: None,
+        }
     }
 }
 
@@ -54,9 +65,13 @@ impl Workers {
         if let Some(label) = self.labels.iter().find(|label| !is_label(label)) {
             return Err(format!("workers.labels has {label:?}, which is not a label: {LABEL_RULE}"));
         }
-        if !(3..=3600).contains(&self.lease_seconds) {
-            return Err(format!("workers.lease_seconds is {}; give 3 to 3600 seconds", self.lease_seconds));
+        if let Some(seconds) = self.lease_seconds.filter(|seconds| !(3..=3600).contains(seconds)) {
+            return Err(format!("workers.lease_seconds is {seconds}; give 3 to 3600 seconds"));
         }
+        let (lease, lease_alone) = match self.lease_seconds {
+            Some(seconds) => (Duration::from_secs(seconds), Duration::from_secs(seconds)),
+            None => (LEASE, LEASE_ALONE),
+        };
         for (name, most) in [("max_per_repository", self.max_per_repository), ("max_per_agent", self.max_per_agent)] {
             if most == Some(0) {
                 return Err(format!("workers.{name} is 0, so that nothing would run; leave it out, or give 1 or more"));
@@ -66,7 +81,8 @@ impl Workers {
             runs_orders: self.run_orders,
             host: host.into(),
             labels: self.labels.iter().map(|label| Arc::from(label.as_str())).collect(),
-            lease: Duration::from_secs(self.lease_seconds),
+            lease,
+            lease_alone,
             limits: LeaseLimits { per_repository: self.max_per_repository, per_agent: self.max_per_agent },
             ..LeaseTerms::default()
         })

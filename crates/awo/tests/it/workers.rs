@@ -198,6 +198,26 @@ fn who_runs_orders_alone_has_no_workers_to_list_or_pause() {
 }
 
 #[test]
+fn the_next_server_with_a_data_directory_waits_for_no_lease_of_the_killed_one() {
+    let Some(schema) = TestSchema::new() else { return };
+    let variables = variables(&schema).map(|(name, value)| match name {
+        "AWO_LEASE_SECONDS" => (name, "3600".to_owned()),
+        _ => (name, value),
+    });
+    let setting = Setting::with(&variables.each_ref().map(|(name, value)| (*name, value.as_str())));
+    setting.agent.hold("implementor");
+    let mut killed = setting.program.serve();
+    let id = setting.create(&killed);
+    setting.at_work("implementor", 1);
+    killed.kill();
+    let next = setting.program.serve();
+    setting.at_work("implementor", 2);
+    setting.agent.release("implementor");
+    assert_eq!(completed(&next, &id)["status"], "completed");
+    assert_eq!(claimants(&next, &id).len(), 2);
+}
+
+#[test]
 fn who_shares_orders_needs_a_database() {
     for arguments in [&["worker"][..], &["serve", "--no-run", "--bind", "127.0.0.1:0"]] {
         let told = program().run(arguments);
