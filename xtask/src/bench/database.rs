@@ -122,13 +122,14 @@ mod tests {
         assert_eq!(times("0 1 512 0 1700000000 42\n0 2 1024 0 1700000000 99\n").unwrap(), [512e-6, 1024e-6]);
         assert!(times("0 1\n").is_err());
         let told = "number of failed transactions: 0 (0.000%)\ntps = 2174.5 (without initial connection time)\n";
-        assert_eq!(rate(told).unwrap(), 2174.5);
+        assert!((rate(told).unwrap() - 2174.5).abs() < 0.1);
         assert!(rate("").is_err());
     }
 
     #[test]
     fn a_percentile_is_of_what_took_so_long_or_less() {
         let bare = Bare { seconds: (1..=200).map(f64::from).collect(), rate: 1.0 };
-        assert_eq!([50, 99, 100].map(|hundredths| bare.percentile(hundredths)), [100.0, 198.0, 200.0]);
+        let shown = [50, 99, 100].map(|hundredths| bare.percentile(hundredths).to_string());
+        assert_eq!(shown, ["100", "198", "200"]);
     }
 }

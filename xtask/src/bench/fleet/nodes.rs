@@ -14,7 +14,7 @@ use crate::remote::Remote;
 use crate::server::{Server, call};
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// A database, a server that runs nothing, and what both work on.
 pub(super) struct Nodes {
