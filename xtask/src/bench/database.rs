@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Bench;
 use super::row::Sample;
-use crate::postgres::{Cluster, Options, program};
+use crate::postgres::{Cluster, program};
 use crate::process;
 
 /// A server that keeps what it says it keeps. It ends with this value.
@@ -33,7 +33,7 @@ impl Database {
     pub(super) fn start(bench: &Bench, name: &str) -> Result<Self> {
         let place = bench.disk.path().join(name);
         fs::create_dir(&place)?;
-        Ok(Self { cluster: Cluster::of(&bench.cluster, &Options { durable: true, ..Options::default() })?, place })
+        Ok(Self { cluster: Cluster::of(&bench.cluster, true)?, place })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -122,14 +122,14 @@ mod tests {
         assert_eq!(times("0 1 512 0 1700000000 42\n0 2 1024 0 1700000000 99\n").unwrap(), [512e-6, 1024e-6]);
         assert!(times("0 1\n").is_err());
         let told = "number of failed transactions: 0 (0.000%)\ntps = 2174.5 (without initial connection time)\n";
-        assert_eq!(rate(told).unwrap().to_string(), "2174.5");
+        assert!((rate(told).unwrap() - 2174.5).abs() < 0.1);
         assert!(rate("").is_err());
     }
 
     #[test]
     fn a_percentile_is_of_what_took_so_long_or_less() {
         let bare = Bare { seconds: (1..=200).map(f64::from).collect(), rate: 1.0 };
-        let percentiles = [50, 99, 100].map(|hundredths| bare.percentile(hundredths).to_string());
-        assert_eq!(percentiles, ["100", "198", "200"]);
+        let shown = [50, 99, 100].map(|hundredths| bare.percentile(hundredths).to_string());
+        assert_eq!(shown, ["100", "198", "200"]);
     }
 }

@@ -54,12 +54,12 @@ const fn row(id: &'static str, what: &'static str, unit: Unit, bound: Option<&'s
     Row { id, what, unit, bound, goal }
 }
 
-/// What measures some of the rows.
+/// What is measured on nodes of its own.
 type Part = fn(&Bench) -> Result<Vec<Sample>>;
 
 fn measure(bench: &Bench) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
-    let parts: [(_, Part); 5] = [
+    let parts: [(&str, Part); 5] = [
         ("claims", claims::measure),
         ("rates", rate::measure),
         ("idle nodes", idle::measure),

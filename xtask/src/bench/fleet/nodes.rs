@@ -14,7 +14,7 @@ use crate::remote::Remote;
 use crate::server::{Server, call};
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Orders name a repository on this machine, which no forge has.
 const NO_FORGE: &str = "http://127.0.0.1:9";
