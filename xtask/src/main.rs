@@ -24,6 +24,7 @@ mod python;
 mod random;
 mod remote;
 mod repository;
+mod scale;
 mod screenshots;
 mod server;
 mod soak;
@@ -72,6 +73,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Check which crate may use which, and that each builds alone.
     Layers,
+    /// Compute what larger fleets would need, and write the tables of docs/scaling.md.
+    Scale,
     /// Show the main views of the page to a real browser, and keep pictures of them.
     Screenshots(screenshots::Arguments),
     /// Load the real server for as long as is asked for: check that nothing in it grows, and that nothing is left.
@@ -110,6 +113,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Fleet(arguments) => fleet::run(&repository, &arguments),
         Command::Fuzz(arguments) => fuzz::run(&repository, &arguments),
         Command::Layers => layers::run(&repository),
+        Command::Scale => scale::run(&repository),
         Command::Screenshots(arguments) => screenshots::run(&repository, &arguments),
         Command::Soak(arguments) => soak::run(&repository, &arguments),
         Command::Streams(arguments) => streams::run(&repository, &arguments),

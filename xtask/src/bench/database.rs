@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Bench;
 use super::row::Sample;
-use crate::postgres::{Cluster, program};
+use crate::postgres::{Cluster, Options, program};
 use crate::process;
 
 /// A server that keeps what it says it keeps. It ends with this value.
@@ -33,7 +33,7 @@ impl Database {
     pub(super) fn start(bench: &Bench, name: &str) -> Result<Self> {
         let place = bench.disk.path().join(name);
         fs::create_dir(&place)?;
-        Ok(Self { cluster: Cluster::of(&bench.cluster, true)?, place })
+        Ok(Self { cluster: Cluster::of(&bench.cluster, &Options { durable: true, ..Options::default() })?, place })
     }
 
     pub(super) fn url(&self) -> &str {
