@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "test code")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use awo_adapters::Checkpoints;
@@ -155,10 +156,13 @@ async fn what_could_not_be_removed_is_removed_the_next_time() {
     assert!(sandbox.commit("the rest").await.unwrap());
     let done = sandbox.snapshot().await.unwrap();
     sandbox.push("feat-x").await.unwrap();
-    setting.remote.git(["config", "receive.denyDeletes", "true"]);
+    let refuses = setting.remote.path().join("hooks/pre-receive");
+    fs::create_dir_all(refuses.parent().unwrap()).unwrap();
+    fs::write(&refuses, "#!/bin/sh\nexit 1\n").unwrap();
+    fs::set_permissions(&refuses, fs::Permissions::from_mode(0o755)).unwrap();
     keep(&*sandbox, &done).await;
     assert_eq!(states(&setting).len(), 2, "and it is no failure");
-    setting.remote.git(["config", "receive.denyDeletes", "false"]);
+    fs::remove_file(refuses).unwrap();
     keep(&*sandbox, &done).await;
     assert_eq!(states(&setting), Vec::<String>::new());
 }
