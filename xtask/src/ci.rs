@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::repository::Repository;
-use crate::{codegen, contract, counts, crash, deny, docs, fleet, fuzz, layers, process, soak, streams, test, tidy};
+use crate::{codegen, contract, crash, deny, docs, fleet, fuzz, layers, process, soak, streams, test, tidy};
 
 type Stage = (&'static str, fn(&Repository) -> Result<()>);
 
@@ -19,7 +19,6 @@ const STAGES: &[Stage] = &[
     ("codegen", |repository| codegen::run(repository, &codegen::Arguments { check: true })),
     ("deny", deny::run),
     ("test", |repository| test::run(repository, &test::Arguments::default())),
-    ("counts", |repository| counts::run(repository, &counts::Arguments::default())),
     ("contract", contract::stage),
     ("streams", streams::stage),
     ("crash", crash::stage),

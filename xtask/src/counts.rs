@@ -55,7 +55,8 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
         eprintln!("{FIGURES} is written");
         return Ok(());
     }
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {FIGURES}"))?;
+    let text = fs::read_to_string(&path);
+    let text = text.with_context(|| format!("cannot read {FIGURES}; `cargo xtask counts --write` makes it"))?;
     let then = Counted::from_json(&text).with_context(|| format!("{FIGURES} is not what `counts` writes"))?;
     if let Some(other) = then.is_other_than(&now) {
         eprintln!(
