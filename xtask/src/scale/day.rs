@@ -168,8 +168,8 @@ mod tests {
     #[test]
     fn too_few_places_make_a_line_by_day_which_is_gone_by_night() {
         // 69 are needed on average, and 130 in the busiest hours.
-        let seen = Day { places: 90, ..QUIET }.pass(1);
-        assert_eq!(seen.most_running, 90);
+        let seen = Day { places: 95, ..QUIET }.pass(1);
+        assert_eq!(seen.most_running, 95);
         assert!(seen.longest_line > 1_000 && seen.p99 > 3_600, "{seen:?}");
         assert!(seen.left < 100, "{seen:?}");
     }
@@ -178,7 +178,7 @@ mod tests {
     fn a_turn_that_takes_too_long_makes_a_line_although_there_are_places() {
         let slow = Giving { fixed: 0.0, for_each_unended: 0.05 };
         let seen = Day { giving: slow, ..QUIET }.pass(1);
-        assert!(seen.most_running < 100 && seen.longest_line > 1_000, "{seen:?}");
+        assert!(seen.most_running < 120 && seen.longest_line > 1_000, "{seen:?}");
         assert!(seen.giving > 0.95, "{seen:?}");
     }
 
