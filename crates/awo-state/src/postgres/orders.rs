@@ -58,7 +58,7 @@ impl PostgresRepository {
                 Written::Yes => {
                     self.heads.put(id, Standing { head: delta.head, order });
                     if let Some(history) = history {
-                        self.results.put(id, history);
+                        self.remember(id, &delta.head, history);
                     }
                     return Ok(delta.head.committed());
                 }
@@ -67,6 +67,15 @@ impl PostgresRepository {
             }
         }
         Err(StateError::Backend("others write the order all the time".into()))
+    }
+
+    /// Of an order that has ended, nothing new is to come.
+    fn remember(&self, id: OrderId, head: &Head, history: &StepHistory) {
+        if head.status.is_terminal() {
+            self.results.forget(id);
+        } else {
+            self.results.put(id, history);
+        }
     }
 
     /// Stores an order that is new here.
@@ -103,7 +112,7 @@ impl StateRepository for PostgresRepository {
             return Ok(None);
         };
         let StoredOrder { order, head, history, .. } = found;
-        self.results.put(id, &history);
+        self.remember(id, &head, &history);
         self.heads.put(id, Standing { head, order: Arc::clone(&order) });
         Ok(Some(OrderSnapshot { order, history, seq: head.seq, epoch: head.epoch }))
     }
