@@ -13,7 +13,7 @@ use super::kind::{Blow, Kind};
 use super::network::{self, Link};
 use super::party::{Party, Programs};
 use super::rig::{Order, Rig, WORKERS};
-use super::verdict::{End, interrupted, taken_over, wrong_in, wrong_pulls};
+use super::verdict::{End, cut_early, taken_over, wrong_in, wrong_pulls};
 use super::{ledger, orders};
 use crate::crash::{clock, processes};
 use crate::postgres::{Cluster, Options};
@@ -112,8 +112,8 @@ fn play(repository: &Repository, programs: &Programs, kind: Kind, seed: u64, pla
         if stored.history.status == "completed" && commits.len() != 1 {
             rig.violations.push(format!("{}: the commits of {:?} are {commits:?}", order.id, stored.branch));
         }
-        if kind == Kind::Upgrade && interrupted(&stored.history) > 0 {
-            rig.violations.push(format!("{}: was interrupted by a worker that was told to end", order.id));
+        if kind == Kind::Upgrade && cut_early(&stored.history) > 0 {
+            rig.violations.push(format!("{}: was cut at once by a worker that was told to end", order.id));
         }
         rig.counts.one(match stored.history.status.as_str() {
             "completed" => "orders completed",

@@ -62,9 +62,13 @@ fn is_cut_too_often(order: &Stored) -> bool {
     order.history.status == "failed" && order.error == "worker_lost" && last.len() == CUTS && cut
 }
 
-/// Results that tell of an attempt which was cut.
-pub(super) fn interrupted(history: &History) -> usize {
-    history.results.iter().filter(|result| result["error_code"] == "interrupted").count()
+/// Seconds that a worker which is told to end gives its steps.
+const FINISHING: f64 = 10.0;
+
+/// Results that tell of an attempt which was cut, though it would have ended within the time that it was given.
+pub(super) fn cut_early(history: &History) -> usize {
+    let cut = history.results.iter().filter(|result| result["error_code"] == "interrupted");
+    cut.filter(|result| result["duration_seconds"].as_f64().is_none_or(|took| took < FINISHING)).count()
 }
 
 /// Claims beyond the first.
@@ -120,6 +124,14 @@ mod tests {
         assert!(!wrong_in(&order("completed", "", &events), End::Cancelled).is_empty());
         let twice = [("created", 0), ("ended", 0), ("ended", 1)];
         assert_eq!(wrong_in(&order("cancelled", "", &twice), End::Either).len(), 1);
+    }
+
+    #[test]
+    fn an_attempt_that_was_cut_had_its_time() {
+        let result = |code: &str, took: f64| json!({"error_code": code, "duration_seconds": took});
+        let history = |results: Vec<Value>| History { results, ..History::of("a") };
+        assert_eq!(cut_early(&history(vec![result("interrupted", 10.1), result("agent_failed", 1.0)])), 0);
+        assert_eq!(cut_early(&history(vec![result("interrupted", 9.9), json!({"error_code": "interrupted"})])), 2);
     }
 
     #[test]
