@@ -18,6 +18,8 @@ use crate::waiting::{eventually, until};
 
 /// What names an element in `WebDriver`.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+/// So often in a row an element may be replaced before something is said to it.
+const REPLACED: usize = 10;
 
 /// What is noted of each page from its beginning: what its policy stopped, and programs that failed.
 const WATCH: &str = r#"
@@ -150,15 +152,13 @@ impl Browser {
     /// Clicks on what a selector finds, when it is there and can be clicked.
     #[track_caller]
     pub fn click(&self, selector: &str) {
-        let found = self.element(selector);
-        self.say(&format!("element/{found}/click"), &json!({}));
+        self.say_to(selector, "click", &json!({}));
     }
 
     /// Types into what a selector finds.
     #[track_caller]
     pub fn type_into(&self, selector: &str, text: &str) {
-        let found = self.element(selector);
-        self.say(&format!("element/{found}/value"), &json!({"text": text}));
+        self.say_to(selector, "value", &json!({"text": text}));
     }
 
     /// Presses and releases keys, one after the other, wherever the focus is.
@@ -237,14 +237,33 @@ impl Browser {
         self.call("POST", &format!("/session/{}/{path}", self.session), body)
     }
 
+    /// Says something to what a selector finds. A page that lives may replace that in between: then to what is there instead.
+    #[track_caller]
+    fn say_to(&self, selector: &str, what: &str, body: &Value) {
+        for _ in 0..REPLACED {
+            let path = format!("/session/{}/element/{}/{what}", self.session, self.element(selector));
+            let answer = self.ask("POST", &path, body);
+            if answer.status != 404 || answer.json()["value"]["error"] != "stale element reference" {
+                assert_eq!(answer.status, 200, "{path} {body}: {}", answer.text);
+                return;
+            }
+        }
+        panic!("{selector} is replaced again and again");
+    }
+
     #[track_caller]
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.ask(method, path, body);
+        assert_eq!(answer.status, 200, "{method} {path} {body}: {}", answer.text);
+        answer.json()["value"].clone()
+    }
+
+    #[track_caller]
+    fn ask(&self, method: &str, path: &str, body: &Value) -> http::Answer {
         let headers = [("content-type", "application/json; charset=utf-8")];
         let text = escaped(&body.to_string());
         let answer = http::call(&self.address, method, path, &headers, Some(text.as_bytes()));
-        let answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        assert_eq!(answer.status, 200, "{method} {path} {body}: {}", answer.text);
-        answer.json()["value"].clone()
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 }
 
