@@ -113,9 +113,10 @@ impl GitError {
         Some(cure.to_owned())
     }
 
-    /// Whether git refused what the remote has, because objects in it are harmful or broken.
+    /// Whether git refused what the remote has, because objects in it are harmful or broken, or those that they build on are broken here.
     pub(crate) fn is_about_objects(&self) -> bool {
-        matches!(self, Self::Failed { complaint, .. } if complaint.contains("fsck error in packed object"))
+        let words = ["fsck error in packed object", "bad object", "did not send all necessary objects"];
+        matches!(self, Self::Failed { complaint, .. } if words.iter().any(|words| complaint.contains(words)))
     }
 
     pub(super) fn failed(name: &'static str, output: &GitOutput) -> Self {

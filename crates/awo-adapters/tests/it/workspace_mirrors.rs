@@ -51,7 +51,7 @@ async fn without_the_bare_clone_the_remote_is_asked() {
     assert!(failure.message.contains(&format!("awo retry {} --from-step", order(1))), "{failure}");
     let never_pushed = WorkspaceSnapshot { branch: Some("feat-y".into()), ..unpushed };
     let failure = setting.provider.rebuild(&request, &never_pushed).await.unwrap_err();
-    assert!(failure.message.contains("couldn't find remote ref"), "{failure}");
+    assert!(failure.message.contains("has no branch \"feat-y\""), "{failure}");
 }
 
 #[tokio::test]

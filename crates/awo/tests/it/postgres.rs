@@ -151,7 +151,7 @@ fn what_runs_is_told_from_the_workers_that_are_there() {
     let said = || run(&setting, &schema, &["list", "--data-dir", "elsewhere"]).expect(0).err;
     until("a worker is seen, in another directory", || said().is_empty());
     server.kill();
-    until("it is missed", || said().contains("no worker is there"));
+    until("it is missed", || said().contains("no worker is heard of"));
     let told = run(&setting, &schema, &["cancel", &id]).expect(5);
     assert!(told.err.contains("--server") && !told.err.contains("`awo run`"), "{told:#?}");
     for command in [&["recover"][..], &["recover", "--dry-run"]] {
@@ -204,7 +204,7 @@ fn who_follows_an_order_at_another_server_misses_nothing_and_can_cancel_it() {
     let setting = setting(&schema);
     let runs = setting.program.serve();
     let elsewhere = Setting::with(&variables(&schema).each_ref().map(|(name, value)| (*name, value.as_str())));
-    let asked = elsewhere.program.serve();
+    let asked = elsewhere.program.serve_with(["--no-run"]);
     let id = setting.create(&runs);
     let mut numbers = Vec::new();
     let told = asked.call("GET", &format!("{ORDERS}/{id}/events"), &[("accept", "text/event-stream")], None).text;
