@@ -75,7 +75,10 @@ pub(crate) fn artifacts(settings: &Settings) -> Option<PathBuf> {
 }
 
 /// Says that nothing runs, if some order has not ended and nobody is there to run it: its status tells what was.
-pub(crate) async fn note_if_idle(settings: &Settings, mut statuses: impl Iterator<Item = &str>) -> anyhow::Result<()> {
+pub(crate) async fn note_if_idle(
+    settings: &Settings,
+    mut statuses: impl Iterator<Item = &str> + Send,
+) -> anyhow::Result<()> {
     // What a server elsewhere does is not seen from here.
     if settings.server.is_some() || statuses.all(has_ended) {
         return Ok(());

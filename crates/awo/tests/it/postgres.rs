@@ -115,42 +115,43 @@ fn files_are_taken_over_whole_and_once() {
 fn what_is_tied_to_its_directory_is_not_taken_out_of_it() {
     let Some(schema) = TestSchema::new() else { return };
     let setting = Setting::new();
-    let done = text(&setting.run_order(&["--json"]).expect(0).json()["agent_work_order_id"]);
-    setting.agent.hold("implementor");
+    setting.agent.hold("classifier");
     let mut server = setting.program.serve();
-    let cut = setting.create(&server);
-    setting.at_work("implementor", 2);
+    let url = setting.remote.url();
+    let held = || {
+        let made = setting.run(&["create", "--hold", "--repo", &url, "Say hello", "--json"]).expect(0).json();
+        text(&made["agent_work_order_id"])
+    };
+    let (free, unsaved, cut) = (held(), held(), setting.create(&server));
+    setting.at_work("classifier", 1);
     server.kill();
     let from = setting.program.data_dir();
     let spills = from.with_file_name(format!("{}.spill", from.file_name().unwrap().to_str().unwrap()));
     std::fs::create_dir_all(&spills).unwrap();
-    let spill = spills.join(format!("{done}.spill.json"));
-    std::fs::write(&spill, "{}").unwrap();
+    std::fs::write(spills.join(format!("{unsaved}.spill.json")), "{}").unwrap();
     let import = ["state", "import", "--from", from.to_str().unwrap(), "--data-dir", "elsewhere"];
     let told = run(&setting, &schema, &import).expect(1);
-    let refused = |id: &str, why: &str| told.out.lines().any(|line| line.contains(id) && line.contains(why));
-    assert!(refused(&cut, "its checkout is in") && refused(&done, "results that were not stored"), "{told:#?}");
-    let told = run(&setting, &schema, &[&import[..], &["--json"]].concat()).expect(1).json();
-    assert_eq!(told["whole"], false);
-    // The directory itself is gone on with, by who reads the database from now on.
+    let says = |id: &str, words: &str| told.out.lines().any(|line| line.contains(id) && line.contains(words));
+    assert!(says(&cut, "its checkout is in") && says(&unsaved, "results that were not stored"), "{told:#?}");
+    assert!(says(&free, "imported"), "{told:#?}");
+    assert_eq!(run(&setting, &schema, &[&import[..], &["--json"]].concat()).expect(1).json()["whole"], false);
+    // Who keeps the directory goes on with what is in it.
     let told = run(&setting, &schema, &["state", "import", "--from", from.to_str().unwrap()]).expect(0);
     assert_eq!(told.out.matches("imported").count(), 2, "{told:#?}");
-    assert!(spill.exists());
 }
 
 #[test]
 fn what_runs_is_told_from_the_workers_that_are_there() {
     let Some(schema) = TestSchema::new() else { return };
-    let mut setting = setting(&schema);
-    setting.program = setting.program.with_variable("AWO_LEASE_SECONDS", "3");
-    setting.agent.hold("implementor");
+    let setting = setting(&schema);
     let mut server = setting.program.serve();
-    let id = setting.create(&server);
-    setting.at_work("implementor", 1);
-    let elsewhere = ["list", "--data-dir", "elsewhere"];
-    assert_eq!(run(&setting, &schema, &elsewhere).expect(0).err, "", "a worker is there, in another directory");
+    let url = setting.remote.url();
+    let held = setting.run(&["create", "--hold", "--repo", &url, "Say hello", "--json"]).expect(0).json();
+    let id = text(&held["agent_work_order_id"]);
+    let said = || run(&setting, &schema, &["list", "--data-dir", "elsewhere"]).expect(0).err;
+    until("a worker is seen, in another directory", || said().is_empty());
     server.kill();
-    until("it is missed", || run(&setting, &schema, &elsewhere).expect(0).err.contains("no worker is there"));
+    until("it is missed", || said().contains("no worker is there"));
     let told = run(&setting, &schema, &["cancel", &id]).expect(5);
     assert!(told.err.contains("--server") && !told.err.contains("`awo run`"), "{told:#?}");
     for command in [&["recover"][..], &["recover", "--dry-run"]] {
