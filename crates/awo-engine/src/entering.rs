@@ -45,7 +45,7 @@ pub(crate) async fn ready(engine: &Engine, live: &LiveOrder, id: OrderId) -> Res
         match workspace {
             Err(Missing { failure, for_now: true }) if pause <= LONGEST_PAUSE => {
                 let seconds = pause.as_secs();
-                warn!(agent_work_order_id = %id, reason = %failure, "workspace_not_found: looked for again in {seconds} s");
+                warn!(agent_work_order_id = %id, reason = %failure, seconds, "workspace_not_found: looked for again");
                 engine.note(id, LogLevel::Warning, "workspace_not_found", |entry| {
                     entry.with_message(&failure.message).with_field("again_in_seconds", seconds)
                 });
