@@ -38,7 +38,9 @@ impl Database {
         let url = options.dir.to_str().ok_or("the address of a database is text")?;
         // One for each that saves, as each client of pgbench has one.
         let connections = u32::try_from(AT_ONCE)?;
-        let options = PostgresOptions { pool_size: connections, ..PostgresOptions::new(url) };
+        // What takes longer than a server would wait is measured all the same.
+        let statement_timeout = Duration::from_mins(5);
+        let options = PostgresOptions { pool_size: connections, statement_timeout, ..PostgresOptions::new(url) };
         let postgres = Postgres::connect(options).await?;
         postgres.migrate().await?;
         let store = Arc::new(PostgresRepository::new(&postgres));
