@@ -83,11 +83,6 @@ impl Kind {
         }
     }
 
-    /// Whether the database can be away in it, for some or for all.
-    pub(super) fn has_outages(self) -> bool {
-        self.blows().iter().any(|blow| matches!(blow, Blow::Restart | Blow::Freeze | Blow::Fill | Blow::Cut))
-    }
-
     /// What happens next.
     pub(super) fn blow(self, random: &mut Random) -> Blow {
         let blows = self.blows();

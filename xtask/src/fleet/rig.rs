@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::Signal;
 
 use super::counts::Counts;
@@ -23,6 +23,11 @@ pub(super) const SERVERS: usize = 2;
 pub(super) const WORKERS: usize = 3;
 /// Somewhat longer than a lease lasts.
 const LAPSE: Duration = Duration::from_secs(LEASE + 1);
+
+/// What a node says that finds no database at its start, and ends.
+const NO_DATABASE: &str = "the database cannot be";
+/// How often a server is started that finds none.
+const TRIES: usize = 20;
 
 /// An order, and what it should come to.
 #[derive(Debug)]
@@ -117,9 +122,8 @@ impl<'a> Rig<'a> {
 
     /// Whether the worker of a number found no database when it was started: it says so and ends, and is started again.
     fn is_refused(&self, number: usize) -> Result<bool> {
-        let log = fs::read(self.party.log(&worker_name(number)))?;
-        let said = String::from_utf8_lossy(log.get(self.logged[number]..).unwrap_or_default());
-        Ok(self.kind.has_outages() && !said.contains("worker_started") && said.contains("the database cannot be"))
+        let said = since(&self.party.log(&worker_name(number)), self.logged[number])?;
+        Ok(!said.contains("worker_started") && said.contains(NO_DATABASE))
     }
 
     fn renew_worker(&mut self, number: usize) -> Result<()> {
@@ -128,12 +132,21 @@ impl<'a> Rig<'a> {
         Ok(())
     }
 
+    /// Starts a server at its address, again and again where it finds no database.
     fn renew_server(&mut self, number: usize) -> Result<()> {
-        let (name, address) = (server_name(number), &self.addresses[number]);
-        let server = self.party.server(self.program(number), &name, address)?;
-        server.listening().with_context(|| format!("{name} does not listen again; see its log"))?;
-        self.servers[number] = server;
-        Ok(())
+        let name = server_name(number);
+        for _ in 0..TRIES {
+            let before = length(&self.party.log(&name));
+            let server = self.party.server(self.program(number), &name, &self.addresses[number])?;
+            if server.listening().is_some() {
+                self.servers[number] = server;
+                return Ok(());
+            }
+            let said = since(&self.party.log(&name), before)?;
+            ensure!(said.contains(NO_DATABASE), "{name} does not listen again; see its log");
+            self.counts.one("servers that found no database at their start");
+        }
+        bail!("{name} found no database {TRIES} times; see its log")
     }
 
     /// Lets something happen; who is gone by it is there again afterwards.
@@ -190,10 +203,8 @@ impl<'a> Rig<'a> {
 
     fn end_worker(&mut self, number: usize) -> Result<()> {
         let status = self.workers[number].terminate()?;
-        ensure!(
-            status.success() || self.is_poisoned(number),
-            "told to end, worker {number} ended with {status}; see its log"
-        );
+        let is_excused = self.is_poisoned(number) || self.is_refused(number)?;
+        ensure!(status.success() || is_excused, "told to end, worker {number} ended with {status}; see its log");
         self.counts.one("workers told to end");
         self.renew_worker(number)
     }
@@ -277,8 +288,7 @@ impl<'a> Rig<'a> {
             thread::sleep(Duration::from_millis(500));
         }
         self.counts.one("times that the disk of the database was full");
-        let said = fs::read(&log)?;
-        let said = String::from_utf8_lossy(said.get(database_said..).unwrap_or_default()).into_owned();
+        let said = since(&log, database_said)?;
         if refuses_a_statement(&said) {
             self.counts.one("times that it refused a write then");
             if self.complaints()? == nodes_said {
@@ -338,6 +348,12 @@ fn is_complaint(line: &str) -> bool {
 fn refuses_a_statement(log: &str) -> bool {
     let mut lines = log.lines().skip_while(|line| !(line.contains("ERROR:") && line.contains("No space left")));
     lines.next().is_some() && lines.take(3).any(|line| line.contains("STATEMENT:"))
+}
+
+/// What a log says from a place on.
+fn since(log: &Path, from: usize) -> Result<String> {
+    let log = fs::read(log)?;
+    Ok(String::from_utf8_lossy(log.get(from..).unwrap_or_default()).into_owned())
 }
 
 fn length(file: &Path) -> usize {

@@ -89,7 +89,7 @@ async fn a_newer_program_that_is_rolled_out_disturbs_nobody_at_work() {
     server.upgrade().await;
     owner.finish("plan", 1).await;
     assert!(leases.renew(&worker, &[id(1)], lease).await.unwrap()[0].mine.is_some());
-    assert_eq!(repository.list(&OrderQuery::default()).await.unwrap().orders.len(), 1);
+    assert_eq!(repository.list(&OrderQuery::default()).await.unwrap().items.len(), 1);
     owner.end(AgentWorkOrderStatus::Completed).await;
     leases.release("worker-1", id(1)).await.unwrap();
     repository.create(order(2)).await.unwrap();
