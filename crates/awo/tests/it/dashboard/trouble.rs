@@ -172,6 +172,7 @@ fn an_order_that_waits_says_for_what_and_until_when() {
     browser.until("and the list", "document.querySelector('.orders .word')?.textContent === 'waiting'");
     open_order(&browser, &server, &id);
     setting.agent.lift("planner");
+    browser.until_shown("Cancel…"); // a key does what a button would
     browser.press("c");
     browser.click("dialog.question button[value=yes]");
     browser.until("it is cancelled at once", "document.title.startsWith('⊘ ')");
