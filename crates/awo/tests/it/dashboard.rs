@@ -39,7 +39,7 @@ pub(crate) fn is_clean(browser: &Browser) {
 #[track_caller]
 pub(crate) fn open_order(browser: &Browser, server: &Server, id: &str) {
     browser.open(&format!("{}/?order={id}", server.address()));
-    browser.until("the order is shown", "document.querySelector('.order:not([hidden]) h1')?.textContent !== ''");
+    browser.until("the order is shown", "!!document.querySelector('.order:not([hidden]) h1')?.textContent");
 }
 
 /// The steps of the timeline: their kind, and name.
