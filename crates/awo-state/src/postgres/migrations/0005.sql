@@ -26,7 +26,10 @@ BEGIN
 END
 $$;
 
--- As before, but for what it takes over: the start of the server tells of the least of its outages.
+-- As before, and it does not look at the whole line. A short one is the hundred that are looked at first. Of a longer one,
+-- most often one of these is of a repository that has no lease, and nothing can come before it; else the first order of
+-- each repository is looked at.
+-- What it takes over: the start of the server, which was asked before, tells of the least of its outages.
 CREATE OR REPLACE FUNCTION acquire(
     by_worker text, its_labels text[], at_most bigint, lease interval, takes_over boolean, not_these text[],
     per_repository bigint, per_agent bigint
