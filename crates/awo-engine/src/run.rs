@@ -89,7 +89,6 @@ async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut 
     match &end {
         Ok(RunEnd::Ended(status)) => {
             figures::ended(*status);
-            info!(agent_work_order_id = %id, %status, total_steps = recorder.history().len(), "workflow_completed");
             tell_end(engine, recorder.order(), recorder.history().len());
             runner.clean_up(recorder.order(), recorder.history()).await;
         }
@@ -107,16 +106,24 @@ async fn run_entered(engine: &Engine, live: &LiveOrder, id: OrderId, seat: &mut 
     end
 }
 
-/// The last line of a run in the order's log.
+/// The last line of a run, in the order's log and in that of the process.
 fn tell_end(engine: &Engine, order: &AgentWorkOrder, results: usize) {
-    let state = &order.state;
+    let (id, state) = (order.agent_work_order_id, &order.state);
+    info!(
+        agent_work_order_id = %id,
+        status = %state.status,
+        total_steps = results,
+        error_code = state.error_code.map(FailureCode::as_str),
+        error = state.error_message.as_deref(),
+        "workflow_completed"
+    );
     let (level, event) = match state.status {
         AgentWorkOrderStatus::Failed => (LogLevel::Error, "workflow_failed"),
         AgentWorkOrderStatus::Cancelled => (LogLevel::Info, "workflow_cancelled"),
         _ => (LogLevel::Info, "workflow_completed"),
     };
     let took = state.started_at.zip(state.completed_at).map(|(from, to)| to.duration_since(from).as_secs_f64());
-    engine.note(order.agent_work_order_id, level, event, |entry| {
+    engine.note(id, level, event, |entry| {
         let mut entry = entry.with_field("total_steps", results).with_field("total_duration_seconds", took);
         if let Some(code) = state.error_code {
             entry = entry.with_field("error_code", code.as_str());

@@ -25,6 +25,7 @@ pub(super) struct Stored {
     pub(super) history: History,
     pub(super) branch: String,
     pub(super) error: String,
+    pub(super) message: String,
 }
 
 /// What is wrong with an order that should have come to an end.
@@ -47,7 +48,7 @@ pub(super) fn wrong_in(order: &Stored, end: End) -> Vec<String> {
         End::Either if matches!(status, "cancelled" | "completed") => {}
         // Where the machine is slow, chance may cut one attempt after the other.
         End::Lost | End::Completed | End::Either if is_cut_too_often(order) => return wrong,
-        _ => say(format!("it should be {end:?}, and is {status} ({error})")),
+        _ => say(format!("it should be {end:?}, and is {status} ({error}): {}", order.message)),
     }
     if status == "completed" {
         wrong.extend(incomplete(history).iter().map(ToString::to_string));
@@ -90,6 +91,7 @@ pub(super) fn stored(id: &str, order: &Value, steps: &Value, events: &Value) -> 
         history: History::read(id, steps, events),
         branch: text(&order["git_branch_name"]).to_owned(),
         error: text(&order["error_code"]).to_owned(),
+        message: text(&order["error_message"]).to_owned(),
     }
 }
 
@@ -110,7 +112,7 @@ mod tests {
         let results = (1..=cuts).map(cut).collect();
         let events = (1..).zip(events).map(event).collect();
         let history = History { status: status.into(), results, events, ..History::of("a") };
-        Stored { history, branch: "feat-a".into(), error: error.into() }
+        Stored { history, branch: "feat-a".into(), error: error.into(), message: String::new() }
     }
 
     #[test]
