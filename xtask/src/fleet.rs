@@ -25,6 +25,7 @@ use crate::{postgres, random};
 use counts::Counts;
 use kind::Kind;
 use party::Programs;
+use round::Around;
 
 /// Rounds that a continuous integration has time for.
 const SHORT: [Kind; 2] = [Kind::Plain, Kind::Partitions];
@@ -61,6 +62,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     let other = arguments.other.as_ref().map(|other| other.canonicalize()).transpose();
     let other = other.context("the other version of the program is not there")?;
     let programs = Programs { awo: repository.program("awo", "awo", None, arguments.release)?, other, agent };
+    let around = Around::build(repository, arguments.release)?;
     let first = arguments.seed.unwrap_or_else(random::seed);
     if let Some(reason) = postgres::missing()? {
         bail!("fleet: {reason}");
@@ -78,7 +80,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
             eprintln!("SKIPPED: a round of {name}, because {reason}");
             continue;
         }
-        let outcome = round::run(repository, &programs, kind, seed)?;
+        let outcome = round::run(&around, &programs, kind, seed)?;
         eprintln!("seed {seed}, {name}: {}", outcome.counts);
         all.add(&outcome.counts);
         all.one("rounds");

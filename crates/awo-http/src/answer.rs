@@ -12,12 +12,22 @@ use crate::version_tag::VersionTag;
 /// A value as JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
-        Ok(text) => {
-            let mut response = (status, text).into_response();
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
-        }
-        Err(defect) => Problem::internal(format!("cannot write the answer: {defect}")).into_response(),
+        Ok(text) => json_text(status, text),
+        Err(defect) => Problem::from(defect).into_response(),
+    }
+}
+
+/// A value that was written as JSON.
+pub(crate) fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
+    let mut response = (status, text.into()).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Of values of ours that cannot be written.
+impl From<serde_json::Error> for Problem {
+    fn from(defect: serde_json::Error) -> Self {
+        Self::internal(format!("cannot write the answer: {defect}"))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::hosts::{AllowedHosts, InvalidHost, InvalidPublicUrl, PublicUrl};
 use crate::keys::{KeyRing, Sessions};
 use crate::quotas::Quotas;
 use crate::streams::StreamPlaces;
+use crate::written::WrittenPages;
 
 /// Everything the routes need. Cheap to clone.
 ///
@@ -39,6 +40,7 @@ pub struct Api {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) streams: StreamPlaces,
+    pub(crate) written: WrittenPages,
     /// Where keys are asked for, those that are good.
     pub(crate) keys: Option<KeyRing>,
     pub(crate) sessions: Sessions,
@@ -115,6 +117,7 @@ impl Api {
             hosts: AllowedHosts::default(),
             limits: Limits::default(),
             streams: StreamPlaces::new(&Limits::default()),
+            written: WrittenPages::default(),
             keys: None,
             sessions: Sessions::default(),
             quotas: Quotas::default(),

@@ -49,6 +49,7 @@ mod serve;
 mod streams;
 mod version_tag;
 mod views;
+mod written;
 
 pub use access::{ParseScopeError, Scope};
 pub use api::{Api, Limits};

@@ -25,6 +25,11 @@ impl VersionTag {
         Self { version: format!("{}{pending}{finishing}", seen.seq), activity: activity.unwrap_or_default() }
     }
 
+    #[cfg(test)]
+    pub(crate) fn plain(version: &str) -> Self {
+        Self { version: version.into(), activity: String::new() }
+    }
+
     /// Whether the sender of a request has all of this already.
     pub(crate) fn is_known_to(&self, headers: &HeaderMap) -> bool {
         let own = format!("{}{}", self.version, self.activity);

@@ -16,6 +16,7 @@ mod listing;
 mod options;
 mod order_log;
 mod orders;
+mod pool;
 mod reading;
 mod schema;
 mod told;
@@ -24,8 +25,8 @@ mod writing;
 use std::fmt;
 use std::sync::Arc;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Row as _};
+use sqlx::postgres::{PgConnectOptions, PgRow};
+use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 
 pub use artifacts::PostgresArtifacts;
 pub use catalog::PostgresCatalog;
@@ -40,6 +41,7 @@ pub use told::PostgresTold;
 
 use connection::{GRACE, Lent, Statement, Trust};
 use error::Trouble;
+use pool::{Maker, Pool};
 
 /// The oldest version of the server that has all that is used.
 const OLDEST: i32 = 14;
@@ -47,9 +49,9 @@ const OLDEST: i32 = 14;
 /// A database. Clones share its connections.
 #[derive(Clone)]
 pub struct Postgres {
-    pool: PgPool,
+    pool: Pool,
     /// One connection for renewals of leases alone: they stand in line behind nothing that takes its time.
-    renewals: PgPool,
+    renewals: Pool,
     /// Read once: it does not change, and holds a password.
     address: Arc<PgConnectOptions>,
     options: Arc<PostgresOptions>,
@@ -78,27 +80,10 @@ impl Postgres {
         }
         let (session, trust) = (Arc::new(Session::of(&options)), Arc::new(Trust::default()));
         let pool = |size| {
-            let (session, trusted) = (Arc::clone(&session), Arc::clone(&trust));
-            PgPoolOptions::new()
-                .max_connections(size)
-                .acquire_timeout(options.acquire_timeout)
-                .test_before_acquire(false)
-                .before_acquire(move |connection, found| {
-                    let trusted = trusted.covers(found.idle_for);
-                    Box::pin(async move {
-                        if !trusted {
-                            connection.ping().await?;
-                        }
-                        Ok(true)
-                    })
-                })
-                .after_connect(move |connection, _| {
-                    let session = Arc::clone(&session);
-                    Box::pin(async move { session.begin(connection).await })
-                })
-                .connect_lazy_with(address.clone())
+            let maker = Maker { address: address.clone(), session: Arc::clone(&session), trust: Arc::clone(&trust) };
+            Pool::new(maker, size, options.acquire_timeout).map_err(Trouble::Driver)
         };
-        let (pool, renewals) = (pool(options.pool_size.max(1)), pool(1));
+        let (pool, renewals) = (pool(options.pool_size)?, pool(1)?);
         Ok(Self { pool, renewals, address: Arc::new(address), options: Arc::new(options), trust })
     }
 
@@ -117,7 +102,7 @@ impl Postgres {
         self.lend_of(&self.pool).await
     }
 
-    async fn lend_of(&self, pool: &PgPool) -> Result<Lent, Trouble> {
+    async fn lend_of(&self, pool: &Pool) -> Result<Lent, Trouble> {
         Lent::from(pool, self.options.statement_timeout + GRACE, &self.trust).await
     }
 

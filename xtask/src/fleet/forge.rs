@@ -8,7 +8,6 @@ use anyhow::{Context as _, Result};
 use super::network::Link;
 use super::party::TOKEN;
 use crate::player::Player;
-use crate::repository::Repository;
 
 /// A forge. It ends with this value.
 #[derive(Debug)]
@@ -23,13 +22,12 @@ pub(super) struct Forge {
 
 impl Forge {
     /// Starts one for a bare repository. Nobody has a file beside it yet.
-    pub(super) fn start(repository: &Repository, remote: &Path) -> Result<Self> {
-        let program = repository.program("awo-testkit", "forge", Some("postgres"), false)?;
+    pub(super) fn start(program: &Path, remote: &Path) -> Result<Self> {
         let socket = remote.with_extension("forge");
-        let mut command = Command::new(&program);
+        let mut command = Command::new(program);
         command.arg("play").arg(remote).arg(TOKEN).arg(&socket);
         let (player, address) = Player::start(command, "the forge")?;
-        Ok(Self { player, program, socket, address, doors: Vec::new() })
+        Ok(Self { player, program: program.to_owned(), socket, address, doors: Vec::new() })
     }
 
     /// Lets it be reached at the same address in another network, whatever becomes of its lines.

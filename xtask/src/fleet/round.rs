@@ -57,11 +57,25 @@ pub(super) fn missing(kind: Kind) -> Result<Option<String>> {
     }
 }
 
+/// Programs that play what is around the nodes.
+pub(super) struct Around {
+    cluster: PathBuf,
+    forge: PathBuf,
+}
+
+impl Around {
+    /// Builds them, once: what is built anew between two rounds is not what the first ones tried.
+    pub(super) fn build(repository: &Repository, release: bool) -> Result<Self> {
+        let program = |name| repository.program("awo-testkit", name, Some("postgres"), release);
+        Ok(Self { cluster: program("cluster")?, forge: program("forge")? })
+    }
+}
+
 /// Runs a round to its end.
-pub(super) fn run(repository: &Repository, programs: &Programs, kind: Kind, seed: u64) -> Result<Outcome> {
+pub(super) fn run(around: &Around, programs: &Programs, kind: Kind, seed: u64) -> Result<Outcome> {
     let directory = tempfile::Builder::new().prefix("awo-fleet-").tempdir()?;
     let place = directory.path().canonicalize()?;
-    let mut outcome = match play(repository, programs, kind, seed, &place) {
+    let mut outcome = match play(around, programs, kind, seed, &place) {
         Ok(outcome) => outcome,
         Err(error) => Outcome { violations: vec![format!("{error:#}")], ..Outcome::default() },
     };
@@ -71,10 +85,10 @@ pub(super) fn run(repository: &Repository, programs: &Programs, kind: Kind, seed
     Ok(outcome)
 }
 
-fn play(repository: &Repository, programs: &Programs, kind: Kind, seed: u64, place: &Path) -> Result<Outcome> {
+fn play(around: &Around, programs: &Programs, kind: Kind, seed: u64, place: &Path) -> Result<Outcome> {
     let links = if kind == Kind::Partitions { (0..WORKERS).map(Link::new).collect() } else { Ok(Vec::new()) }?;
-    let cluster = Cluster::start(
-        repository,
+    let cluster = Cluster::of(
+        &around.cluster,
         &Options {
             durable: true,
             addresses: links.iter().map(Link::machine).collect(),
@@ -82,7 +96,7 @@ fn play(repository: &Repository, programs: &Programs, kind: Kind, seed: u64, pla
         },
     )?;
     let remote = Remote::new(place)?;
-    let mut forge = Forge::start(repository, remote.path())?;
+    let mut forge = Forge::start(&around.forge, remote.path())?;
     links.iter().try_for_each(|link| forge.open_in(link))?;
     let party = Party {
         programs,

@@ -65,7 +65,8 @@ pub(crate) async fn list_steps(
     if tag.is_known_to(&headers) {
         return Ok(answer::not_modified(&tag));
     }
-    Ok(answer::tagged(answer::json(StatusCode::OK, &StepHistoryView::new(&seen)), &tag))
+    let page = api.written.page(id, &tag, || serde_json::to_vec(&StepHistoryView::new(&seen)))?;
+    Ok(answer::tagged(answer::json_text(StatusCode::OK, page), &tag))
 }
 
 /// The order as soon as it is not old, or when the time is over, or when the server closes.

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{PgConnection, PgPool, Postgres as Driver};
+use sqlx::{PgConnection, Postgres as Driver};
 
 use super::error::Trouble;
+use super::pool::{Pool, Pooled};
 
 /// A statement with its arguments.
 pub(super) type Statement<'q> = Query<'q, Driver, PgArguments>;
@@ -23,7 +23,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// transaction that was not ended. The server then lets go of what was not committed; what it was about to commit is
 /// committed whole. A connection that might hang is never waited for.
 pub(super) struct Lent {
-    connection: Option<PoolConnection<Driver>>,
+    connection: Option<Pooled>,
     longest: Duration,
     trust: Arc<Trust>,
 }
@@ -50,8 +50,8 @@ impl Trust {
 }
 
 impl Lent {
-    pub(super) async fn from(pool: &PgPool, longest: Duration, trust: &Arc<Trust>) -> Result<Self, Trouble> {
-        Ok(Self { connection: Some(pool.acquire().await?), longest, trust: Arc::clone(trust) })
+    pub(super) async fn from(pool: &Pool, longest: Duration, trust: &Arc<Trust>) -> Result<Self, Trouble> {
+        Ok(Self { connection: Some(pool.take().await?), longest, trust: Arc::clone(trust) })
     }
 
     fn connection(&mut self) -> Result<&mut PgConnection, Trouble> {
@@ -81,16 +81,14 @@ impl Lent {
 
     /// Lets others have it.
     pub(super) fn give_back(mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        // The pool asks it whether it still lives, and would wait for the answer for ever.
-        tokio::spawn(tokio::time::timeout(self.longest, connection.return_to_pool()));
+        drop(self.connection.take());
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            drop(connection.detach());
+            drop(Pooled::take(connection));
             self.trust.lose();
         }
     }
