@@ -31,8 +31,9 @@ pub(crate) struct Missing {
 }
 
 impl From<Failure> for Missing {
+    /// What is lost stays lost; else a disk was full, a lock was held, a remote did not answer.
     fn from(failure: Failure) -> Self {
-        Self { failure, for_now: false }
+        Self { for_now: failure.code == FailureCode::WorkspaceFailed, failure }
     }
 }
 
@@ -62,11 +63,7 @@ impl Workspace {
         let sandbox = engine.sandboxes.rebuild(&request, &left).await.map_err(|failure| {
             let message =
                 format!("the order cannot go on: {unsound}, and it could not be made anew: {}", failure.message);
-            // What it was is on the remote, or was; one that does not answer may do so soon.
-            Missing {
-                for_now: failure.code == FailureCode::WorkspaceFailed,
-                failure: Failure { message: message.into(), ..failure },
-            }
+            Missing::from(Failure { message: message.into(), ..failure })
         })?;
         if pushed {
             // It goes once it is delivered, so nothing went wrong.

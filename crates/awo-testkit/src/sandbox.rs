@@ -26,6 +26,8 @@ pub struct FakeSandboxes {
     pub tells: Mutex<Vec<&'static str>>,
     /// So many times the remote of a checkout that is made anew is out of reach.
     pub unreachable: AtomicUsize,
+    /// How often a checkout that is there cannot be used.
+    pub busy: AtomicUsize,
     /// Why it keeps no checkpoint.
     pub keeps_nothing: Arc<Mutex<Option<Failure>>>,
     push_hangs: Arc<AtomicBool>,
@@ -81,6 +83,7 @@ impl FakeSandboxes {
             refuses: Mutex::default(),
             tells: Mutex::default(),
             unreachable: AtomicUsize::default(),
+            busy: AtomicUsize::default(),
             keeps_nothing: Arc::default(),
             push_hangs: Arc::default(),
             keeping_hangs: Arc::default(),
@@ -166,6 +169,11 @@ impl FakeSandbox {
     }
 }
 
+/// Takes one off, if any is left.
+fn counted_down(times: &AtomicUsize) -> bool {
+    times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1)).is_ok()
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -208,6 +216,9 @@ impl SandboxProvider for FakeSandboxes {
 
     async fn reopen(&self, request: &SandboxRequest) -> Result<Option<Arc<dyn Sandbox>>, Failure> {
         self.timeline.note("sandbox: reopen");
+        if counted_down(&self.busy) {
+            return Err(Failure::new(FailureCode::WorkspaceFailed, "another program has a lock in it"));
+        }
         Ok(self.checkouts().get(&request.order).cloned().map(|s| s as Arc<dyn Sandbox>))
     }
 
@@ -227,8 +238,7 @@ impl SandboxProvider for FakeSandboxes {
 
     async fn rebuild(&self, request: &SandboxRequest, left: &WorkspaceSnapshot) -> Result<Arc<dyn Sandbox>, Failure> {
         self.timeline.note("sandbox: rebuild");
-        let reached = self.unreachable.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
-        if reached.is_ok() {
+        if counted_down(&self.unreachable) {
             return Err(Failure::new(FailureCode::WorkspaceFailed, "the remote does not answer"));
         }
         let elsewhere = self.elsewhere(request.order);

@@ -95,6 +95,19 @@ async fn a_remote_that_is_away_for_a_minute_ends_no_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_checkout_that_cannot_be_used_for_a_minute_ends_no_order() {
+    let world = World::gated();
+    let (_dead, id) = die_after(&world, 3).await;
+    world.sandboxes.busy.store(6, Ordering::Relaxed);
+    world.gate.as_ref().unwrap().add_permits(7);
+    let end = world.orchestrator().run_order(id).await.unwrap();
+    assert_eq!(end, RunEnd::Ended(AgentWorkOrderStatus::Completed));
+    assert!(!world.timeline.text().contains("sandbox: rebuild"), "it is there");
+    let log = world.log.read(id, &LogQuery { text: Some("workspace_not_found".into()), ..LogQuery::default() }).await;
+    assert_eq!(log.unwrap().total, 6, "people are told");
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_away_for_long_fails_it_and_a_retry_finds_it() {
     let (world, id) = out_of_reach(100).await;
     let orchestrator = world.orchestrator();
