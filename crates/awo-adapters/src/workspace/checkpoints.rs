@@ -154,9 +154,10 @@ async fn bring_back(
     let mirror = tools.bare(&layout.mirror);
     let Kept::Whole(commit) = kept(&mirror, snapshot, Some(&origin.base_commit)).await.map_err(|error| told(&error))?
     else {
-        // The files may be in that state by themselves, as who goes on elsewhere does what was done here. To look at them
+        // The files may be those of the state by themselves, as who goes on elsewhere does what was done here. To look at them
         // writes down what was missing.
-        let is_there = changes::snapshot(&checkout, layout).await.is_ok_and(|now| now == *snapshot);
+        let looked = changes::snapshot(&checkout, layout).await.is_ok();
+        let is_there = looked && changes::find(&checkout, snapshot).await.is_ok();
         return if is_there { changes::restore(&checkout, layout, snapshot).await } else { Err(first) };
     };
     let objects = Wanted { wanted: &[&commit], there: &[&origin.base_commit] };

@@ -98,6 +98,24 @@ async fn a_checkout_whose_agent_did_the_same_is_as_good() {
 }
 
 #[tokio::test]
+async fn it_is_as_good_too_where_the_other_one_made_a_branch_since() {
+    let (one, other) = (machine(), machine());
+    let request = one.request(1);
+    let sandbox = one.prepare(1).await;
+    let begun = sandbox.snapshot().await.unwrap();
+    sandbox.checkpoint(&begun).await.unwrap();
+    write(&*sandbox, "plan.txt", "a plan\n");
+    let next = go_on(&other, &request, &begun).await.unwrap();
+    write(&*next, "plan.txt", "a plan\n");
+    next.create_branch("feat-plan").await.unwrap();
+    let planned = next.snapshot().await.unwrap();
+    next.checkpoint(&planned).await.unwrap();
+    let again = one.provider.reopen(&request).await.unwrap().unwrap();
+    again.restore(&planned).await.unwrap();
+    assert_eq!(again.snapshot().await.unwrap(), planned);
+}
+
+#[tokio::test]
 async fn states_are_removed_when_the_work_is_on_its_branch() {
     let setting = machine();
     let sandbox = setting.prepare(1).await;
