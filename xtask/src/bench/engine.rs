@@ -24,7 +24,7 @@ pub(super) const FAMILY: Family = Family {
           program (`echo`) is started for each step as any agent is, with a home made for it and a transcript: as the leader\n\
           of a process group, and as always on Linux, under a keeper, which is a process more\n\
           ([decision 20](decisions/0020-a-keeper-for-each-program.md)). The bound is the same program started and read\n\
-          without all that. Last, a server with a checkout of git, and a shell script as the agent: git is run some 140 times\n\
+          without all that; a keeper is a second program, so what one takes that starts nothing is told, too. Last, a server with a checkout of git, and a shell script as the agent: git is run some 140 times\n\
           in an order, each time under a keeper, which is nearly all of it.\n\n\
           The original needs 6.1 ms a step, measured with an agent in the process: that is to be compared with the first\n\
           two rows. It looks at no evidence and keeps no state after a step, so it has no git to be compared with in the last one.",
@@ -32,6 +32,7 @@ pub(super) const FAMILY: Family = Family {
         row("engine-memory", "a step, engine alone, in memory", None, Goal::Below(0.001)),
         row("engine-files", "a step, engine alone, in files", Some("one append and sync"), Goal::Below(0.0015)),
         row("engine-group", "a step with a program, no keeper, in memory", BARE, Goal::Beyond(0.001)),
+        row("engine-keeper", "a keeper that finds nothing to start", BARE, Goal::Watched),
         row("engine-program", "a step with a program, in memory", BARE, Goal::Beyond(0.001)),
         row("engine-program-files", "a step with a program, in files", BARE, Goal::Beyond(0.0015)),
         row("engine-git", "a step with a program and git, in files", None, Goal::Watched),

@@ -32,6 +32,9 @@ pub(crate) async fn run(options: &Options, keeper: Option<&Keeper>) -> Outcome {
         let bare = spawns(options.size * STEPS)?;
         let in_group = Stage::new(Stores::memory(), |agent| started(agent, None))?;
         tell("engine-group", steps(&in_group, options.size).await?.0, Some(bare))?;
+        if let Some(keeper) = keeper {
+            tell("engine-keeper", keepers(keeper, options.size).await?, Some(bare))?;
+        }
         let kept = Stage::new(Stores::memory(), |agent| started(agent, keeper))?;
         tell("engine-program", steps(&kept, options.size).await?.0, Some(bare))?;
         let filed = Stage::new(Stores::files(&place.path().join("kept"))?, |agent| started(agent, keeper))?;
@@ -66,6 +69,15 @@ fn appends(data: &Path, orders: &[OrderId]) -> Outcome<f64> {
     let begun = Instant::now();
     for _ in 0..count {
         appender.append(&part)?;
+    }
+    Ok(each(begun.elapsed(), count))
+}
+
+/// Keepers that find nothing to start, one after the other; seconds of one.
+async fn keepers(keeper: &Keeper, count: usize) -> Outcome<f64> {
+    let begun = Instant::now();
+    for _ in 0..count {
+        keeper.check().await?;
     }
     Ok(each(begun.elapsed(), count))
 }
