@@ -32,7 +32,9 @@
 //! | which request the present work is for | `cause.rs` |
 //! | what is told of orders as spans | `traces.rs` |
 //! | who outside is told of orders, and how often | `notifying.rs` |
-//! | how many run, what recovery finds, how it ends | `orchestrator.rs` |
+//! | what the engine is made of | `builder.rs` |
+//! | how many run, and what becomes of a defect | `dispatching.rs` |
+//! | what recovery finds, how it ends | `orchestrator.rs` |
 //! | how long a lease is good, and what is asked for | `leasing.rs` |
 //! | how orders are taken by leases, and leases kept | `taking.rs`, `renewing.rs` |
 
@@ -41,6 +43,7 @@ mod agent_health;
 mod answers;
 mod branch_name;
 mod budget;
+mod builder;
 mod cancelling;
 mod cause;
 mod chronicle;
@@ -48,6 +51,7 @@ mod claim;
 mod claiming;
 mod deleting;
 mod disk_use;
+mod dispatching;
 mod engine;
 mod entering;
 mod error;
@@ -104,6 +108,7 @@ pub use awo_state::{
     LeaseLimits, Leases, LogEntry, LogLevel, LogLine, LogPage, LogQuery, OrderLog, OrderQuery, OrderRow, OrderSnapshot,
     Page, SeenWorker, StateError, StateRepository, Told, ToldStore, Worker,
 };
+pub use builder::OrchestratorBuilder;
 pub use cause::{carried, for_request};
 pub use disk_use::DiskUse;
 pub use engine::Settings;
@@ -115,7 +120,7 @@ pub use hints::{Hint, HintCursor, HintsSince, Origin, ParseHintCursorError};
 pub use leasing::LeaseTerms;
 pub use live::Persistence;
 pub use new_order::{LABEL_RULE, MAX_ATTEMPTS, NewOrder, PRIORITIES, is_label};
-pub use orchestrator::{Orchestrator, OrchestratorBuilder};
+pub use orchestrator::Orchestrator;
 pub use prompting::Prompted;
 pub use recovery::{Forecast, Foreseen, ForeseenOrder};
 pub use repositories::{LookedUp, RepositoryChange};

@@ -1,236 +1,40 @@
-//! Puts the engine together and runs it: queue, places, recovery, shutdown.
+//! Runs the engine: starts what goes on in it, recovers what an earlier life left, and ends it.
 
-use std::collections::BTreeMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use awo_models::{AgentWorkOrderStatus, Failure, FailureCode, OrderId};
-use awo_state::{
-    ArtifactStore, Catalog, ChangeFeed, Leases, OrderLog, OrderQuery, StateError, StateRepository, ToldStore,
-};
-use futures::FutureExt as _;
+use awo_models::{AgentWorkOrderStatus, Failure, OrderId};
+use awo_state::{OrderQuery, StateError};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-use crate::activity::ActivityHints;
-use crate::agent_health::SeenAgents;
-use crate::chronicle::Chronicle;
-use crate::claiming::fail_order;
-use crate::disk_use::SeenDisk;
-use crate::engine::{Engine, Settings};
+use crate::dispatching::{dispatch, run_and_log};
+use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::fleet;
-use crate::hints::Hints;
-use crate::leasing::{LeaseTerms, Leasing};
 use crate::left_behind;
-use crate::live::{LiveOrders, StopReason};
+use crate::live::StopReason;
 use crate::neighbours;
-use crate::notifying::{self, Notices};
-use crate::parking::{Places, Seat};
-use crate::ports::{AgentExecutor, Clock, Forge, PromptSource, Recipient, SandboxProvider, SpillStore, SystemClock};
-use crate::queue::{QueueReceiver, QueueSender, queue};
+use crate::notifying;
+use crate::parking::Seat;
+use crate::queue::{QueueReceiver, QueueSender};
 use crate::recorder::describe;
 use crate::recovery::{Forecast, foresee};
 use crate::renewing;
 use crate::retention::{self, Retired};
 use crate::run::{RunEnd, run_order};
 use crate::spilling::settle_ended;
-use crate::statistics::{self, Statistics};
+use crate::statistics;
 use crate::taking;
-use crate::watching::{self, Watching};
+use crate::watching;
 use crate::work_orders::WorkOrders;
 use crate::workspaces::{self, KeptWorkspace};
 
-/// Hints that a slow receiver may be behind before it has to read again.
-const HINTS_KEPT: usize = 1024;
 /// Time to spill when nothing is waited for any more: a spill takes one try of a save, 1 s.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Time for the last lines of the orders' logs.
 const LAST_LINES: Duration = Duration::from_secs(1);
-
-/// Takes the ports; agents and settings are added by name.
-///
-/// ```
-/// # use std::sync::Arc;
-/// # use awo_testkit::{PlainPrompts, World};
-/// use awo_engine::{NewOrder, OrchestratorBuilder, RunEnd, Settings};
-/// use awo_models::AgentWorkOrderStatus::Completed;
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let World { repository, artifacts, sandboxes, forge, agent, .. } = World::new();
-/// let orchestrator =
-///     OrchestratorBuilder::new(repository, Arc::new(artifacts), sandboxes, forge, Arc::new(PlainPrompts))
-///         .with_agent("mine", agent)
-///         .with_settings(Settings { worker: "worker-1".into(), ..Settings::default() })
-///         .build();
-/// let request = NewOrder::new("https://example.org/owner/repo.git", "Add a greeting");
-/// let created = orchestrator.work_orders().create(request).await?;
-/// let end = orchestrator.run_order(created.view.order.agent_work_order_id).await?;
-/// assert_eq!(end, RunEnd::Ended(Completed));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug)]
-pub struct OrchestratorBuilder {
-    repository: Arc<dyn StateRepository>,
-    artifacts: Arc<dyn ArtifactStore>,
-    sandboxes: Arc<dyn SandboxProvider>,
-    forge: Arc<dyn Forge>,
-    prompts: Arc<dyn PromptSource>,
-    agents: BTreeMap<String, Arc<dyn AgentExecutor>>,
-    catalog: Option<Arc<dyn Catalog>>,
-    changes: Option<Arc<dyn ChangeFeed>>,
-    log: Option<Arc<dyn OrderLog>>,
-    spills: Option<Arc<dyn SpillStore>>,
-    recipients: Vec<Arc<dyn Recipient>>,
-    told: Option<Arc<dyn ToldStore>>,
-    leases: Option<(Arc<dyn Leases>, LeaseTerms)>,
-    clock: Arc<dyn Clock>,
-    settings: Settings,
-}
-
-impl OrchestratorBuilder {
-    /// The ports that every orchestrator needs.
-    pub fn new(
-        repository: Arc<dyn StateRepository>,
-        artifacts: Arc<dyn ArtifactStore>,
-        sandboxes: Arc<dyn SandboxProvider>,
-        forge: Arc<dyn Forge>,
-        prompts: Arc<dyn PromptSource>,
-    ) -> Self {
-        Self {
-            repository,
-            artifacts,
-            sandboxes,
-            forge,
-            prompts,
-            agents: BTreeMap::new(),
-            catalog: None,
-            changes: None,
-            log: None,
-            spills: None,
-            recipients: Vec::new(),
-            told: None,
-            leases: None,
-            clock: Arc::new(SystemClock::default()),
-            settings: Settings::default(),
-        }
-    }
-
-    /// Adds an agent under the name that orders ask for it by.
-    pub fn with_agent(mut self, name: &str, agent: Arc<dyn AgentExecutor>) -> Self {
-        self.agents.insert(name.to_owned(), agent);
-        self
-    }
-
-    /// Keeps configured repositories. Without it there are none, and none can be added.
-    pub fn with_catalog(mut self, catalog: Arc<dyn Catalog>) -> Self {
-        self.catalog = Some(catalog);
-        self
-    }
-
-    /// Shares the repository with other processes: whoever follows an order here hears of it, too, where another one changes
-    /// it, from [`Orchestrator::listen`] on, and those hear of what this one changes. Without it this process is the only one.
-    pub fn with_changes(mut self, changes: Arc<dyn ChangeFeed>) -> Self {
-        self.changes = Some(changes);
-        self
-    }
-
-    /// Keeps a log of each order, for people. Without one it is only in the program's own log.
-    pub fn with_log(mut self, log: Arc<dyn OrderLog>) -> Self {
-        self.log = Some(log);
-        self
-    }
-
-    /// Gives results that the store does not take a second place, so that they outlive this process. Without one they
-    /// are in memory only until the store takes them.
-    pub fn with_spill(mut self, spills: Arc<dyn SpillStore>) -> Self {
-        self.spills = Some(spills);
-        self
-    }
-
-    /// Tells somebody outside what happens to orders, from [`Orchestrator::tell`] on.
-    pub fn with_recipient(mut self, recipient: Arc<dyn Recipient>) -> Self {
-        self.recipients.push(recipient);
-        self
-    }
-
-    /// Keeps in mind how far recipients have been told, and lets one of the processes that share it tell each of them of what all
-    /// did. Without it each process tells of what it does itself while it is there.
-    pub fn with_told(mut self, told: Arc<dyn ToldStore>) -> Self {
-        self.told = Some(told);
-        self
-    }
-
-    /// Shares the orders of the repository with other workers, by leases. Without it this process is the only one that runs
-    /// them. [`Settings::worker`] must be a name that no other worker has or had.
-    pub fn with_leases(mut self, leases: Arc<dyn Leases>, terms: LeaseTerms) -> Self {
-        self.leases = Some((leases, terms));
-        self
-    }
-
-    /// Takes time and chance from another place.
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Sets how the engine behaves.
-    pub fn with_settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
-        self
-    }
-
-    /// Puts it together. Nothing runs yet.
-    pub fn build(self) -> Orchestrator {
-        let (queue, waiting) = queue(self.settings.max_queued);
-        let Settings { worker, max_running, .. } = &self.settings;
-        let leasing = self.leases.map(|(port, terms)| Arc::new(Leasing::new(port, worker, *max_running, terms)));
-        let engine = Engine {
-            leasing,
-            seen_fleet: fleet::LastSeen::default(),
-            repository: self.repository,
-            hints: Hints::new(HINTS_KEPT, self.changes.is_some()),
-            changes: self.changes,
-            artifacts: self.artifacts,
-            agents: self.agents,
-            seen_agents: SeenAgents::default(),
-            seen_disk: SeenDisk::default(),
-            sandboxes: self.sandboxes,
-            forge: self.forge,
-            prompts: self.prompts,
-            catalog: self.catalog,
-            chronicle: Chronicle::new(self.log),
-            spills: self.spills,
-            notices: Notices {
-                recipients: self.recipients,
-                told: self.told,
-                give_up_after: self.settings.give_up_notices_after,
-            },
-            clock: self.clock,
-            settings: self.settings,
-            live: LiveOrders::default(),
-            statistics: Statistics::default(),
-            activity_hints: ActivityHints::new(),
-            watching: Watching::default(),
-            draining: CancellationToken::new(),
-            giving_up: CancellationToken::new(),
-        };
-        Orchestrator {
-            engine: Arc::new(engine),
-            queue,
-            waiting: Mutex::new(Some(waiting)),
-            telling: AtomicBool::new(false),
-            listening: AtomicBool::new(false),
-            tasks: TaskTracker::new(),
-        }
-    }
-}
 
 /// Runs orders: as many at once as it may, the others wait in line.
 ///
@@ -246,6 +50,17 @@ pub struct Orchestrator {
 }
 
 impl Orchestrator {
+    pub(crate) fn new(engine: Engine, queue: QueueSender, waiting: QueueReceiver) -> Self {
+        Self {
+            engine: Arc::new(engine),
+            queue,
+            waiting: Mutex::new(Some(waiting)),
+            telling: AtomicBool::new(false),
+            listening: AtomicBool::new(false),
+            tasks: TaskTracker::new(),
+        }
+    }
+
     /// The handle for front ends.
     pub fn work_orders(&self) -> WorkOrders {
         WorkOrders { engine: Arc::clone(&self.engine), queue: self.queue.clone() }
@@ -396,75 +211,6 @@ impl Orchestrator {
         self.engine.giving_up.cancel();
         tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await.is_ok()
     }
-}
-
-/// Takes orders in line, each when there is a place for it.
-async fn dispatch(engine: Arc<Engine>, mut waiting: QueueReceiver, tasks: TaskTracker) {
-    let places = Places::new(engine.settings.max_running);
-    let draining = engine.draining.clone();
-    loop {
-        let next = async {
-            loop {
-                let seat = places.seat().await?;
-                tokio::select! {
-                    biased;
-                    id = waiting.next() => return Some((seat, id?)),
-                    () = places.wanted() => {} // by an order that has waited; there is none in the queue
-                }
-            }
-        };
-        let (seat, id) = tokio::select! {
-            biased;
-            () = draining.cancelled() => return,
-            next = next => match next {
-                Some(next) => next,
-                None => return,
-            },
-        };
-        let engine = Arc::clone(&engine);
-        tasks.spawn(async move {
-            run_and_log(&engine, id, seat).await;
-        });
-    }
-}
-
-/// Runs an order; how it ended, if it did. A panic outside its steps, and a save that is refused although nobody fenced us, are defects of ours:
-/// the order is claimed anew once, and failed if it happens again.
-pub(crate) async fn run_and_log(engine: &Engine, id: OrderId, mut seat: Seat) -> Option<RunEnd> {
-    let mut ran = run_caught(engine, id, &mut seat).await;
-    if let Err(defect) = &ran
-        && is_defect(defect)
-    {
-        error!(agent_work_order_id = %id, reason = describe(defect), "workflow_claimed_anew");
-        ran = run_caught(engine, id, &mut seat).await;
-        if let Err(defect) = &ran
-            && is_defect(defect)
-        {
-            let failure = Failure::new(FailureCode::Internal, format!("it was stopped twice: {}", describe(defect)));
-            ran = fail_order(engine, id, &failure).await.map(|()| RunEnd::Ended(AgentWorkOrderStatus::Failed));
-        }
-    }
-    match ran {
-        Ok(end) => Some(end),
-        Err(StateError::Held) => {
-            info!(agent_work_order_id = %id, "agent_work_order_held: another worker has it");
-            None
-        }
-        Err(stopped) => {
-            error!(agent_work_order_id = %id, reason = describe(&stopped), "workflow_not_run_to_its_end");
-            None
-        }
-    }
-}
-
-fn is_defect(stopped: &StateError) -> bool {
-    matches!(stopped, StateError::Conflict { .. } | StateError::Refused(_) | StateError::Transition(_))
-}
-
-async fn run_caught(engine: &Engine, id: OrderId, seat: &mut Seat) -> Result<RunEnd, StateError> {
-    seat.take().await;
-    let ran = AssertUnwindSafe(run_order(engine, id, seat)).catch_unwind().await;
-    ran.unwrap_or(Err(StateError::Refused("awo panicked while it ran the order")))
 }
 
 /// Queues every order that has not ended and is not held: an earlier life left it. Oldest first; tries until the store can be

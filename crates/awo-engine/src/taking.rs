@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use crate::dispatching::run_and_log;
 use crate::engine::Engine;
 use crate::hints::{Hint, Origin};
 use crate::leasing::{Grant, Leasing};
-use crate::orchestrator::run_and_log;
 use crate::parking::{Places, Seat};
 use crate::queue::QueueReceiver;
 use crate::recorder::describe;
