@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::repository::Repository;
-use crate::{codegen, contract, crash, deny, docs, fleet, fuzz, layers, process, soak, streams, test, tidy};
+use crate::{codegen, contract, counts, crash, deny, docs, fleet, fuzz, layers, process, soak, streams, test, tidy};
 
 type Stage = (&'static str, fn(&Repository) -> Result<()>);
 
@@ -24,6 +24,7 @@ const STAGES: &[Stage] = &[
     ("crash", crash::stage),
     ("fleet", fleet::stage),
     ("soak", soak::stage),
+    ("counts", |repository| counts::run(repository, &counts::Arguments::default())),
 ];
 
 /// Runs all stages.
