@@ -134,7 +134,7 @@ async fn an_order_that_is_tried_again_while_its_lease_ends_is_in_line() {
         let again = format!("UPDATE orders SET status = 'pending' WHERE id = '{}'", id(n));
         let (first, statement) = if ended_first { (&release, "UPDATE orders") } else { (&again, "DELETE FROM leases") };
         let first = server.schema.hold(first).await;
-        let second = if ended_first {
+        let mut second = if ended_first {
             let retried = kit::prompted(Change::if_unchanged(failed.seq), 1, true);
             let repository = Arc::clone(repository);
             tokio::spawn(async move { repository.update(id(n), &retried).await.map(drop) })
@@ -142,7 +142,10 @@ async fn an_order_that_is_tried_again_while_its_lease_ends_is_in_line() {
             let leases = leases.clone();
             tokio::spawn(async move { leases.release("worker-1", id(n)).await })
         };
-        server.schema.until_waiting(1, statement).await;
+        tokio::select! {
+            () = server.schema.until_waiting(1, statement) => {}
+            _ = &mut second => panic!("the second one does not wait"),
+        }
         first.commit().await;
         second.await.unwrap().unwrap();
         assert_eq!(stores.in_line().await, names([n]));
