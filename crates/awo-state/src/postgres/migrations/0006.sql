@@ -1,10 +1,9 @@
 -- Giving an order costs the same however many orders run and wait. An older program goes on with all of this.
 
--- Those who are given orders by the rule so far come before or after, and who is in the middle of it has locked nothing. Leases
--- first, as saves look at them first.
+-- In turn with those who are given orders by the rule so far. Leases come first, as saves look at them first.
 SELECT pg_advisory_xact_lock(hashtextextended('awo leases ' || current_schema(), 0));
 ALTER TABLE leases ADD COLUMN repository bytea, ADD COLUMN agent bytea;
--- A third of what a page holds is written anew with each renewal, on that page if it has room.
+-- All of a page is written anew by renewals, on that page if it has room.
 ALTER TABLE leases SET (fillfactor = 50);
 UPDATE leases SET repository = sha256(orders.repository), agent = orders.agent FROM orders WHERE id = order_id;
 DELETE FROM leases WHERE repository IS NULL; -- without an order it is none
@@ -127,7 +126,7 @@ BEGIN
     PERFORM FROM queue WHERE swept_at NOT BETWEEN moment - pause AND moment FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
         UPDATE queue SET swept_at = moment;
-        expired := ARRAY(SELECT order_id FROM leases WHERE until <= moment);
+        expired := ARRAY(SELECT order_id FROM leases WHERE until <= moment LIMIT 1000); -- more would take too long for one call
     END IF;
     IF expired = '{}' THEN
         PERFORM FROM in_line
@@ -238,7 +237,7 @@ CREATE OR REPLACE FUNCTION leave(the_worker text) RETURNS void LANGUAGE plpgsql 
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('awo leases ' || current_schema(), 0));
     DELETE FROM workers WHERE name = the_worker OR seen_at < clock_timestamp() - interval '1 day';
-    PERFORM end_expired(ARRAY(SELECT order_id FROM leases WHERE until <= clock_timestamp()));
+    PERFORM end_expired(ARRAY(SELECT order_id FROM leases WHERE until <= clock_timestamp() LIMIT 1000));
     DELETE FROM leases WHERE worker = the_worker;
     UPDATE in_line SET worker = NULL WHERE worker = the_worker;
     DELETE FROM leases_counted WHERE leases = 0;

@@ -94,16 +94,18 @@ async fn an_order_that_may_be_given_is_in_line_or_leased() {
     // Of those that expire, whose order has ended is nobody's any more.
     repository.update(id(3), &cancelled).await.unwrap();
     assert_eq!(stores.take(2, 1).await, [id(1)]);
+    assert_eq!(stores.take(3, 1).await, [id(2)]);
     let expired = "UPDATE leases SET until = clock_timestamp(); UPDATE queue SET swept_at = '-infinity', paused = true";
     server.schema.run(expired).await;
     assert_eq!(stores.take(3, 9).await, [], "the queue is paused");
     assert_eq!(stores.in_line().await, names([1, 2]));
     assert_eq!(server.schema.texts("SELECT order_id FROM leases").await, [""; 0]);
     let whose = "SELECT coalesce(worker, '') FROM in_line ORDER BY order_id";
-    assert_eq!(server.schema.texts(whose).await, ["worker-2", ""]);
+    assert_eq!(server.schema.texts(whose).await, ["worker-2", "worker-3"]);
     leases.release("worker-2", id(1)).await.unwrap();
-    assert_eq!(server.schema.texts(whose).await, ["", ""]);
+    assert_eq!(server.schema.texts(whose).await, ["", "worker-3"]);
     leases.leave("worker-3").await.unwrap();
+    assert_eq!(server.schema.texts(whose).await, ["", ""]);
     assert_eq!(server.schema.texts("SELECT leases::text FROM leases_counted").await, [""; 0], "nor counted");
 }
 
@@ -264,4 +266,10 @@ async fn giving_an_order_reads_a_few_rows_however_many_there_are() {
     let rows = |told: &[String]| told[1].parse::<u32>().unwrap();
     assert_eq!((&*few[0], &*beside[0]), ("1", "1"));
     assert!(rows(&beside) < 1_500 && rows(&few) < 50, "{few:?}, {beside:?}");
+    // Nor does one who asks put all of them back into the line that lapse at once.
+    let lapsed = "UPDATE leases SET until = clock_timestamp(); UPDATE queue SET swept_at = '-infinity'";
+    stores.server.schema.run(lapsed).await;
+    stores.server.schema.texts(&given).await;
+    let left = "SELECT count(*)::text FROM leases WHERE until < clock_timestamp()";
+    assert_eq!(stores.server.schema.texts(left).await, ["4003"]);
 }
