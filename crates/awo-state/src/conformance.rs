@@ -260,6 +260,8 @@ macro_rules! leases_conformance {
             a_long_line_is_dealt_as_a_short_one
             only_free_orders_with_labels_are_given
             what_becomes_pending_is_in_line
+            what_runs_without_a_lease_is_given
+            what_ends_in_line_is_given_to_nobody
             racing_workers_get_different_orders
             limits_hold_over_all_workers
             a_paused_queue_gives_nothing

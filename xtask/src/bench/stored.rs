@@ -73,14 +73,14 @@ const WAITING: &str = "
             created_at, state, status, held, repository || (n % 10)::text::bytea, agent, searched, branch, bytes
         FROM (SELECT * FROM orders WHERE status = 'pending' ORDER BY id LIMIT 1) AS pattern,
             generate_series({from}::bigint, {to}::bigint) AS n;
-    VACUUM ANALYZE orders";
+    VACUUM ANALYZE orders, in_line";
 
 /// None waits any more.
 const NONE_WAITS: &str = "
     SET search_path TO awo;
     DELETE FROM orders WHERE status = 'pending';
     DELETE FROM events WHERE NOT EXISTS (SELECT FROM orders WHERE id = order_id);
-    VACUUM ANALYZE orders, events";
+    VACUUM ANALYZE orders, events, in_line";
 
 fn measure(bench: &Bench) -> Result<Vec<Sample>> {
     let database = Database::start(bench, "stored")?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, Result};
 
 use super::costs::Costs;
-use super::day::{Day, Giving};
+use super::day::Day;
 use super::traffic::{COUNTED, Fleet, Traffic};
 
 /// Chance of the simulated days.
@@ -86,7 +86,12 @@ const LINES: &[Line] = &[
         format!("{}, {}", rounded(it.notifications), rounded(it.heard))
     }),
     ("questions for an order, where all have free places", |_, it| rounded(it.asked)),
-    ("**turns that these take, of the one that there is**", |_, it| format!("**{}**", rounded(it.turns))),
+    ("**processors of the database that these keep busy, where nothing waits**", |_, it| {
+        format!("**{}**", rounded(it.asking))
+    }),
+    ("**how much of the one turn that there is is taken by giving orders**", |_, it| {
+        format!("**{}**", rounded(it.turns))
+    }),
     ("pushes to remotes", |_, it| rounded(it.pushes)),
     ("rows a day", |_, it| rounded(it.rows_a_day)),
     ("bytes of rows a day, and of write-ahead log", |_, it| {
@@ -112,21 +117,17 @@ fn fleets_table(costs: &Costs) -> String {
 }
 
 fn days_table(costs: &Costs) -> String {
-    let at_once = Giving { for_each_unended: 0.0, ..costs.giving() };
-    let mut text = "| orders a day | workers with places each | an order is given in | longest line | left at midnight | wait p50 | p99 | ran at once | the turn is taken |\n\
-                    |---|---|---|---|---|---|---|---|---|\n"
+    let mut text = "| orders a day | workers with places each | longest line | left at midnight | wait p50 | p99 | ran at once | the turn is taken |\n\
+                    |---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for fleet in FLEETS {
-        for (places, giving, how) in [
-            (fleet.places, costs.giving(), "what it takes now"),
-            (fleet.places, at_once, "the same time always"),
-            (fleet.places * 5 / 8, at_once, "the same time always"),
-        ] {
-            let day = Day { orders: fleet.orders, work: fleet.work, places: fleet.workers * places, giving };
+        for places in [fleet.places, fleet.places * 5 / 8] {
+            let places_of_all = fleet.workers * places;
+            let day = Day { orders: fleet.orders, work: fleet.work, places: places_of_all, giving: costs.giving() };
             let seen = day.pass(SEED);
             let _ = writeln!(
                 text,
-                "| {} | {} × {places} | {how} | {} | {} | {} | {} | {} | {:.0} % |",
+                "| {} | {} × {places} | {} | {} | {} | {} | {} | {:.0} % |",
                 thousands(fleet.orders),
                 thousands(fleet.workers),
                 thousands(seen.longest_line),
@@ -151,7 +152,9 @@ fn wait(seconds: u64) -> String {
 }
 
 fn time(seconds: f64) -> String {
-    if seconds < 0.001 { format!("{:.1} µs", seconds * 1e6) } else { format!("{:.1} ms", seconds * 1e3) }
+    let units = [(1e-3, "ms"), (1e-6, "µs")];
+    let (size, unit) = units.into_iter().find(|(size, _)| seconds >= *size).unwrap_or((1e-9, "ns"));
+    format!("{:.1} {unit}", seconds / size)
 }
 
 fn bytes(number: f64) -> String {
@@ -197,6 +200,7 @@ mod tests {
         let shown = [0.012, 0.5, 3.16, 42.4, 123.0, 9_876.0, 1_234_567.0].map(rounded);
         assert_eq!(shown, ["0.01", "0.5", "3.2", "42", "120", "9,900", "1,200,000"]);
         assert_eq!([1_500.0, 2.5e9, 12.0].map(bytes), ["1.5 kB", "2.5 GB", "12 B"]);
+        assert_eq!([0.0015, 2.2e-6, 1e-9].map(time), ["1.5 ms", "2.2 µs", "1.0 ns"]);
         assert_eq!([0, 90, 600, 8_000].map(wait), ["below 1 s", "90 s", "10 min", "2 h"]);
     }
 

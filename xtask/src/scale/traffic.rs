@@ -64,8 +64,8 @@ pub(super) mod cadence {
     pub(in super::super) const TOGETHER: f64 = 0.02;
     /// Between two questions of a worker with a free place that nobody tells of anything.
     pub(in super::super) const POLL: f64 = 1.0;
-    /// The same, where changes come one after the other.
-    pub(in super::super) const BREATH: f64 = 0.05;
+    /// The least time, on average, between two more that a new order elsewhere makes it ask.
+    pub(in super::super) const BREATH: f64 = 1.0;
 }
 
 /// What it comes to. A second, in the busiest hour, unless it says otherwise.
@@ -89,7 +89,9 @@ pub(super) struct Traffic {
     pub(super) heard: f64,
     /// Questions for orders of workers that have free places.
     pub(super) asked: f64,
-    /// How many of the one turn that there is they would take.
+    /// Processors of the database that are busy with those to which there is nothing to give.
+    pub(super) asking: f64,
+    /// How much of the one turn that there is is taken by giving.
     pub(super) turns: f64,
     pub(super) pushes: f64,
     /// A day.
@@ -112,9 +114,8 @@ impl Fleet {
         let changes = orders * counted.changes;
         let of_each = changes / workers;
         let notifications = workers * of_each / (1.0 + of_each * cadence::TOGETHER);
-        // Each change anywhere lets everybody with a free place ask.
-        let questions = changes.clamp(1.0 / cadence::POLL, 1.0 / cadence::BREATH);
-        let asked = workers * questions;
+        // Each new order lets everybody with a free place ask, who asks by the clock, too.
+        let asked = workers * (1.0 / cadence::POLL + orders.min(1.0 / cadence::BREATH));
         Traffic {
             orders_on_average: a_day / DAY as f64,
             orders,
@@ -129,7 +130,8 @@ impl Fleet {
             notifications,
             heard: notifications * workers,
             asked,
-            turns: asked * costs.giving().of_number(running),
+            asking: asked * costs.question(),
+            turns: orders * costs.giving().of_number(running),
             pushes: orders * counted.pushes,
             rows_a_day: a_day * counted.rows,
             bytes_a_day: a_day * counted.bytes,
@@ -183,6 +185,6 @@ mod tests {
     fn a_quiet_fleet_asks_by_the_clock() {
         let fleet = Fleet { orders: 100, workers: 10, places: 1, work: 60 };
         let traffic = fleet.traffic(&COUNTED, &Costs::of(&json!({})));
-        assert!(near(traffic.asked, 10.0));
+        assert!((10.0..10.1).contains(&traffic.asked));
     }
 }

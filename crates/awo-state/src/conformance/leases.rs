@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use awo_models::{AgentWorkOrder, OrderId};
+use awo_models::{AgentWorkOrder, AgentWorkOrderStatus, OrderId};
 
 use super::LeasesFixture;
 use super::kit::{self, Owner, at, id, look, spec};
@@ -236,6 +236,40 @@ pub async fn what_becomes_pending_is_in_line(fixture: &dyn LeasesFixture) {
     assert_eq!(take(&leases, 1, 9).await, []);
     repository.update(id(1), &kit::retried(Change::if_unchanged(ended.seq), 7, 0)).await.unwrap();
     assert_eq!(take(&leases, 1, 9).await, [id(1)]);
+}
+
+/// An order that runs and that nobody has is given, whether it was given back, or was never given; one that has ended is not.
+pub async fn what_runs_without_a_lease_is_given(fixture: &dyn LeasesFixture) {
+    let (repository, leases) = (fixture.repository().await, fixture.leases().await);
+    Owner::of_new(&repository, 1).await;
+    create_all(&repository, 2..=2).await;
+    assert_eq!(take(&leases, 2, 1).await, [id(1)], "claimed by somebody who asked for no lease");
+    let mut owner = Owner::claiming(&repository, 1, 2).await;
+    owner.finish("classify", 1).await;
+    leases.release("worker-2", id(1)).await.unwrap();
+    let modest = Wants { takes_over: false, ..up_to(1) };
+    assert_eq!(leases.acquire(&worker(3), &modest, LONG).await.unwrap(), [id(1)], "given back, in its place in line");
+    leases.leave("worker-3").await.unwrap();
+    assert_eq!(leases.acquire(&worker(4), &modest, LONG).await.unwrap(), [id(1)], "of a worker that has left");
+    let mut owner = Owner::claiming(&repository, 1, 4).await;
+    let ended = owner.end(AgentWorkOrderStatus::Failed).await;
+    leases.release("worker-4", id(1)).await.unwrap();
+    assert_eq!(take(&leases, 5, 9).await, [id(2)]);
+    repository.delete(id(1), ended.seq).await.unwrap();
+    assert_eq!(take(&leases, 5, 9).await, []);
+}
+
+/// An order that ends, or goes, while it is in line is given to nobody.
+pub async fn what_ends_in_line_is_given_to_nobody(fixture: &dyn LeasesFixture) {
+    let (repository, leases) = (fixture.repository().await, fixture.leases().await);
+    create_all(&repository, 1..=3).await;
+    assert_eq!(take(&leases, 1, 2).await, [id(1), id(2)]);
+    leases.leave("worker-1").await.unwrap();
+    let cancelled = kit::ended(Change::if_unchanged(awo_models::EventSeq(1)), AgentWorkOrderStatus::Cancelled);
+    let ended = repository.update(id(1), &cancelled).await.unwrap();
+    repository.update(id(2), &cancelled).await.unwrap();
+    repository.delete(id(1), ended.seq).await.unwrap();
+    assert_eq!(take(&leases, 1, 9).await, [id(3)]);
 }
 
 /// Of workers that ask at the same time, each gets orders of its own.

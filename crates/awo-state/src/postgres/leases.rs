@@ -13,7 +13,7 @@ use super::error::Trouble;
 use super::reading::id_of;
 use crate::{Fleet, LeasedOrder, Leases, Renewal, Result, SeenWorker, Wants, Worker};
 
-/// The rule is in the function, which takes its turn among all callers.
+/// The rule is in the function, which takes its turn among all callers to whom there is something to give.
 const ACQUIRE: &str = "SELECT id FROM acquire($1, $2, $3, $4 * interval '1 microsecond', $5, $6, $7, $8) AS given (id)";
 
 /// A lease that somebody else is busy with is skipped, so that one order in trouble does not hold up the others. One on an order
@@ -43,6 +43,11 @@ const RENEW: &str = "
         LEFT JOIN renewed ON renewed.order_id = asked.id
         LEFT JOIN leases ON leases.order_id = asked.id
         LEFT JOIN orders ON orders.id = asked.id";
+
+/// What it has let expire is for everybody, too.
+const RELEASE: &str = "
+    WITH ended AS (DELETE FROM leases WHERE order_id = $1 AND worker = $2)
+    UPDATE in_line SET worker = NULL WHERE order_id = $1 AND worker = $2";
 
 const LEAVE: &str = "SELECT FROM leave($1)";
 
@@ -100,8 +105,7 @@ impl Leases for PostgresLeases {
     }
 
     async fn release(&self, worker: &str, order: OrderId) -> Result<()> {
-        let statement = sqlx::query("DELETE FROM leases WHERE order_id = $1 AND worker = $2");
-        self.database.rows(statement.bind(order.to_string()).bind(worker)).await?;
+        self.database.rows(sqlx::query(RELEASE).bind(order.to_string()).bind(worker)).await?;
         Ok(())
     }
 

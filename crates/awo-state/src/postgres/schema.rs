@@ -24,6 +24,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, oldest: 2, script: include_str!("migrations/0003.sql") },
     Migration { version: 4, oldest: 2, script: include_str!("migrations/0004.sql") },
     Migration { version: 5, oldest: 2, script: include_str!("migrations/0005.sql") },
+    Migration { version: 6, oldest: 2, script: include_str!("migrations/0006.sql") },
 ];
 
 /// Longest time that others are waited for, and that a step takes. A network that says nothing is given up then.

@@ -5,6 +5,7 @@ mod damage;
 mod fixtures;
 mod guards;
 mod leases;
+mod line;
 mod outages;
 mod pieces;
 mod schema;

@@ -39,8 +39,9 @@ async fn a_database_that_was_away_gives_nothing_away_before_holders_could_renew(
     repository.create(order(1)).await.unwrap();
     assert_eq!(take(&leases, "worker-1").await, [id(1)]);
     // Time passes while nobody is heard; a moment before it all was well.
-    let later = "UPDATE leases SET until = clock_timestamp() - interval '1 minute'";
-    server.schema.run(&format!("{later}; UPDATE queue SET heard_at = heard_at - interval '2 hours'")).await;
+    let later =
+        "UPDATE leases SET until = clock_timestamp() - interval '1 minute'; UPDATE queue SET swept_at = '-infinity'";
+    server.schema.run(&format!("{later}, heard_at = heard_at - interval '2 hours'")).await;
     for _ in 0..2 {
         assert_eq!(take(&leases, "worker-2").await, []);
     }
@@ -49,7 +50,7 @@ async fn a_database_that_was_away_gives_nothing_away_before_holders_could_renew(
     assert_eq!(take(&leases, "worker-1").await, [id(1)], "its holder gets it again");
     // The life of a lease later.
     let waited = "heard_since = heard_since - interval '2 hours'";
-    server.schema.run(&format!("{later}; UPDATE queue SET {waited}, heard_at = clock_timestamp()")).await;
+    server.schema.run(&format!("{later}, {waited}, heard_at = clock_timestamp()")).await;
     assert_eq!(take(&leases, "worker-2").await, [id(1)]);
 }
 
@@ -61,7 +62,8 @@ async fn a_gap_that_a_renewal_ends_counts_too() {
     let leases = PostgresLeases::new(&database);
     repository.create(order(1)).await.unwrap();
     assert_eq!(take(&leases, "worker-1").await, [id(1)]);
-    let away = "UPDATE leases SET until = clock_timestamp(); UPDATE queue SET heard_at = heard_at - interval '2 hours'";
+    let away = "UPDATE leases SET until = clock_timestamp();
+        UPDATE queue SET swept_at = '-infinity', heard_at = heard_at - interval '2 hours'";
     server.schema.run(away).await;
     leases.renew(&Worker::named("worker-2"), &[], LONG).await.unwrap();
     assert_eq!(take(&leases, "worker-2").await, []);
@@ -118,7 +120,8 @@ async fn a_lease_without_an_order_is_none_and_goes() {
     repository.create(order(1)).await.unwrap();
     assert_eq!(take(&leases, "worker-1").await, [id(1)]);
     // As if the order had gone while it was given, and another one had ended when its worker was killed.
-    let ended = format!("INSERT INTO leases VALUES ('{}', 'worker-3', clock_timestamp() - interval '1 minute')", id(2));
+    let until = "clock_timestamp() - interval '1 minute'";
+    let ended = format!("INSERT INTO leases VALUES ('{}', 'worker-3', {until}, 'repository', 'agent')", id(2));
     server.schema.run(&format!("DELETE FROM orders; {ended}")).await;
     let renewed = leases.renew(&Worker::named("worker-1"), &[id(1)], LONG).await.unwrap();
     assert_eq!(renewed.iter().map(|renewal| (renewal.order, renewal.mine)).collect::<Vec<_>>(), [(id(1), None)]);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use awo_models::AgentWorkOrderStatus;
 use awo_state::conformance::kit::{Owner, id, look, order};
 use awo_state::{
-    Leases as _, Migrated, OrderQuery, Postgres, PostgresError, PostgresLeases, PostgresOptions, StateRepository,
-    Wants, Worker,
+    LeaseLimits, Leases as _, Migrated, OrderQuery, Postgres, PostgresError, PostgresLeases, PostgresOptions,
+    PostgresRepository, StateRepository, Wants, Worker,
 };
 use awo_testkit::postgres::{Cluster, TestSchema};
 
@@ -96,6 +96,54 @@ async fn a_newer_program_that_is_rolled_out_disturbs_nobody_at_work() {
     assert_eq!(leases.acquire(&worker, &Wants { at_most: 1, ..Wants::default() }, lease).await.unwrap(), [id(2)]);
 
     look(&server.repository_again().await, id(1)).await.check();
+}
+
+/// The schema before orders had a line of their own, as a program of its time made it.
+const WITHOUT_LINE: [&str; 5] = [
+    include_str!("../../../src/postgres/migrations/0001.sql"),
+    include_str!("../../../src/postgres/migrations/0002.sql"),
+    include_str!("../../../src/postgres/migrations/0003.sql"),
+    include_str!("../../../src/postgres/migrations/0004.sql"),
+    include_str!("../../../src/postgres/migrations/0005.sql"),
+];
+
+/// Orders that wait, run and have ended then, with leases and without, are where they belong; and who was at work goes on.
+#[tokio::test]
+async fn orders_and_leases_of_an_older_schema_go_on() {
+    let Some(schema) = TestSchema::new() else { return };
+    let made = "CREATE TABLE migrations (version integer PRIMARY KEY, oldest integer NOT NULL)";
+    let known = "INSERT INTO migrations VALUES (5, 2); ALTER TABLE migrations ADD COLUMN at timestamptz";
+    schema.run(&format!("CREATE SCHEMA {}; {made}; {known}; {}", schema.name(), WITHOUT_LINE.concat())).await;
+    let database = Postgres::connect(schema.options()).await.unwrap();
+    let (leases, lease) = (PostgresLeases::new(&database), Duration::from_hours(1));
+    let repository: Arc<dyn StateRepository> = Arc::new(PostgresRepository::new(&database));
+    let up_to = |at_most| Wants { at_most, ..Wants::default() };
+    for n in 1..=7 {
+        repository.create(order(n)).await.unwrap();
+    }
+    let (first, second) = (Worker::named("worker-1"), Worker::named("worker-2"));
+    assert_eq!(leases.acquire(&first, &up_to(5), lease).await.unwrap(), [1, 2, 3, 4, 5].map(id));
+    // One runs, one is not claimed yet, one is given back, one has expired, one has ended, and two wait.
+    let mut owner = Owner::claiming(&repository, 1, 1).await;
+    Owner::claiming(&repository, 3, 1).await;
+    Owner::claiming(&repository, 4, 1).await;
+    Owner::claiming(&repository, 5, 1).await.end(AgentWorkOrderStatus::Failed).await;
+    let expired = format!("UPDATE leases SET until = clock_timestamp() WHERE order_id = '{}'", id(4));
+    let released = format!("DELETE FROM leases WHERE order_id = '{}'", id(3));
+    schema
+        .run(&format!("{expired}; {released}; INSERT INTO leases VALUES ('gone', 'worker-3', clock_timestamp())"))
+        .await;
+
+    assert_eq!(database.migrate().await.unwrap(), Migrated { from: 5, to: Postgres::newest_schema() });
+    owner.finish("classify", 1).await;
+    assert!(leases.renew(&first, &[id(1)], lease).await.unwrap()[0].mine.is_some());
+    let full = |most| Wants { limits: LeaseLimits { per_repository: Some(most), per_agent: Some(most) }, ..up_to(9) };
+    assert_eq!(leases.acquire(&second, &full(3), lease).await.unwrap(), [], "three are leased and were counted");
+    assert_eq!(leases.acquire(&second, &full(6), lease).await.unwrap(), [3, 4, 6].map(id));
+    // As an older program gives an order back.
+    schema.run(&format!("DELETE FROM leases WHERE order_id = '{}' AND worker = 'worker-1'", id(1))).await;
+    schema.run(&format!("DELETE FROM leases WHERE order_id = '{}' AND worker = 'worker-1'", id(5))).await;
+    assert_eq!(leases.acquire(&second, &up_to(9), lease).await.unwrap(), [1, 7].map(id));
 }
 
 /// What is logged on this thread.
