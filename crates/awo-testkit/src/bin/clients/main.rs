@@ -3,6 +3,7 @@
 //! `cargo xtask bench` and `cargo xtask streams --soak` run it. What was measured is printed as one line of JSON.
 
 mod crowd;
+mod fan;
 mod load;
 mod plain;
 mod wire;
@@ -15,7 +16,7 @@ use serde_json::Value;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-const USAGE: &str = "usage: clients plain FILE TAG | load HOST:PORT METHOD PATH CONNECTIONS SECONDS [TAG | BODY] | \
+const USAGE: &str = "usage: clients plain FILE TAG | fan CLIENTS EVENTS | load HOST:PORT METHOD PATH CONNECTIONS SECONDS [TAG | BODY] | \
                      crowd HOST:PORT PATH READERS STUCK";
 
 fn main() -> ExitCode {
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
 async fn run(arguments: &[&str]) -> Outcome {
     match *arguments {
         ["plain", file, tag] => plain::serve(std::fs::read(file)?, tag).await,
+        ["fan", clients, events] => fan::serve(clients.parse()?, events.parse()?).await,
         ["load", address, method, path, connections, seconds, ref more @ ..] => {
             let more = more.first().copied().unwrap_or_default();
             let request = match method {
