@@ -50,6 +50,9 @@ use store::Filled;
 const PAGE: &str = "docs/benchmarks.md";
 const FIGURES: &str = "docs/benchmarks.json";
 
+/// The profile of what is shipped.
+const SHIPPED: &str = "dist";
+
 /// Everything that is measured, in the order of the page.
 const FAMILIES: &[&Family] = &[
     &saves::FAMILY,
@@ -169,8 +172,8 @@ fn before(repository: &Repository) -> Result<Option<Value>> {
 
 impl Bench {
     fn new(repository: &Repository, quick: bool) -> Result<Self> {
-        let program = repository.program("awo", "awo", None, true)?;
-        let measure = repository.program("awo-testkit", "measure", Some("measure"), true)?;
+        let program = repository.program_of("awo", "awo", None, SHIPPED)?;
+        let measure = repository.program_of("awo-testkit", "measure", Some("measure"), SHIPPED)?;
         let cluster = repository.program("awo-testkit", "cluster", Some("measure"), true)?;
         let (clients, agent) = (Crowd::clients(repository)?, Crowd::agent(repository));
         let place = |dir: &std::path::Path| {

@@ -52,7 +52,9 @@ pub(crate) async fn serve(clients: usize, events: u64) -> Outcome {
 
 async fn follow(mut stream: TcpStream, mut told: broadcast::Receiver<Bytes>) -> Outcome {
     let mut request = [0; 1024];
-    stream.read(&mut request).await?;
+    if stream.read(&mut request).await? == 0 {
+        return Err("a client left before it asked".into());
+    }
     stream.write_all(HEAD).await?;
     while let Ok(event) = told.recv().await {
         stream.write_all(&event).await?;
