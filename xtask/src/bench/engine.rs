@@ -24,8 +24,10 @@ pub(super) const FAMILY: Family = Family {
           program (`echo`) is started for each step as any agent is, with a home made for it and a transcript: as the leader\n\
           of a process group, and as always on Linux, under a keeper, which is a process more\n\
           ([decision 20](decisions/0020-a-keeper-for-each-program.md)). The bound is the same program started and read\n\
-          without all that; a keeper is a second program, so what one takes that starts nothing is told, too. Last, a server with a checkout of git, and a shell script as the agent: git is run some 140 times\n\
-          in an order, each time under a keeper, which is nearly all of it.\n\n\
+          without all that; a keeper is a second program, so what one takes that starts nothing is told, too.\n\
+          That is what a step under a keeper takes more than one without.\n\
+          Last, a server with a checkout of git, and a shell script as the agent: git is run some 140 times in an order,\n\
+          each time under a keeper, which is nearly all of it.\n\n\
           The original needs 6.1 ms a step, measured with an agent in the process: that is to be compared with the first\n\
           two rows. It looks at no evidence and keeps no state after a step, so it has no git to be compared with in the last one.",
     rows: &[
