@@ -146,5 +146,6 @@ fn hears_and_ends(kind: &str) {
 fn heard(setting: &Setting) -> Option<String> {
     let workspaces = setting.workspaces();
     let checkout = setting.program.data_dir().join("workspaces").join(workspaces.first()?).join("repo");
-    std::fs::read_to_string(checkout.join(".git/heard")).ok()
+    // Between its making and its first line the file is empty.
+    std::fs::read_to_string(checkout.join(".git/heard")).ok().filter(|text| text.ends_with('\n'))
 }
